@@ -1,0 +1,137 @@
+"""What is compared: the cases, the sides that take part in each, and the goals that are judged afterwards."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+Metrics = Mapping[str, float]
+Medians = Mapping[tuple[str, str], Metrics]
+"""Metrics by (case, side)."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A script that plays one side. `venv` is the environment that it runs in, relative to the repository."""
+
+    name: str
+    script: str
+    venv: str = ".venv"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A number that should stay within a bound; `value` raises KeyError when a side was not measured."""
+
+    text: str
+    value: Callable[[Medians], float]
+    bound: float
+    at_least: bool = False
+
+    def holds(self, value: float) -> bool:
+        return value >= self.bound if self.at_least else value <= self.bound
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question. `metrics` are those shown, with their unit."""
+
+    name: str
+    question: str
+    sides: tuple[Side, ...]
+    metrics: Mapping[str, str]
+    goals: tuple[Goal, ...] = ()
+
+
+WEFT = Side("weft", "benchmarks/weft_steps.py")
+BARE = Side("bare writer", "benchmarks/rivals/bare_writer.py")
+LANGGRAPH = Side("langgraph", "benchmarks/rivals/langgraph_steps.py", ".venv-bench")
+DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
+AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
+COMMANDS = Side("weft", "benchmarks/startup.py")
+
+
+def against(case: str, metric: str, other: Side) -> Callable[[Medians], float]:
+    """How many times the other side's number ours is."""
+    return lambda medians: medians[case, "weft"][metric] / medians[case, other.name][metric]
+
+
+def within(case: str, metric: str, base: str) -> Callable[[Medians], float]:
+    """How many times one of our numbers another of ours is."""
+    return lambda medians: medians[case, "weft"][metric] / medians[case, "weft"][base]
+
+
+def beyond_commits(case: str) -> Callable[[Medians], float]:
+    """Our time for one agent run alone without its commits, as the bare writer pays them, over Pydantic AI's."""
+
+    def value(medians: Medians) -> float:
+        ours = medians[case, "weft"]
+        commits = ours["commits_per_run"] * medians["alone", BARE.name]["ms_per_step"]
+        return (ours["ms_per_run_alone"] - commits) / medians[case, AGENT.name]["ms_per_run_alone"]
+
+    return value
+
+
+def agent_case(name: str, question: str) -> Case:
+    return Case(
+        name,
+        question,
+        (AGENT, WEFT),
+        {"ms_per_run_at_50": "ms", "ms_per_run_alone": "ms", "commits_per_run": ""},
+        (
+            Goal("50 at once, over Pydantic AI alone", against(name, "ms_per_run_at_50", AGENT), 1.5),
+            Goal("one at a time less the bare writer's commits, over Pydantic AI alone", beyond_commits(name), 1.5),
+        ),
+    )
+
+
+CASES = (
+    Case(
+        "throughput",
+        "50 runs at once, 10 no-op steps each, every step on disk",
+        (BARE, LANGGRAPH, DBOS, WEFT),
+        {"steps_per_s": "steps/s"},
+        (
+            Goal("times LangGraph", against("throughput", "steps_per_s", LANGGRAPH), 20, at_least=True),
+            Goal("times DBOS", against("throughput", "steps_per_s", DBOS), 40, at_least=True),
+        ),
+    ),
+    Case(
+        "alone",
+        "one run of 100 no-op steps, every step on disk",
+        (BARE, LANGGRAPH, DBOS, WEFT),
+        {"ms_per_step": "ms"},
+        (
+            Goal("times the bare writer", against("alone", "ms_per_step", BARE), 2),
+            Goal("times LangGraph", against("alone", "ms_per_step", LANGGRAPH), 0.5),
+        ),
+    ),
+    Case(
+        "growth",
+        "one run of 1,010 steps, each adding 100 characters to what the next one sees: step 1,000 beside step 10",
+        (LANGGRAPH, WEFT),
+        {"ms_at_10": "ms", "ms_at_1000": "ms", "bytes_at_10": "bytes", "bytes_at_1000": "bytes"},
+        (
+            Goal("time at step 1,000 over step 10", within("growth", "ms_at_1000", "ms_at_10"), 1.2),
+            Goal("bytes at step 1,000 over step 10", within("growth", "bytes_at_1000", "bytes_at_10"), 1.2),
+        ),
+    ),
+    Case(
+        "fan_out",
+        "10,000 no-op branches in one run",
+        (LANGGRAPH, WEFT),
+        {"seconds": "s", "peak_mb": "MiB"},
+        (Goal("times LangGraph's Send", against("fan_out", "seconds", LANGGRAPH), 1),),
+    ),
+    agent_case("agent", "an agent that answers at once"),
+    agent_case("agent_tool", "an agent that calls one tool and answers"),
+    Case(
+        "startup",
+        "CPU time of commands",
+        (COMMANDS,),
+        {"python_ms": "ms", "help_ms": "ms", "validate_ms": "ms"},
+        (
+            Goal("weft --help over python -c pass", within("startup", "help_ms", "python_ms"), 16),
+            Goal("weft validate over python -c pass", within("startup", "validate_ms", "python_ms"), 45),
+        ),
+    ),
+    Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
+)

@@ -1,0 +1,133 @@
+"""Agents as Pydantic AI builds them, kept for reuse: one for each agent definition and set of tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic_ai import Agent, RunContext, ToolFailed
+from pydantic_ai import Tool as PydanticTool
+from pydantic_ai.models import Model
+from pydantic_ai.settings import ModelSettings
+from pydantic_ai.toolsets import FunctionToolset
+
+from weft.agents.calling import call_tool
+from weft.agents.durability import FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
+from weft.core.errors import Place, SpecError
+from weft.engine.port import StepContext
+from weft.models.ref import ModelRef
+from weft.tools.port import Tool, ToolContext
+
+_AGENTS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Built:
+    """An agent and what it was built from."""
+
+    agent: Agent[AgentCall, Any]
+    definition: Mapping[str, Any]
+    tools: tuple[Tool, ...]
+
+
+@dataclass(slots=True)
+class AgentBuilder:
+    """Builds agents. `tool_context` makes what a tool may use of the step it is called in."""
+
+    open_model: Callable[[ModelRef], Model]
+    tool_context: Callable[[StepContext], ToolContext]
+    _built: dict[tuple[Any, ...], _Built] = field(default_factory=dict)
+
+    def build(
+        self, name: str, definition: Mapping[str, Any], tools: Mapping[str, Tool], *, stream: Callable[..., Any] | None
+    ) -> Agent[AgentCall, Any]:
+        """The agent `name` with these tools; `stream` hears of its answers as they come in.
+
+        Raises:
+            SpecError: its output schema cannot be used.
+            UnsupportedError: its provider needs an extra that is not installed.
+            AuthError: a credential is missing.
+        """
+        key = (name, id(definition), tuple(id(tool) for tool in tools.values()), stream is not None)
+        known = self._built.get(key)
+        if known is None:
+            if len(self._built) >= _AGENTS:
+                self._built.clear()
+            agent = self._new(name, definition, tools, stream)
+            # What the key is made of is kept, so that no other object can take its identity.
+            known = self._built[key] = _Built(agent, definition, tuple(tools.values()))
+        return known.agent
+
+    def _new(
+        self, name: str, definition: Mapping[str, Any], tools: Mapping[str, Tool], stream: Callable[..., Any] | None
+    ) -> Agent[AgentCall, Any]:
+        schema = definition.get("output_schema")
+        toolset: FunctionToolset[AgentCall] = FunctionToolset(
+            [self._tool(tool) for tool in tools.values()], id="tools", max_retries=CORRECTIONS
+        )
+        agent: Agent[AgentCall, Any] = Agent(
+            self.open_model(model_ref(definition)),
+            name=name,
+            deps_type=AgentCall,
+            output_type=output_type(schema, agent=name),
+            model_settings=_settings(definition),
+            retries={"tools": CORRECTIONS, "output": CORRECTIONS},
+            toolsets=[toolset] if tools else [],
+            capabilities=[JournalDurability(event_stream_handler=stream)],
+        )
+        if schema is not None:
+            hold_to_schema(agent, schema)
+        return agent
+
+    def _tool(self, tool: Tool) -> PydanticTool[AgentCall]:
+        async def call(_: RunContext[AgentCall], **arguments: Any) -> Any:
+            failed = FAILED.get()
+            if failed is not None:
+                raise ToolFailed(f"{failed.message}. {failed.fix}".strip() if failed.fix else failed.message)
+            found = RESULT.get()
+            if found is not None:
+                return found[0]
+            step = STEP.get()
+            assert step is not None, "a tool was called outside a step"
+            return await call_tool(tool, arguments, self.tool_context(step))
+
+        spec = tool.spec
+        return PydanticTool.from_schema(call, spec.name, spec.description, dict(spec.input_schema), takes_ctx=True)
+
+
+def _settings(definition: Mapping[str, Any]) -> ModelSettings:
+    given = definition.get("inference") or {}
+    return ModelSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[typeddict-item]
+
+
+def model_ref(definition: Mapping[str, Any]) -> ModelRef:
+    """The model that an agent definition names."""
+    return ModelRef.parse(
+        definition["model"],
+        api=definition.get("api") or "chat",
+        base_url=definition.get("base_url"),
+        region=definition.get("region"),
+    )
+
+
+def pick_tools(
+    agent: str, definition: Mapping[str, Any], available: Mapping[str, Tool], override: Sequence[str] | None
+) -> dict[str, Tool]:
+    """The tools that one call of an agent may use: its own, or those that the step names instead.
+
+    Raises:
+        SpecError: one of them is not defined.
+    """
+    names = definition.get("tools") if override is None else override
+    if names is None:
+        return dict(available)
+    missing = [name for name in names if name not in available]
+    if missing:
+        raise SpecError(
+            f"agent {agent!r} uses the tool {missing[0]!r}, which is not defined",
+            fix=f"define it under tools; defined are: {', '.join(sorted(available)) or 'none'}",
+            place=Place(pointer=f"/agents/{agent}/tools"),
+        )
+    return {name: available[name] for name in names}

@@ -1,0 +1,45 @@
+"""What an agent has said before: the messages of earlier calls, rebuilt from the journal.
+
+A call's value holds the messages that it added. Responses are in the journal already, as the values of its model steps, so they
+stand there as ``{"response": n}``: a conversation of n turns costs O(n) bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+
+from weft.engine.port import StepContext
+
+_REFERENCE = "response"
+
+
+def pack(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
+    """The messages of one call as it records them."""
+    packed: list[dict[str, Any]] = []
+    requests: list[ModelMessage] = []
+    count = 0
+    for message in messages:
+        if isinstance(message, ModelResponse):
+            packed.append({_REFERENCE: count})
+            count += 1
+        else:
+            requests.append(message)
+            packed.append({})
+    dumped = iter(ModelMessagesTypeAdapter.dump_python(requests, mode="json", exclude_none=True))
+    return [entry or next(dumped) for entry in packed]
+
+
+def history(context: StepContext) -> list[ModelMessage]:
+    """The messages of the earlier calls of this conversation, oldest first."""
+    collected: list[dict[str, Any]] = []
+    for path in context.history:
+        value = context.recorded(path) or {}
+        for entry in value.get("messages", ()):
+            if set(entry) == {_REFERENCE}:
+                collected.append(context.recorded(f"{path}/agent/model[{entry[_REFERENCE]}]"))
+            else:
+                collected.append(entry)
+    return ModelMessagesTypeAdapter.validate_python(collected) if collected else []

@@ -1,0 +1,53 @@
+"""The performer of tool calls that a plan makes itself, without an agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from weft.agents.calling import call_tool
+from weft.core.errors import Place, SpecError
+from weft.engine.port import Done, StepContext
+from weft.plan.nodes import Call, Plan
+from weft.plan.template import render_value
+from weft.tools.port import Tool, ToolContext
+from weft.tools.runner import reconcile_tool
+
+
+class ToolPerformer:
+    """Performs ``tool`` calls."""
+
+    derived = False
+
+    def __init__(
+        self, tools: Callable[[Plan], Mapping[str, Tool]], tool_context: Callable[[StepContext], ToolContext]
+    ) -> None:
+        self._tools = tools
+        self._tool_context = tool_context
+
+    async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
+        """Call the tool with the rendered arguments; the value holds its result as ``response``."""
+        tool = self._tool(call, context)
+        arguments = render_value(call.input.get("args") or {}, scope)
+        context.note("step.input", {"arguments": arguments})
+        result = await call_tool(tool, arguments, self._tool_context(context))
+        return Done(self._value(call, result))
+
+    async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:
+        """Ask the tool whether a call that was cut off has happened."""
+        del scope
+        found = await reconcile_tool(self._tool(call, context), self._tool_context(context))
+        return None if found is None else Done(self._value(call, found))
+
+    def _tool(self, call: Call, context: StepContext) -> Tool:
+        tools = self._tools(context.plan)
+        if call.target not in tools:
+            raise SpecError(
+                f"there is no tool {call.target!r}",
+                fix=f"define it under tools; defined are: {', '.join(sorted(tools)) or 'none'}",
+                place=Place(path=context.path),
+            )
+        return tools[call.target]
+
+    def _value(self, call: Call, result: Any) -> dict[str, Any]:
+        return {**(call.input.get("facts") or {}), "response": result, "tool": call.target, "status": "completed"}

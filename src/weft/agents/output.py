@@ -1,0 +1,49 @@
+"""Typed output: an agent's answer held to the JSON Schema that its file gives, its mistakes fed back to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+from pydantic_ai import Agent, ModelRetry, StructuredDict
+from referencing import Registry
+
+from weft.agents.durability import AgentCall
+from weft.core.errors import Place, SpecError
+
+_NO_REMOTE: Registry[Any] = Registry()
+"""Schemas refer to themselves only: nothing is fetched to read one."""
+CORRECTIONS = 3
+"""How often an agent may correct an answer that does not fit."""
+_SHOWN = 5
+
+
+def output_type(schema: dict[str, Any] | None, *, agent: str) -> Any:
+    """What the agent's output is: text, or an object that `schema` describes.
+
+    Raises:
+        SpecError: the schema is not one of an object.
+    """
+    if schema is None:
+        return str
+    try:
+        jsonschema.Draft202012Validator.check_schema(schema)
+        return StructuredDict(schema, name=schema.get("title") or "answer")
+    except Exception as error:
+        raise SpecError(
+            f"the output_schema of agent {agent!r} cannot be used: {error}",
+            fix="give a JSON Schema (draft 2020-12) whose type is object",
+            place=Place(pointer=f"/agents/{agent}/output_schema"),
+        ) from error
+
+
+def hold_to_schema(agent: Agent[AgentCall, Any], schema: dict[str, Any]) -> None:
+    """Send answers that do not fit `schema` back with what is wrong with them."""
+    validator = jsonschema.Draft202012Validator(schema, registry=_NO_REMOTE)
+
+    @agent.output_validator
+    def fits(answer: Any) -> Any:
+        problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(answer)]
+        if problems:
+            raise ModelRetry("The answer does not fit the schema. " + "; ".join(problems[:_SHOWN]))
+        return answer

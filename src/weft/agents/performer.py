@@ -1,0 +1,139 @@
+"""The performer of agent calls."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from pydantic_ai import RunContext, UsageLimits
+from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
+from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+
+from weft.agents.builder import AgentBuilder, model_ref, pick_tools
+from weft.agents.conversation import history, pack
+from weft.agents.durability import CALL, AgentCall
+from weft.agents.instructions import instructions_for
+from weft.core.errors import BudgetError, Place, ProviderError, SpecError
+from weft.engine.port import Done, StepContext
+from weft.plan.nodes import Call, Plan
+from weft.plan.template import render
+from weft.tools.port import Tool
+
+REQUESTS = 50
+"""Model requests that one call may make; an agent that wants more is going in circles."""
+MAX_RESPONSE = 4_000_000
+"""Characters of one answer."""
+
+_EMIT: ContextVar[Callable[[Mapping[str, Any]], None] | None] = ContextVar("weft_emit", default=None)
+
+
+class AgentPerformer:
+    """Performs ``agent`` calls. `tools` gives the tools of a plan; with `streaming`, answers are shown as they come in."""
+
+    derived = True
+
+    def __init__(
+        self, builder: AgentBuilder, tools: Callable[[Plan], Mapping[str, Tool]], *, streaming: bool = False
+    ) -> None:
+        self._builder = builder
+        self._tools = tools
+        self._stream = _show if streaming else None
+
+    async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
+        """Run the agent on the rendered prompt.
+
+        The value holds ``response`` (text, or an object when the agent has an output schema), ``agent``, ``prompt``,
+        ``status``, ``tokens_estimated``, and the ``messages`` that the conversation goes on with.
+
+        Raises:
+            WeftError: the prompt cannot be rendered, the model failed, or a budget is reached.
+        """
+        definition = self._definition(call, context)
+        local = {**scope, **(call.input.get("vars") or {})}
+        prompt = render(call.input.get("prompt") or "", local)
+        instructions = instructions_for(call.target, definition, context.plan, local)
+        tools = pick_tools(call.target, definition, self._tools(context.plan), call.input.get("tools"))
+        context.note("step.input", {"prompt": prompt, "instructions": instructions})
+        agent = self._builder.build(call.target, definition, tools, stream=self._stream)
+        earlier = history(context)
+        before = sum(message.kind == "response" for message in earlier)
+        deps = AgentCall(
+            context=context,
+            agent=call.target,
+            model=model_ref(definition),
+            tools=tools,
+            tool_context=self._builder.tool_context,
+            before=before,
+        )
+        call_token, emit_token = CALL.set(deps), _EMIT.set(context.emit)
+        try:
+            result = await agent.run(
+                prompt,
+                message_history=earlier,
+                deps=deps,
+                instructions=instructions,
+                usage_limits=UsageLimits(request_limit=REQUESTS),
+            )
+        except UsageLimitExceeded as error:
+            raise BudgetError(
+                f"agent {call.target!r} made {REQUESTS} model requests and is still not done",
+                fix="give it a smaller task, or say in its prompt when to stop",
+                place=Place(path=context.path),
+            ) from error
+        except (UnexpectedModelBehavior, AgentRunError) as error:
+            raise ProviderError(
+                f"agent {call.target!r} got no usable answer from {definition['model']}: {error}",
+                fix="look at the answers with `weft show`, and adjust the prompt or the output_schema",
+                place=Place(path=context.path),
+            ) from error
+        finally:
+            CALL.reset(call_token)
+            _EMIT.reset(emit_token)
+        return Done(self._value(call, prompt, result.output, pack(result.new_messages()), result.usage.total_tokens))
+
+    async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:
+        """An agent call has no effect of its own: what it did is in the steps inside it."""
+        del call, scope, context
+        return None
+
+    def _definition(self, call: Call, context: StepContext) -> Mapping[str, Any]:
+        agents: Mapping[str, Any] = context.plan.definitions.get("agents") or {}
+        definition: Mapping[str, Any] | None = agents.get(call.target)
+        if definition is None:
+            raise SpecError(
+                f"there is no agent {call.target!r}",
+                fix=f"define it under agents; defined are: {', '.join(sorted(agents)) or 'none'}",
+                place=Place(path=context.path),
+            )
+        return definition
+
+    def _value(
+        self, call: Call, prompt: str, output: Any, messages: list[dict[str, Any]], tokens: int
+    ) -> dict[str, Any]:
+        if isinstance(output, str) and len(output) > MAX_RESPONSE:
+            raise ProviderError(
+                f"agent {call.target!r} answered {len(output)} characters, more than {MAX_RESPONSE}",
+                fix="set max_tokens in the agent's inference settings",
+            )
+        return {
+            **(call.input.get("facts") or {}),
+            "response": output,
+            "agent": call.target,
+            "prompt": prompt,
+            "status": "completed",
+            "tokens_estimated": tokens,
+            "messages": messages,
+        }
+
+
+async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:
+    """Pass text on to live viewers as it comes in."""
+    emit = _EMIT.get()
+    async for event in events:
+        if emit is None:
+            continue
+        if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
+            emit({"text": event.part.content})
+        elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
+            emit({"text": event.delta.content_delta})

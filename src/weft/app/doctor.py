@@ -1,0 +1,126 @@
+"""What of this machine is fit for work, and what to do about the rest."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import sqlite3
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from weft.core.errors import WeftError
+from weft.core.settings import Settings, load_settings
+from weft.store.journal import Journal
+
+_LOW_DISK = 200 * 1024 * 1024
+_PROVIDERS = (
+    ("openai", "openai", ("OPENAI_API_KEY",)),
+    ("azure", "openai", ("AZURE_OPENAI_API_KEY",)),
+    ("anthropic", "anthropic", ("ANTHROPIC_API_KEY",)),
+    ("bedrock", "boto3", ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_BEARER_TOKEN_BEDROCK")),
+    ("google", "google.genai", ("GOOGLE_API_KEY", "GEMINI_API_KEY")),
+)
+"""Provider, the module of its client, and the variables of which one is needed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at. ``warning`` leaves Weft usable, ``error`` does not."""
+
+    name: str
+    level: Literal["ok", "warning", "error"]
+    text: str
+    fix: str = ""
+
+
+def examine() -> list[Finding]:
+    """Look at everything."""
+    findings = [_python(), _sqlite()]
+    try:
+        settings = load_settings()
+    except WeftError as error:
+        return [*findings, Finding(name="settings", level="error", text=error.message, fix=error.fix)]
+    findings.append(Finding(name="settings", level="ok", text=f"{len(settings.sources)} given, the rest are defaults"))
+    checks: tuple[Callable[[Settings], Finding], ...] = (_home, _disk, _journal)
+    findings += [check(settings) for check in checks]
+    findings += [_provider(*row) for row in _PROVIDERS]
+    findings.append(Finding(name="provider offline", level="ok", text="offline/extract needs no key and no network"))
+    return findings
+
+
+def _python() -> Finding:
+    text = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.platform == "win32":
+        return Finding(
+            name="python", level="error", text=text, fix="use Linux, macOS or WSL: Weft needs POSIX file locks"
+        )
+    return Finding(name="python", level="ok", text=text)
+
+
+def _sqlite() -> Finding:
+    return Finding(
+        name="sqlite", level="ok", text=f"SQLite {sqlite3.sqlite_version}, checkpoints under Weft's own lock"
+    )
+
+
+def _home(settings: Settings) -> Finding:
+    folder = settings.home
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / ".doctor"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return Finding(
+            name="home", level="error", text=f"{folder}: {error.strerror}", fix="set WEFT_HOME to a folder of yours"
+        )
+    return Finding(name="home", level="ok", text=str(folder))
+
+
+def _disk(settings: Settings) -> Finding:
+    here = next(path for path in (settings.home, *settings.home.parents, Path("/")) if path.exists())
+    free = shutil.disk_usage(here).free
+    text = f"{free / 2**30:.1f} GiB free"
+    if free < _LOW_DISK:
+        return Finding(name="disk", level="warning", text=text, fix="free some space: a full disk stops every run")
+    return Finding(name="disk", level="ok", text=text)
+
+
+def _journal(settings: Settings) -> Finding:
+    path = settings.home / "journal.db"
+    if not path.exists():
+        return Finding(name="journal", level="ok", text="none yet; the first run makes it")
+    try:
+        journal = Journal(path)
+        count = len(journal.runs.list(limit=1_000))
+        journal.close()
+    except WeftError as error:
+        return Finding(name="journal", level="error", text=error.message, fix=error.fix)
+    return Finding(
+        name="journal",
+        level="ok",
+        text=f"{path}, {count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}",
+    )
+
+
+def _provider(name: str, module: str, variables: tuple[str, ...]) -> Finding:
+    label = f"provider {name}"
+    top = module.partition(".")[0]
+    if importlib.util.find_spec(top) is None or importlib.util.find_spec(module) is None:
+        extra = "openai" if name == "azure" else name
+        return Finding(
+            name=label, level="warning", text="its client is not installed", fix=f"pip install 'weft[{extra}]'"
+        )
+    if not any(os.environ.get(variable) for variable in variables):
+        return Finding(
+            name=label,
+            level="warning",
+            text="no credential",
+            fix=f"set {' or '.join(variables)}, or run with --offline",
+        )
+    return Finding(name=label, level="ok", text="client and credential are there")

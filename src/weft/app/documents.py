@@ -1,0 +1,116 @@
+"""Workflow files: what is wrong with them, and what they become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.app.service import Checked, ModelChoice
+from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
+from weft.plan.codec import plan_hash
+from weft.plan.compile import compile_workflow
+from weft.plan.definitions import DEFAULT_MODELS, PROVIDERS, Overrides
+from weft.plan.nodes import Block, Plan
+from weft.plan.scope import initial_scope
+from weft.spec import load
+from weft.spec.inputs import missing_inputs as missing_of
+from weft.spec.inputs import resolve_inputs
+from weft.spec.model.workflow import Workflow
+from weft.spec.suggest import did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """Everything that a run is started with, and what is odd about it without being wrong."""
+
+    plan: Plan
+    scope: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    warnings: tuple[Problem, ...]
+
+
+def check(file: Path, choice: ModelChoice) -> Checked:
+    """See `Service.check`."""
+    report = load.check(file)
+    if report.workflow is None:
+        return Checked(file=file, problems=[*report.problems, *report.unsupported])
+    if report.unsupported:
+        raise _refusal(file, report.unsupported)
+    compiled = compile_workflow(report.workflow, _overrides(choice))
+    problems = [*report.problems, *_unpriced(compiled, file)]
+    return Checked(file=file, problems=problems, workflow=compiled.workflow, plan_hash=plan_hash(compiled))
+
+
+def plan(file: Path, choice: ModelChoice) -> Plan:
+    """See `Service.plan`."""
+    return _compiled(load.load(file), file, choice)
+
+
+def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
+    try:
+        compiled = compile_workflow(workflow, _overrides(choice))
+    except UnsupportedError as error:
+        # The file's own positions are better than the document's pointers alone.
+        raise _refusal(file, load.check(file).unsupported or error.problems) from error
+    if problems := list(_unpriced(compiled, file)):
+        first = problems[0]
+        raise SpecError(first.message, fix=first.fix, place=first.place, problems=problems)
+    return compiled
+
+
+def prepare(file: Path, variables: Mapping[str, str], choice: ModelChoice, *, session: str, at: str) -> Prepared:
+    """What a run of `file` with these variables is started with; `at` is the time in ISO 8601.
+
+    Raises:
+        SpecError: the file has problems.
+        InputError: inputs are missing or wrong.
+    """
+    workflow = load.load(file)
+    compiled = _compiled(workflow, file, choice)
+    resolved = resolve_inputs(workflow, variables)
+    scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
+    return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
+
+
+def missing_inputs(file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    """See `Service.missing_inputs`."""
+    return {name: field.description or "" for name, field in missing_of(load.load(file), variables).items()}
+
+
+def _overrides(choice: ModelChoice) -> Overrides:
+    # Read from the language's own tables: the registry of models would cost `weft validate` too much.
+    known = {*DEFAULT_MODELS, *PROVIDERS, *PROVIDERS.values()}
+    if choice.provider is not None and choice.provider not in known:
+        fix = did_you_mean(choice.provider, known, noun="providers")
+        raise InputError(f"there is no provider {choice.provider!r}", fix=fix)
+    return Overrides(provider=choice.provider, model=choice.model, base_url=choice.base_url, offline=choice.offline)
+
+
+def _refusal(file: Path, problems: tuple[Problem, ...]) -> UnsupportedError:
+    count = f"{len(problems)} thing{'' if len(problems) == 1 else 's'}"
+    return UnsupportedError(
+        f"{file} uses {count} that this version does not run",
+        fix=problems[0].fix,
+        place=problems[0].place,
+        problems=problems,
+    )
+
+
+def _unpriced(compiled: Plan, file: Path) -> Iterator[Problem]:
+    """A budget in money cannot hold for a model whose price nobody knows."""
+    root = compiled.root
+    if not isinstance(root, Block) or root.budget is None or root.budget.max_cost is None:
+        return
+    from weft.models.prices import is_priced  # noqa: PLC0415 -- the price list, only for files with a budget in money
+    from weft.models.ref import ModelRef  # noqa: PLC0415 -- same
+
+    for name, agent in (compiled.definitions.get("agents") or {}).items():
+        if not is_priced(ModelRef.parse(agent["model"])):
+            yield Problem(
+                rule="unpriced",
+                message=f"max_cost_usd cannot hold: the price of {agent['model']}, which agent {name!r} uses, is not known",
+                fix="use max_tokens instead, or a model with a known price",
+                place=Place(file=str(file), pointer="/runtime/budgets/max_cost_usd"),
+            )

@@ -1,0 +1,155 @@
+"""Everything that it takes to drive runs in this process, wired together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from weft.agents.builder import AgentBuilder, model_ref
+from weft.agents.direct import ToolPerformer
+from weft.agents.performer import AgentPerformer
+from weft.app.addresses import check_model_addresses
+from weft.app.artifacts import ArtifactPerformer
+from weft.app.documents import prepare
+from weft.app.listening import BusListener, TelemetryListener
+from weft.app.service import RunRequest
+from weft.app.tracing import credentials, new_redactor, trace_of
+from weft.bus.local import LocalBus
+from weft.core.clock import SystemClock, iso
+from weft.core.settings import Settings
+from weft.engine.local import Engine, RunResult
+from weft.engine.port import Performer, StepContext
+from weft.models.registry import ModelPool, check_credentials
+from weft.net.client import HttpClient
+from weft.net.egress import EgressPolicy
+from weft.plan.nodes import Plan
+from weft.secrets.resolve import SecretRef, Secrets
+from weft.store.journal import Journal
+from weft.tools.port import Tool, ToolContext
+from weft.tools.registry import build_tools
+
+_LOG = logging.getLogger("weft.app")
+_PLANS = 128
+
+
+class Driving:
+    """An engine with its performers, and the bus on which it tells what happens."""
+
+    def __init__(self, settings: Settings, journal: Journal, *, streaming: bool = False) -> None:
+        self._settings = settings
+        self._journal = journal
+        self._clock = SystemClock()
+        self._redactor = new_redactor()
+        net = settings.net
+        self._policy = EgressPolicy(
+            allow_loopback=net.allow_loopback,
+            allow_private=net.allow_private,
+            allowed_domains=net.allowed_domains,
+            blocked_patterns=net.blocked_patterns,
+            connect_timeout_s=net.connect_timeout_s,
+            timeout_s=net.timeout_s,
+            max_response_bytes=net.max_response_bytes,
+        )
+        self._http = HttpClient(self._policy)
+        self._models = ModelPool()
+        self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
+        self.bus = LocalBus()
+        self._telemetry = TelemetryListener(settings.telemetry, self._redactor)
+        builder = AgentBuilder(self._models.open, self._tool_context)
+        performers: dict[str, Performer] = {
+            "agent": AgentPerformer(builder, self._tools_of, streaming=streaming),
+            "tool": ToolPerformer(self._tools_of, self._tool_context),
+            "artifact": ArtifactPerformer(self._trace_of),
+        }
+        self.engine = Engine(
+            journal,
+            performers,
+            clock=self._clock,
+            concurrency=settings.limits.calls,
+            listeners=(BusListener(self.bus, self._clock), self._telemetry),
+            mask=self._redactor.known.json,
+        )
+        if settings.tools.allowed_modules and str(Path.cwd()) not in sys.path:
+            # At the end, so that a file of the project can stand in for no module of the library.
+            sys.path.append(str(Path.cwd()))
+
+    async def start(self, request: RunRequest) -> str:
+        """Create the run that `request` asks for."""
+        at = self._clock.micros()
+        prepared = prepare(request.file, request.variables, request.choice, session=request.session, at=iso(at))
+        self._check(prepared.plan, request.choice.base_url)
+        for warning in prepared.warnings:
+            _LOG.warning("%s: %s", warning.message, warning.fix)
+        options = self._options(request)
+        return await self.engine.start(
+            prepared.plan,
+            prepared.scope,
+            inputs=prepared.inputs,
+            options=options,
+            session=request.session,
+            queued=request.queued,
+        )
+
+    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
+        """Make a run go until it ends or waits; see `Engine.drive`."""
+        definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
+        self._telemetry.watch(run_id, definitions, lambda: self._journal.events(run_id))
+        try:
+            return await self.engine.drive(run_id, reopen=reopen)
+        finally:
+            self._telemetry.leave(run_id)
+
+    def _options(self, request: RunRequest) -> dict[str, Any]:
+        workdir = request.workdir or self._settings.tools.workdir or request.file.resolve().parent
+        return {
+            "file": str(request.file.resolve()),
+            "out": str(request.out.resolve()),
+            "force": request.force,
+            "workdir": str(Path(workdir).resolve()),
+        }
+
+    async def close(self) -> None:
+        """Let go of connections and send what telemetry has left."""
+        await self.engine.close()
+        await self._models.aclose()
+        await self._http.aclose()
+        self.bus.close()
+        self._telemetry.close()
+
+    def _check(self, plan: Plan, base_url: str | None) -> None:
+        """Find out before the run begins what would keep it from its end: what is denied, and credentials that lack."""
+        self._tools_of(plan)
+        check_model_addresses(plan.definitions, self._policy, chosen=base_url)
+        for definition in (plan.definitions.get("agents") or {}).values():
+            check_credentials(model_ref(definition), os.environ)
+
+    def _tools_of(self, plan: Plan) -> Mapping[str, Tool]:
+        """The tools of `plan`, made once. Its secrets are known from here on, whether or not a tool ever asks for one."""
+        known = self._tools.get(id(plan))
+        if known is None or known[0] is not plan:
+            for secret in (plan.definitions.get("secrets") or {}).values():
+                self._redactor.register(os.environ.get(secret["key"], ""))
+            definitions = plan.definitions.get("tools") or {}
+            tools = build_tools(definitions, allowed_modules=self._settings.tools.allowed_modules, policy=self._policy)
+            if len(self._tools) >= _PLANS:
+                self._tools.clear()
+            known = self._tools[id(plan)] = (plan, tools)
+        return known[1]
+
+    def _tool_context(self, context: StepContext) -> ToolContext:
+        declared: Mapping[str, Any] = context.plan.definitions.get("secrets") or {}
+        refs = (SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items())
+        return ToolContext(
+            key=context.key,
+            workdir=Path(str(context.options.get("workdir") or ".")),
+            clock=self._clock,
+            http=self._http,
+            secrets=Secrets(refs, on_resolve=self._redactor.register, also_masked=credentials()),
+        )
+
+    def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:
+        return trace_of(plan.definitions, events, redactor=self._redactor)

@@ -1,0 +1,158 @@
+"""The service answered by this process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from weft.app.parts import load
+from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
+
+if TYPE_CHECKING:  # types only, see `weft.app.parts`
+    from weft.app.doctor import Finding
+    from weft.app.driving import Driving
+    from weft.bus.envelope import Envelope
+    from weft.core.event import Event
+    from weft.core.settings import SettingRow, Settings
+    from weft.engine.local import RunResult
+    from weft.engine.why import WakeSource
+    from weft.plan.nodes import Plan
+    from weft.store.history import Verdict
+    from weft.store.journal import Journal
+    from weft.store.runs import Run
+
+_FOLLOW_S = 0.1
+
+
+class LocalService:
+    """Implements `weft.app.service.Service` over the journal in ``WEFT_HOME``.
+
+    `durability` goes over the setting of that name. With `streaming`, answers are shown while they come in.
+    """
+
+    def __init__(
+        self, settings: Settings | None = None, *, durability: str | None = None, streaming: bool = False
+    ) -> None:
+        self._given = settings
+        self._durability = durability
+        self._streaming = streaming
+        self._opened: Journal | None = None
+        self._drives: Driving | None = None
+
+    def check(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Checked:
+        """See `Service.check`."""
+        checked: Checked = load("documents").check(file, choice)
+        return checked
+
+    def plan(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Plan:
+        """See `Service.plan`."""
+        plan: Plan = load("documents").plan(file, choice)
+        return plan
+
+    def missing_inputs(self, file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+        """See `Service.missing_inputs`."""
+        missing: Mapping[str, str] = load("documents").missing_inputs(file, variables)
+        return missing
+
+    async def start(self, request: RunRequest) -> str:
+        """See `Service.start`."""
+        return await self._driving.start(request)
+
+    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
+        """See `Service.drive`."""
+        return await self._driving.drive(run_id, reopen=reopen)
+
+    async def settle(self, run_id: str, path: str, *, did: bool) -> None:
+        """See `Service.settle`."""
+        await self._driving.engine.settle(run_id, path, did=did)
+
+    async def cancel(self, run_id: str, *, reason: str = "") -> bool:
+        """See `Service.cancel`."""
+        return await self._driving.engine.cancel(run_id, reason=reason)
+
+    def find(self, text: str) -> Run:
+        """See `Service.find`."""
+        return self._journal.runs.find(text)
+
+    def runs(
+        self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
+    ) -> list[Run]:
+        """See `Service.runs`."""
+        cursor = None if before is None else (before.created_at, before.id)
+        return self._journal.runs.list(status=status, workflow=workflow, limit=limit, before=cursor)
+
+    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
+        """See `Service.events`."""
+        return self._journal.events(run_id, after=after)
+
+    async def follow(self, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """See `Service.follow`."""
+        while True:
+            # Asked before reading, so that what is written in between is read the next time.
+            run = self._journal.runs.get(run_id)
+            for event in self._journal.events(run_id, after=after):
+                after = event.seq
+                yield event
+            if run.ended or run.status in {"waiting", "stalled"}:
+                return
+            await load("clock").SystemClock().sleep(_FOLLOW_S)
+
+    def live(self, run_id: str) -> AsyncIterator[Envelope]:
+        """See `Service.live`."""
+        return self._driving.bus.subscribe(f"run/{run_id}")
+
+    def why(self, run_id: str) -> list[WakeSource]:
+        """See `Service.why`."""
+        state = load("fold").fold(self._journal.events(run_id))
+        sources: list[WakeSource] = load("why").wake_sources(self._journal.runs.get(run_id), state)
+        return sources
+
+    def verify(self, run_id: str) -> Verdict:
+        """See `Service.verify`."""
+        return self._journal.verify(run_id)
+
+    def trace(self, run_id: str) -> Mapping[str, Any]:
+        """See `Service.trace`."""
+        run = self._journal.runs.get(run_id)
+        definitions = self._journal.runs.plan(run.plan_hash).get("definitions") or {}
+        trace: Mapping[str, Any] = load("trace").trace_of(definitions, self._journal.events(run_id))
+        return trace
+
+    def settings(self) -> list[SettingRow]:
+        """See `Service.settings`."""
+        rows: list[SettingRow] = load("settings").explain(self._settings)
+        return rows
+
+    def doctor(self) -> list[Finding]:
+        """See `Service.doctor`."""
+        findings: list[Finding] = load("doctor").examine()
+        return findings
+
+    async def close(self) -> None:
+        """See `Service.close`."""
+        if self._drives is not None:
+            await self._drives.close()
+        if self._opened is not None:
+            self._opened.close()
+
+    @cached_property
+    def _settings(self) -> Settings:
+        settings: Settings = self._given or load("settings").load_settings()
+        return settings
+
+    @property
+    def _journal(self) -> Journal:
+        if self._opened is None:
+            durability = self._durability or self._settings.durability
+            self._opened = load("journal").Journal(self._settings.home / "journal.db", durability=durability)
+        assert self._opened is not None
+        return self._opened
+
+    @property
+    def _driving(self) -> Driving:
+        if self._drives is None:
+            self._drives = load("driving").Driving(self._settings, self._journal, streaming=self._streaming)
+        assert self._drives is not None
+        return self._drives

@@ -1,0 +1,23 @@
+"""The registry of what the local service is made of: loaded when first asked for, so that a command pays for what it uses."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+PARTS = {
+    "settings": "weft.core.settings",
+    "documents": "weft.app.documents",
+    "clock": "weft.core.clock",
+    "journal": "weft.store.journal",
+    "driving": "weft.app.driving",
+    "doctor": "weft.app.doctor",
+    "fold": "weft.engine.fold",
+    "why": "weft.engine.why",
+    "trace": "weft.app.tracing",
+}
+
+
+def load(name: str) -> Any:
+    """The module that provides the part `name`."""
+    return importlib.import_module(PARTS[name])

@@ -1,0 +1,150 @@
+"""The one interface that every command goes through, whoever answers it: this process, or a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from weft.core.errors import Problem
+
+if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
+    from weft.app.doctor import Finding
+    from weft.bus.envelope import Envelope
+    from weft.core.event import Event
+    from weft.core.settings import SettingRow
+    from weft.engine.local import RunResult
+    from weft.engine.why import WakeSource
+    from weft.plan.nodes import Plan
+    from weft.store.history import Verdict
+    from weft.store.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """A choice of model that goes over what a workflow says."""
+
+    provider: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    offline: bool = False
+
+
+AS_WRITTEN = ModelChoice()
+"""No choice: the workflow's own models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default."""
+
+    file: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    out: Path = Path("artifacts")
+    force: bool = False
+    choice: ModelChoice = AS_WRITTEN
+    workdir: Path | None = None
+    session: str = ""
+    queued: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a look at a workflow file found. `plan_hash` is there when it can be run."""
+
+    file: Path
+    problems: Sequence[Problem]
+    workflow: str = ""
+    plan_hash: str = ""
+
+    @property
+    def errors(self) -> list[Problem]:
+        """The problems that keep it from running."""
+        return [problem for problem in self.problems if problem.severity == "error"]
+
+
+class Service(Protocol):
+    """Everything that the command line asks for."""
+
+    def check(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Checked:
+        """Everything that is wrong with a workflow file, warnings included.
+
+        Raises:
+            UnsupportedError: it uses what this version does not run; every such pointer is named.
+        """
+        ...
+
+    def plan(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Plan:
+        """The plan that a workflow compiles into.
+
+        Raises:
+            SpecError: the file has problems (all of them are in it).
+        """
+        ...
+
+    def missing_inputs(self, file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+        """Required inputs without a value, with their descriptions."""
+        ...
+
+    async def start(self, request: RunRequest) -> str:
+        """Create a run, durably, and return its id."""
+        ...
+
+    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
+        """Make a run go until it ends or waits."""
+        ...
+
+    async def settle(self, run_id: str, path: str, *, did: bool) -> None:
+        """Say of a doubtful step whether it happened."""
+        ...
+
+    async def cancel(self, run_id: str, *, reason: str = "") -> bool:
+        """Cancel a run, whoever drives it; False when it had ended."""
+        ...
+
+    def find(self, text: str) -> Run:
+        """The run that `text` means: an id, the beginning or end of one, or ``last``."""
+        ...
+
+    def runs(
+        self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
+    ) -> list[Run]:
+        """Runs, newest first."""
+        ...
+
+    def events(self, run_id: str, *, after: int = 0) -> list[Event]:
+        """The events of a run after sequence number `after`."""
+        ...
+
+    def follow(self, run_id: str, *, after: int = 0) -> AsyncIterator[Event]:
+        """The events of a run, then those to come, until it ends; whichever process drives it."""
+        ...
+
+    def live(self, run_id: str) -> AsyncIterator[Envelope]:
+        """What happens to a run that this process drives, streamed text included, from now on."""
+        ...
+
+    def why(self, run_id: str) -> list[WakeSource]:
+        """What an open run is waiting for."""
+        ...
+
+    def verify(self, run_id: str) -> Verdict:
+        """Check the hash chain of a run."""
+        ...
+
+    def trace(self, run_id: str) -> Mapping[str, Any]:
+        """The trace of a run, secrets out."""
+        ...
+
+    def settings(self) -> list[SettingRow]:
+        """Each setting, and where it comes from."""
+        ...
+
+    def doctor(self) -> list[Finding]:
+        """What of this machine is fit for work, and what to do about the rest."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        ...

@@ -1,0 +1,1 @@
+"""Telling others what happened: live, in order, and never history. The journal is the truth; the bus may forget."""

@@ -1,0 +1,101 @@
+"""The table of commands: where each one is, and the line that help shows. Nothing is loaded before it is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One command (`target` is ``module:function``) or one group of commands (`members`).
+
+    A `brief` one only reads files and prints: its process may spare what long ones need, and may end at once.
+    """
+
+    help: str
+    target: str = ""
+    section: str = "Commands"
+    hidden: bool = False
+    brief: bool = False
+    members: Mapping[str, Entry] = field(default_factory=dict)
+
+    def load(self) -> Callable[..., Any]:
+        """The function that does it."""
+        module, _, name = self.target.partition(":")
+        function: Callable[..., Any] = getattr(importlib.import_module(module), name)
+        return function
+
+
+_GROUPS = "weft.cli.groups"
+_LIST = Entry(target=f"{_GROUPS}.runs:list_runs", help="List runs, the newest first.")
+_SHOW = Entry(target=f"{_GROUPS}.runs:show", help="Show what happened in a run, step by step.", section="Runs")
+
+COMMANDS: Mapping[str, Entry] = {
+    "init": Entry(
+        target=f"{_GROUPS}.project:init", help="Make a project to start from.", section="Workflows", brief=True
+    ),
+    "validate": Entry(
+        target=f"{_GROUPS}.workflow:validate",
+        help="Check a workflow file and name every problem.",
+        section="Workflows",
+        brief=True,
+    ),
+    "plan": Entry(
+        target=f"{_GROUPS}.workflow:plan",
+        help="Show the plan that a workflow compiles into.",
+        section="Workflows",
+        brief=True,
+    ),
+    "schema": Entry(
+        target=f"{_GROUPS}.workflow:schema",
+        help="Print the JSON Schema of workflow files.",
+        section="Workflows",
+        brief=True,
+    ),
+    "run": Entry(target=f"{_GROUPS}.run:run", help="Run a workflow.", section="Workflows"),
+    "runs": Entry(help="List and find runs.", section="Runs", members={"list": _LIST}),
+    "show": _SHOW,
+    "events": Entry(
+        target=f"{_GROUPS}.journal:events", help="Print the events of a run, and follow it.", section="Runs"
+    ),
+    "resume": Entry(target=f"{_GROUPS}.resume:resume", help="Make a run go on where it stopped.", section="Runs"),
+    "cancel": Entry(target=f"{_GROUPS}.runs:cancel", help="Cancel a run, whichever process drives it.", section="Runs"),
+    "why": Entry(target=f"{_GROUPS}.journal:why", help="Say what a run is waiting for.", section="Runs"),
+    "verify": Entry(
+        target=f"{_GROUPS}.journal:verify", help="Prove that nobody has changed the journal of a run.", section="Runs"
+    ),
+    "config": Entry(
+        target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
+    ),
+    "doctor": Entry(
+        target=f"{_GROUPS}.machine:doctor",
+        help="Look whether this machine is ready, and say what to do.",
+        section="This machine",
+    ),
+    "version": Entry(
+        target=f"{_GROUPS}.version:version", help="Print the version.", section="This machine", brief=True
+    ),
+    "sessions": Entry(help="The runs, by their former name.", hidden=True, members={"list": _LIST, "show": _SHOW}),
+}
+"""Every command of ``weft``, in the order in which help lists them."""
+
+WORK: Mapping[str, Entry] = {
+    "run": Entry(target="weft.cli.starting:start", help="Start a run."),
+    "resume": Entry(target="weft.cli.resuming:go_on", help="Make a run go on."),
+}
+"""What the two long commands do, apart from their options: `--help` does not load the engine."""
+
+FAILURE = Entry(target="weft.cli.failures:failed", help="Print an error and say which exit code belongs to it.")
+
+SCHEMA = Entry(target="weft.spec.schema:json_schema", help="The JSON Schema of workflow files.")
+
+DIAGRAMS: Mapping[str, Entry] = {
+    "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
+    "mermaid": Entry(target="weft.plan.diagram:mermaid", help="A Mermaid flow chart."),
+    "dot": Entry(target="weft.plan.diagram:dot", help="A Graphviz graph."),
+    "json": Entry(target="weft.plan.codec:to_json", help="The plan itself."),
+}
+"""What can be made of a plan."""

@@ -1,0 +1,116 @@
+"""``weft runs list``, ``weft show`` and ``weft cancel``."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from weft.app.service import Service
+from weft.app.view import RunView
+from weft.cli.options import AsJson, RunName
+from weft.cli.reach import ask
+from weft.cli.render.consoles import console
+from weft.cli.render.run import run_page
+from weft.cli.render.runs import run_json, runs_table
+from weft.cli.terminal import say, say_json, tell
+from weft.core.errors import ConflictError, InputError
+from weft.engine.fold import fold
+from weft.store.runs import OPEN, Run
+
+_STATUSES = (*OPEN, "completed", "failed", "cancelled")
+_PATIENCE_S = 5.0
+_LOOK_S = 0.05
+
+
+def list_runs(
+    status: Annotated[
+        str | None, typer.Option(metavar="STATUS", help="Only runs of this status.", show_default=False)
+    ] = None,
+    workflow: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only runs of this workflow.", show_default=False)
+    ] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1_000, help="How many.")] = 20,
+    before: Annotated[
+        str | None,
+        typer.Option(metavar="RUN", help="Only runs older than this one: the next page.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List runs, the newest first."""
+    if status is not None and status not in _STATUSES:
+        raise InputError(f"there is no status {status!r}", fix=f"it is one of: {', '.join(_STATUSES)}")
+
+    async def page(service: Service) -> list[Run]:
+        last = service.find(before) if before else None
+        return service.runs(status=status, workflow=workflow, limit=limit + 1, before=last)
+
+    found = ask(page)
+    shown, more = found[:limit], len(found) > limit
+    if as_json:
+        say_json({"runs": [run_json(run) for run in shown], "next": shown[-1].id if more else None})
+        return
+    if not shown:
+        tell("No runs yet: `weft run FILE` starts one." if not (status or workflow or before) else "No runs fit.")
+        return
+    console().print(runs_table(shown))
+    if more:
+        tell(f"There are more: `weft runs list --before {shown[-1].id}`")
+
+
+def show(
+    run: RunName,
+    prompts: Annotated[bool, typer.Option("--prompts", help="Show what steps were given, in full.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened in a run, step by step: the tree with status, duration, tokens and cost, then the outputs."""
+
+    async def look(service: Service) -> tuple[Run, Any]:
+        found = service.find(run)
+        return found, service.events(found.id)
+
+    found, events = ask(look)
+    view, outputs = RunView(events), fold(events).outputs
+    if as_json:
+        root = view.root.as_json()
+        say_json({**run_json(found), "outputs": outputs, "steps": root.get("steps", []), "warnings": view.warnings})
+        return
+    run_page(console(), found, view, outputs, prompts=prompts)
+
+
+def cancel(
+    run: RunName,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why; it is kept in the journal.", show_default=False)
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a run, whichever process drives it. What it has done so far is kept, and it can be resumed later."""
+
+    async def stop(service: Service) -> Run:
+        found = service.find(run)
+        if not await service.cancel(found.id, reason=reason):
+            now = service.find(found.id)
+            raise ConflictError(
+                f"the run has ended already ({now.status})", fix=f"`weft show {now.id}` shows it", run=now.id
+            )
+        return await _ended(service, found.id)
+
+    found = ask(stop)
+    if as_json:
+        say_json(run_json(found))
+    elif found.ended:
+        say(f"Run {found.id} is {found.status}.")
+    else:
+        say(f"Run {found.id} will be cancelled: the process that drives it has been told.")
+
+
+async def _ended(service: Service, run_id: str) -> Run:
+    """The run once it has ended, or as it is when that takes longer than anybody likes to wait."""
+    run = service.find(run_id)
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+    while not run.ended and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(_LOOK_S)
+        run = service.find(run_id)
+    return run

@@ -1,0 +1,71 @@
+"""The entry point: a command line in, an exit code out, whatever happens in between."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from weft.cli.commands import COMMANDS, FAILURE
+from weft.cli.group import root
+from weft.cli.terminal import prepare_streams
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line `argv` (that of the process by default) and exit."""
+    args = sys.argv[1:] if argv is None else argv
+    entry = next((COMMANDS[arg] for arg in args if arg in COMMANDS), None)
+    if entry is not None and not entry.brief:
+        sys.exit(execute(args))
+    # Most of the time of a brief command is start and end: no garbage is collected, no plugins are looked for, and the
+    # interpreter is not taken down piece by piece.
+    gc.disable()
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
+    code = execute(args)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def execute(argv: Sequence[str]) -> int:
+    """Run the command line `argv` and return its exit code."""
+    prepare_streams()
+    os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
+    args = list(argv)
+    options = args[: args.index("--") if "--" in args else None]
+    try:
+        command = root()
+        # Not through its main(), which has ideas of its own about broken pipes.
+        with command.make_context("weft", args) as ctx:
+            code = command.invoke(ctx)
+        sys.stdout.flush()
+    except typer.Exit as left:
+        return left.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return _BROKEN_PIPE
+    except Exception as error:  # noqa: BLE001 -- the one place that may catch everything: nobody is to see a traceback
+        return _failed(error, as_json="--json" in options, debug="--debug" in options)
+    return code if isinstance(code, int) else 0
+
+
+def _failed(error: Exception, *, as_json: bool, debug: bool) -> int:
+    try:
+        code: int = FAILURE.load()(error, as_json=as_json, debug=debug)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _let_go_of_stdout()
+        return _BROKEN_PIPE
+    return code
+
+
+def _let_go_of_stdout() -> None:
+    """Point standard output at nothing, so that the interpreter's own flush at exit finds no broken pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

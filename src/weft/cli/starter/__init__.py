@@ -1,0 +1,1 @@
+"""The files that `weft init` makes a project from."""

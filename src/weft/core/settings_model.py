@@ -1,0 +1,191 @@
+"""What can be set outside a workflow, grouped by concern, as plain data.
+
+Making a `Settings` by hand, as tests do, reads neither the environment nor a file.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+)
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "WEFT_"
+
+
+def default_home() -> Path:
+    """The user's data folder for Weft: ``$XDG_DATA_HOME/weft``, or what the platform uses instead.
+
+    Raises:
+        RuntimeError: the user has no home folder.
+    """
+    if data := os.environ.get("XDG_DATA_HOME"):
+        return Path(data) / "weft"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "weft"
+    return Path.home() / ".local" / "share" / "weft"
+
+
+def _split(value: Any) -> Any:
+    """A comma-separated text as a list: environment variables have no other form for one."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _url(value: str | None) -> str | None:
+    if value is not None and not _is_address(value):
+        raise ValueError("must be an address such as http://127.0.0.1:4318")
+    return value
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _url_or_console(value: str | None) -> str | None:
+    return value if value == "console" else _url(value)
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root, ``~`` resolved.
+
+    Raises:
+        ValueError: ``~`` names nobody.
+    """
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Url = Annotated[str | None, AfterValidator(_url)]
+UrlOrConsole = Annotated[str | None, AfterValidator(_url_or_console)]
+Folder = Annotated[Path, AfterValidator(absolute)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Group(BaseModel):
+    """Settings of one concern."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(Group):
+    """How much one process does at once."""
+
+    calls: int = Field(default=64, ge=1, le=10_000, description="Calls (agents, tools) performed at the same time.")
+
+
+class Net(Group):
+    """Where requests may go and how much they may take."""
+
+    allow_loopback: bool = Field(default=False, description="Requests to this machine are allowed.")
+    allow_private: bool = Field(default=False, description="Requests to private networks are allowed.")
+    allowed_domains: Names = Field(default=(), description="Only these domains and their subdomains; empty means any.")
+    blocked_patterns: Names = Field(default=(), description="Addresses that match one of these patterns are refused.")
+    max_response_bytes: int = Field(default=10_485_760, ge=1, description="The largest answer that is read.")
+    connect_timeout_s: Seconds = Field(default=10.0, description="Time to open a connection, in seconds.")
+    timeout_s: Seconds = Field(default=60.0, description="Time for a whole request, in seconds.")
+
+
+class Tools(Group):
+    """What tools may reach."""
+
+    allowed_modules: Names = Field(default=(), description="Python modules that workflows may take tools from.")
+    workdir: Folder | None = Field(
+        default=None, description="The folder that file tools cannot leave; the current one by default."
+    )
+
+
+class Log(Group):
+    """What is written to standard error while a command works."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="The least that is logged."
+    )
+    format: Literal["text", "json"] = Field(default="text", description="Lines for people, or one JSON object a line.")
+
+
+class Telemetry(Group):
+    """Where traces go and what they may contain."""
+
+    endpoint: UrlOrConsole = Field(
+        default=None, description="OTLP/HTTP address for traces, or `console`; none sends nothing."
+    )
+    headers: dict[str, SecretStr] = Field(
+        default={}, description="Headers for the endpoint, as a table or JSON object."
+    )
+    service_name: str = Field(default="weft", min_length=1, max_length=200, description="The name that traces carry.")
+    sample_ratio: float = Field(default=1.0, ge=0, le=1, description="The share of runs whose traces are sent.")
+    include_content: bool = Field(default=False, description="Prompts, tool inputs and outputs are sent too, redacted.")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set outside a workflow. Load with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True
+    )
+
+    home: Folder = Field(
+        default_factory=default_home, description="The folder that holds all state, made for its owner alone."
+    )
+    durability: Literal["full", "fast"] = Field(
+        default="full",
+        description="`full` survives power loss; `fast` survives a killed process and may lose the tail on power loss.",
+    )
+    provider: str | None = Field(default=None, min_length=1, description="Use this provider, whatever a workflow says.")
+    model: str | None = Field(default=None, min_length=1, description="Use this model, whatever a workflow says.")
+    base_url: Url = Field(default=None, description="The provider's address, whatever a workflow says.")
+    limits: Limits = Limits()
+    net: Net = Net()
+    tools: Tools = Tools()
+    log: Log = Log()
+    telemetry: Telemetry = Telemetry()
+
+    _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """Where each setting that was given comes from, by dotted name; the others are defaults."""
+        return self._sources
+
+    def with_sources(self, sources: Mapping[str, str]) -> Settings:
+        """The same settings, remembering where they come from."""
+        known = self.model_copy()
+        known._sources = dict(sources)  # noqa: SLF001 -- a copy of this very object
+        return known
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- same
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what the constructor is given: the loader reads the other sources, to remember which gave what."""
+        return (init_settings,)

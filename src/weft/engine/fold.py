@@ -1,0 +1,230 @@
+"""The state of a run: a fold over its events, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from weft.core.errors import MismatchError, Place, from_json
+from weft.core.event import Event
+from weft.core.usage import Usage
+from weft.engine.port import Composite, Failure, Success
+from weft.engine.references import References
+
+
+@dataclass(slots=True)
+class OpenStep:
+    """A step that has started and has no outcome. `attempt` counts from 1; `next_at` is when its next attempt is due."""
+
+    type: str
+    target: str
+    effect: str
+    since: int
+    attempt: int = 1
+    next_at: int | None = None
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class RunState:
+    """What the events of a run say.
+
+    `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
+    steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
+    began, in microseconds since the epoch.
+    """
+
+    status: str = "queued"
+    scope: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    outcomes: dict[str, Success | Failure] = field(default_factory=dict)
+    finished: dict[str, Composite | Failure] = field(default_factory=dict)
+    open: dict[str, OpenStep] = field(default_factory=dict)
+    settled: dict[str, bool] = field(default_factory=dict)
+    failed: dict[str, OpenStep] = field(default_factory=dict)
+    timers: dict[str, int] = field(default_factory=dict)
+    calls: dict[str, str] = field(default_factory=dict)
+    usage: dict[str, Usage] = field(default_factory=dict)
+    warned: set[tuple[str, str]] = field(default_factory=set)
+    references: References = field(default_factory=References)
+    started_at: int | None = None
+    waits: tuple[dict[str, Any], ...] = ()
+    outputs: Any = None
+    error: Mapping[str, Any] | None = None
+
+    def total(self) -> Usage:
+        """What the whole run has consumed."""
+        return sum(self.usage.values(), Usage())
+
+    def doubts(self) -> list[str]:
+        """The steps of which only a person can say whether they happened, if nobody performs them now."""
+        begun = {path for path, step in self.open.items() if step.effect == "once" and step.next_at is None}
+        told = {wait["path"] for wait in self.waits if wait.get("kind") == "doubt"}
+        return sorted(begun | told)
+
+    def succeed(self, path: str, data: Mapping[str, Any]) -> Success:
+        """Take in a `step.completed`."""
+        outcome = Success(data["value"])
+        self.outcomes[path] = outcome
+        self.open.pop(path, None)
+        self.references.remember(path, outcome.value)
+        self._account(path, data)
+        return outcome
+
+    def fail(self, path: str, data: Mapping[str, Any]) -> Failure:
+        """Take in a `step.failed`."""
+        error = from_json(data["error"])
+        error.final = True
+        outcome = Failure(error)
+        self.outcomes[path] = outcome
+        begun = self.open.pop(path, None)
+        if begun is not None and begun.effect == "reconcile":
+            self.failed[path] = begun
+        # A call that was refused for being one too many has not begun.
+        if not (error.code == "budget" and error.ids.get("limit") == "max_steps" and error.place.path == path):
+            self._account(path, data)
+        return outcome
+
+    def finish(self, path: str, data: Mapping[str, Any]) -> Composite:
+        """Take in a `node.completed`."""
+        restore = self.references.restore
+        finished = Composite(
+            restore(data["value"]), restore(data.get("exported") or {}), data.get("conversations") or {}
+        )
+        self.finished[path] = finished
+        return finished
+
+    def _account(self, path: str, data: Mapping[str, Any]) -> None:
+        if call := data.get("call"):
+            self.calls[path] = call
+        if usage := data.get("usage"):
+            self.usage[path] = Usage.from_json(usage)
+
+
+def fold(events: Iterable[Event]) -> RunState:
+    """The state after `events`. Kinds that this version does not know are passed over.
+
+    Raises:
+        MismatchError: an event of a kind that this version knows is not what it should be.
+    """
+    state = RunState()
+    for event in events:
+        try:
+            apply(state, event)
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise MismatchError(
+                f"event {event.seq} ({event.kind}) of run {event.run_id} is not as this version writes it",
+                fix=f"`weft verify {event.run_id}` checks the journal; use the Weft that wrote it",
+                place=Place(path=event.path),
+                run=event.run_id,
+                seq=event.seq,
+            ) from error
+    return state
+
+
+def apply(state: RunState, event: Event) -> None:
+    """Take one more event into the state."""
+    if handler := _HANDLERS.get(event.kind):
+        handler(state, event)
+
+
+def _created(state: RunState, event: Event) -> None:
+    state.scope = event.data["scope"]
+    state.options = event.data.get("options") or {}
+
+
+def _started(state: RunState, event: Event) -> None:
+    state.status = "running"
+    state.waits = ()
+    if state.started_at is None:
+        state.started_at = event.at
+
+
+def _step_started(state: RunState, event: Event) -> None:
+    data = event.data
+    # What somebody said of an earlier attempt says nothing of this one.
+    state.settled.pop(event.path, None)
+    state.open[event.path] = OpenStep(
+        data["type"], data.get("target", ""), data["effect"], event.at, data.get("attempt", 1)
+    )
+
+
+def _step_retrying(state: RunState, event: Event) -> None:
+    step = state.open.get(event.path)
+    data = event.data
+    if step is None:
+        step = state.open[event.path] = OpenStep(data.get("type", ""), "", "pure", event.at)
+    step.attempt, step.next_at, step.error = data["attempt"], data["next_at"], data["error"]
+
+
+def _settled(state: RunState, event: Event) -> None:
+    state.settled[event.path] = bool(event.data["did"])
+
+
+def _node_failed(state: RunState, event: Event) -> None:
+    error = from_json(event.data["error"])
+    error.final = True
+    state.finished[event.path] = Failure(error)
+
+
+def _timer_set(state: RunState, event: Event) -> None:
+    state.timers[event.path] = event.data["due"]
+
+
+def _budget_warning(state: RunState, event: Event) -> None:
+    state.warned.add((event.path, event.data["limit"]))
+
+
+def _waiting(state: RunState, event: Event) -> None:
+    state.status = "waiting"
+    state.waits = tuple(event.data["waits"])
+
+
+def _completed(state: RunState, event: Event) -> None:
+    state.status = "completed"
+    state.outputs = state.references.restore(event.data["outputs"])
+
+
+def _failed(state: RunState, event: Event) -> None:
+    state.status, state.error = "failed", event.data["error"]
+
+
+def _cancelled(state: RunState, _: Event) -> None:
+    state.status = "cancelled"
+
+
+def _stalled(state: RunState, event: Event) -> None:
+    state.status, state.error = "stalled", event.data["error"]
+
+
+def _reopened(state: RunState, _: Event) -> None:
+    state.status, state.error = "queued", None
+    state.open |= state.failed
+    state.failed = {}
+    # Time limits begin anew, or a run that exceeded one could never go on.
+    state.timers = {}
+    state.outcomes = {path: outcome for path, outcome in state.outcomes.items() if isinstance(outcome, Success)}
+    state.finished = {path: done for path, done in state.finished.items() if isinstance(done, Composite)}
+    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+_HANDLERS = {
+    "run.created": _created,
+    "run.started": _started,
+    "run.waiting": _waiting,
+    "run.completed": _completed,
+    "run.failed": _failed,
+    "run.cancelled": _cancelled,
+    "run.stalled": _stalled,
+    "run.reopened": _reopened,
+    "step.started": _step_started,
+    "step.retrying": _step_retrying,
+    "step.completed": lambda state, event: state.succeed(event.path, event.data),
+    "step.failed": lambda state, event: state.fail(event.path, event.data),
+    "step.settled": _settled,
+    "node.completed": lambda state, event: state.finish(event.path, event.data),
+    "node.failed": _node_failed,
+    "timer.set": _timer_set,
+    "budget.warning": _budget_warning,
+}

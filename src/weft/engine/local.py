@@ -1,0 +1,397 @@
+"""The embedded engine: starts, drives, resumes and cancels runs in this process, over a journal that other processes share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from weft.core.canonical import dumps, loads
+from weft.core.clock import Clock, SystemClock
+from weft.core.errors import ConflictError, InputError, InternalError, MismatchError, StorageError, WeftError
+from weft.core.event import Event
+from weft.core.ids import uuid7
+from weft.engine import ending
+from weft.engine.ending import RunResult
+from weft.engine.fold import RunState, fold
+from weft.engine.interpreter import Interpreter
+from weft.engine.limits import given
+from weft.engine.port import Failure, Performer, RunHalted
+from weft.engine.recorder import Listener, Recorder
+from weft.engine.runtime import EmbeddedRuntime
+from weft.engine.shelf import Shelf
+from weft.engine.steps import Mask
+from weft.plan.nodes import Plan
+from weft.store.append import Append, Draft, NewRun
+from weft.store.journal import Journal
+
+__all__ = ["Engine", "RunResult"]
+
+_BELL_S = 0.05
+_BIG_JOURNAL = 500
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """A run that this engine has just created and claimed in one append; `bell` is what the inbox rang then."""
+
+    plan: Plan
+    state: RunState
+    bell: tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Driven:
+    """A run that this engine drives now."""
+
+    task: asyncio.Task[Any]
+    recorder: Recorder
+    cancelled: str | None = None
+
+
+class Engine:
+    """Drives runs of one journal. `concurrency` bounds the calls that are performed at once in this process.
+
+    `mask` takes secrets out of what is written of a step to be looked at; what a run computes with is never changed.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        performers: Mapping[str, Performer],
+        *,
+        clock: Clock | None = None,
+        concurrency: int = 64,
+        listeners: tuple[Listener, ...] = (),
+        new_id: Callable[[], str] = uuid7,
+        mask: Mask = lambda value: value,
+    ) -> None:
+        self._journal = journal
+        self._performers = performers
+        self._clock = clock or SystemClock()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._listeners = listeners
+        self._new_id = new_id
+        self._mask = mask
+        self._driver = ""
+        self._entered = False
+        self._fresh: dict[str, _Fresh] = {}
+        self._active: dict[str, _Driven] = {}
+        self._owed: dict[str, int] = {}
+        self._watch: asyncio.Task[None] | None = None
+        self._shelf = Shelf(journal)
+
+    async def start(
+        self,
+        plan: Plan,
+        scope: Mapping[str, Any],
+        *,
+        inputs: Mapping[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
+        session: str = "",
+        queued: bool = False,
+    ) -> str:
+        """Create a run of `plan`, durably, and return its id; `drive` makes it go.
+
+        This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
+        templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
+        as where artifacts go).
+
+        Raises:
+            InputError: a value in `scope`, `inputs` or `options` is not JSON, or all of them are too long.
+            StorageError: the journal refused.
+        """
+        self._enter()
+        run_id, (hash_, body) = self._new_id(), self._shelf.sealed(plan)
+        data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
+        new = NewRun(
+            id=run_id,
+            workflow=plan.workflow,
+            plan_hash=hash_,
+            plan=body,
+            inputs=given(dict(scope if inputs is None else inputs)).decode(),
+            options=given(dict(options or {})).decode(),
+            session=session or run_id,
+            driver=None if queued else self._driver,
+        )
+        created = Draft(self._clock.micros(), "run.created", "", given(data))
+        if queued:
+            await self._journal.append(Append(run_id, 0, [created], create=new))
+            return run_id
+        started = Draft(created.at, "run.started", "", dumps({"epoch": 1, "resumed": False}))
+        bell = self._journal.inbox.bell()
+        try:
+            await self._journal.append(Append(run_id, 1, [created, started], {"status": "running"}, create=new))
+        except asyncio.CancelledError:
+            self._release(run_id, 1)
+            raise
+        events = [
+            Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload))
+            for seq, draft in enumerate((created, started), 1)
+        ]
+        for listener in self._listeners:
+            for event in events:
+                listener.event(event)
+        self._fresh[run_id] = _Fresh(plan, fold(events), bell)
+        return run_id
+
+    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
+        """Make a run go until it ends or waits, from wherever its journal says it is.
+
+        With `reopen`, a run that has failed or was cancelled is opened again first: what succeeded is kept, the rest starts anew.
+
+        Raises:
+            NotFoundError: there is no such run.
+            ConflictError: it has ended, or another process drives it.
+            MismatchError: its journal or its stored plan has been changed.
+            StorageError: the journal refused; the run can be resumed later.
+        """
+        self._enter()
+        if run_id in self._active:
+            raise ConflictError("this process is driving the run already", run=run_id)
+        if fresh := self._fresh.pop(run_id, None):
+            recorder = self._recorder(run_id, 1, fresh.state)
+            return await self._walk(recorder, fresh.plan, look=self._journal.inbox.bell() != fresh.bell)
+        epoch = await self._claim(run_id, reopen=reopen)
+        try:
+            recorder, plan = await self._open(run_id, epoch)
+            data = {"epoch": epoch, "resumed": recorder.state.started_at is not None}
+            await recorder.record("run.started", "", data, {"status": "running"})
+        except RunHalted as halt:
+            self._release(run_id, epoch)
+            raise halt.error from None
+        except BaseException:
+            self._release(run_id, epoch)
+            raise
+        return await self._walk(recorder, plan, look=True)
+
+    async def settle(self, run_id: str, path: str, *, did: bool) -> None:
+        """Say of a doubtful step whether its effect happened, so that the run can go on.
+
+        Raises:
+            InputError: no such step of this run is in doubt.
+            ConflictError: a live process drives the run.
+        """
+        self._enter()
+        doubts = fold(self._journal.events(run_id)).doubts()
+        if path not in doubts:
+            raise InputError(
+                f"no step {path!r} of this run is in doubt",
+                fix=f"in doubt: {', '.join(doubts) or 'none'}",
+                run=run_id,
+            )
+        epoch = await self._claim(run_id)
+        draft = Draft(self._clock.micros(), "step.settled", path, dumps({"did": did}))
+        try:
+            await self._journal.append(Append(run_id, epoch, [draft]))
+        finally:
+            self._release(run_id, epoch)
+
+    async def cancel(self, run_id: str, *, reason: str = "") -> bool:
+        """Cancel a run, whoever drives it. False when it had ended.
+
+        A driver in any process is told through the inbox; a run that nobody drives is cancelled here.
+        """
+        run = self._journal.runs.get(run_id)
+        if run.ended:
+            return False
+        at = self._clock.micros()
+        post = self._journal.inbox.post(
+            run_id, key=f"cancel:{run.epoch}", kind="cancel", data={"reason": reason}, at=at
+        )
+        await self._journal.writer.submit(post)
+        self._journal.inbox.ring()
+        if run_id in self._active:
+            return True
+        if await self._cancel_undriven(run_id, reason):
+            await self._journal.writer.submit(self._journal.inbox.take([run_id]))
+            return True
+        # Somebody drives it and will find the message, or it has just ended.
+        return not self._journal.runs.get(run_id).ended
+
+    async def close(self) -> None:
+        """Stop watching; runs that are still driven are left resumable."""
+        watch = self._watch
+        self.forsake()
+        if watch is not None:
+            await asyncio.gather(watch, return_exceptions=True)
+
+    def forsake(self) -> None:
+        """Let go of everything at once, as when the process dies: nothing is written, runs are left as they are."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._entered:
+            self._journal.drivers.leave(self._driver)
+            self._entered = False
+            self._owed.clear()
+
+    async def _claim(self, run_id: str, *, reopen: bool = False) -> int:
+        """Make this engine the driver of a run; the new epoch. Cancelled half-way, it lets go of the run again."""
+        owed = self._owed.pop(run_id, None)
+        claim = self._journal.runs.claim(run_id, self._driver, reopen=reopen, let_go=owed is not None)
+        claiming = self._journal.writer.submit(claim)
+
+        def let_go(done: asyncio.Future[Any]) -> None:
+            if done.exception() is None:
+                self._release(run_id, done.result())
+
+        try:
+            return int(await asyncio.shield(claiming))
+        except WeftError:
+            if owed is not None:
+                self._owed[run_id] = owed
+            raise
+        except asyncio.CancelledError:
+            claiming.add_done_callback(let_go)
+            raise
+
+    async def _cancel_undriven(self, run_id: str, reason: str) -> bool:
+        """Cancel a run that nobody drives; False when somebody does, or when it has ended."""
+        self._enter()
+        try:
+            epoch = await self._claim(run_id)
+        except ConflictError:
+            return False
+        draft = Draft(self._clock.micros(), "run.cancelled", "", dumps({"reason": reason}))
+        patch = {"status": "cancelled", "waits": None, "driver": None}
+        try:
+            await self._journal.append(Append(run_id, epoch, [draft], patch))
+        except BaseException:
+            self._release(run_id, epoch)
+            raise
+        return True
+
+    def _enter(self) -> None:
+        if not self._entered:
+            # A name that was ever let go of may be taken for dead by somebody who looks at this very moment.
+            self._driver = self._new_id()
+            self._journal.drivers.enter(self._driver)
+            self._entered = True
+        if self._watch is None:
+            self._watch = asyncio.ensure_future(self._watch_inbox())
+
+    async def _open(self, run_id: str, epoch: int) -> tuple[Recorder, Plan]:
+        """Load a claimed run: its state, and the plan that it pins."""
+        run = self._journal.runs.get(run_id)
+        if run.head_seq > _BIG_JOURNAL:
+            events = await asyncio.to_thread(self._journal.proven_events, run_id)
+        else:
+            events = self._journal.proven_events(run_id)
+        recorder = self._recorder(run_id, epoch, fold(events))
+        if run.ended:
+            await self._reopen(recorder)
+        try:
+            return recorder, self._shelf.load(run.plan_hash)
+        except MismatchError as error:
+            await ending.stalled(recorder, error)
+            raise
+
+    async def _reopen(self, recorder: Recorder) -> None:
+        # A cancel that came before says nothing about the run's second life.
+        await self._journal.writer.submit(self._journal.inbox.take([recorder.run_id]))
+        draft = Draft(self._clock.micros(), "run.reopened", "", dumps({"epoch": recorder.epoch}))
+        patch = {"status": "queued", "error": None}
+        await self._journal.append(Append(recorder.run_id, recorder.epoch, [draft], patch, reopen=True))
+        recorder.state = fold(self._journal.events(recorder.run_id))
+
+    def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
+        return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners)
+
+    def _release(self, run_id: str, epoch: int) -> None:
+        """Let go of a run, now or as soon as the journal takes writes again."""
+        self._owed[run_id] = epoch
+        self._pay_releases()
+
+    def _pay_releases(self) -> None:
+        for run_id, epoch in tuple(self._owed.items()):
+            with suppress(StorageError):  # closed: nothing is held any more
+                future = self._journal.writer.submit(self._journal.runs.release(run_id, epoch))
+                future.add_done_callback(partial(self._released, run_id, epoch))
+
+    def _released(self, run_id: str, epoch: int, done: asyncio.Future[Any]) -> None:
+        if done.exception() is None and self._owed.get(run_id) == epoch:
+            del self._owed[run_id]
+
+    async def _walk(self, recorder: Recorder, plan: Plan, *, look: bool) -> RunResult:
+        """Walk the plan as a task of its own, which a cancel can reach; `look` into the inbox first when it may hold one."""
+        run_id = recorder.run_id
+        runtime = EmbeddedRuntime(recorder, plan, self._performers, self._clock, self._slots, self._mask)
+        walk = asyncio.ensure_future(Interpreter(runtime).run(plan, recorder.state.scope))
+        driven = self._active[run_id] = _Driven(walk, recorder)
+        try:
+            result = await self._see_through(driven, look=look)
+        except RunHalted as halt:
+            self._release(run_id, recorder.epoch)
+            raise halt.error from None
+        except BaseException:
+            self._release(run_id, recorder.epoch)
+            raise
+        finally:
+            del self._active[run_id]
+        if result.status == "waiting" and run_id in await self._take_messages([run_id]):
+            # The cancel came too late to find a driver and too early to find none.
+            return replace(result, status="cancelled", waits=())
+        return result
+
+    async def _see_through(self, driven: _Driven, *, look: bool) -> RunResult:
+        recorder = driven.recorder
+        try:
+            if look:
+                await self._take_messages([recorder.run_id])
+            outcome, scope = await driven.task
+        except RunHalted as halt:
+            if isinstance(halt.error, MismatchError):
+                return await ending.stalled(recorder, halt.error)
+            raise
+        except asyncio.CancelledError:
+            await _stop(driven.task)
+            if driven.cancelled is None:
+                with suppress(RunHalted):  # the run can be resumed either way
+                    await asyncio.shield(ending.interrupted(recorder))
+                raise
+            return await ending.cancelled(recorder, driven.cancelled)
+        except WeftError:
+            await _stop(driven.task)
+            raise
+        except Exception as error:  # noqa: BLE001 -- the supervised place: a defect ends the run, with its name
+            what = f"{type(error).__name__}: {error}"
+            outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
+        return await ending.concluded(recorder, outcome, scope)
+
+    async def _watch_inbox(self) -> None:
+        """Look into the inbox whenever somebody rings."""
+        heard = self._journal.inbox.bell()
+        while True:
+            await asyncio.sleep(_BELL_S)
+            self._pay_releases()
+            now = self._journal.inbox.bell()
+            if now != heard:
+                with suppress(WeftError):  # a journal that refuses now is asked again at the next tick
+                    await self._take_messages(list(self._active))
+                    heard = now
+
+    async def _take_messages(self, run_ids: list[str]) -> set[str]:
+        """Do what the messages of these runs ask for; the runs that were cancelled because nobody drives them any more."""
+        ended = set()
+        for message in await self._journal.writer.submit(self._journal.inbox.take(run_ids)):
+            if message.kind != "cancel":
+                continue
+            reason = str(message.data.get("reason", ""))
+            driven = self._active.get(message.run_id)
+            if driven is None:
+                if await self._cancel_undriven(message.run_id, reason):
+                    ended.add(message.run_id)
+            elif driven.cancelled is None:
+                driven.cancelled = reason
+                driven.recorder.note("run.cancelling", "", {"reason": driven.cancelled})
+                driven.task.cancel()
+        return ended
+
+
+async def _stop(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,214 @@
+"""The ports of the engine: what the interpreter asks of a runtime, and what a runtime asks of performers.
+
+The interpreter never performs an effect: it asks a `Runtime`, which answers from the journal when the step is there and
+asks a `Performer` when it is not. Neither runtime nor interpreter knows what an agent is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from weft.core.clock import Clock
+from weft.core.errors import WeftError
+from weft.core.event import Event
+from weft.core.usage import Usage
+from weft.plan.nodes import Budget, Call, Effect, Plan, Retry
+
+Json = Any
+NO_RETRY = Retry(attempts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Success:
+    """A node ended with a value, as decoded from the journal."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A node ended with an error that its parents may react to."""
+
+    error: WeftError
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """A node waits for something outside: each entry is JSON with at least ``kind`` and ``path``."""
+
+    waits: tuple[Mapping[str, Json], ...]
+
+
+Outcome = Success | Failure | Suspended
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the body of a step returns: its JSON value, and what it consumed."""
+
+    value: Json
+    usage: Usage | None = None
+
+
+class StepSuspended(Exception):  # noqa: N818 -- a signal, not an error
+    """Raised through a performer when a step inside it waits for something outside; performers let it pass."""
+
+    def __init__(self, waits: tuple[Mapping[str, Json], ...]) -> None:
+        super().__init__("the step waits")
+        self.waits = waits
+
+
+class RunHalted(Exception):  # noqa: N818 -- a signal, not an error
+    """Raised through everything when the run cannot go on here: the journal refused, or does not fit the plan.
+
+    It is no `WeftError`, so that nobody takes it for the failure of a step.
+    """
+
+    def __init__(self, error: WeftError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class StepContext(Protocol):
+    """What a performer may know and do while it performs one step.
+
+    `path` is the step's own; `history` the paths of the earlier calls of the same conversation, oldest first.
+    """
+
+    run_id: str
+    path: str
+    attempt: int
+    plan: Plan
+    clock: Clock
+    history: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of this step: stable over attempts, crashes and takeovers, new in a fork."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, Json]:
+        """What the run was started with besides its inputs, such as the folder for its artifacts."""
+        ...
+
+    def recorded(self, path: str) -> Json:
+        """The value of a step of this run that has succeeded, or None."""
+        ...
+
+    def events(self) -> list[Event]:
+        """The run's journal so far, oldest first."""
+        ...
+
+    def emit(self, delta: Mapping[str, Json]) -> None:
+        """Tell live viewers something that is not history, such as streamed text."""
+        ...
+
+    def note(self, kind: str, data: Mapping[str, Json]) -> None:
+        """Append an event about this step without waiting for it to be durable."""
+        ...
+
+    async def step(  # noqa: PLR0913 -- a step has many sides
+        self,
+        name: str,
+        body: Callable[[StepContext], Awaitable[Done]],
+        *,
+        type: str,  # noqa: A002 -- the word that events and screens use
+        effect: Effect = "idempotent",
+        input: Mapping[str, Json] | None = None,  # noqa: A002 -- same
+        retry: Retry | None = None,
+        timeout_s: float | None = None,
+        spends: bool = False,
+        target: str = "",
+        check: Callable[[StepContext], Awaitable[Done | None]] | None = None,
+    ) -> Json:
+        """Perform a step inside this one, once: at ``{path}/{name}``, from the journal if it is there.
+
+        Returns the value as decoded from the journal. `type` is ``model``, ``tool`` or ``artifact`` and `target` which one.
+        `input` is shown to people and traces and must not hold secrets. With `spends`, the budget is checked before `body`
+        starts. `retry` is that of the enclosing call by default. For a ``reconcile`` step that may have happened before a
+        crash, `check` says what came of it, or None if it did not happen.
+
+        Raises:
+            WeftError: `body` failed for good (recorded), or a budget is reached, or `name` is used twice at once.
+        """
+        ...
+
+
+class Performer(Protocol):
+    """Performs calls of one kind.
+
+    One that has an attribute ``derived`` that is true says that what its calls end with follows from the steps inside them,
+    which are in the journal: their own end then need not be durable before the run goes on, for performing them again would
+    only read those steps.
+    """
+
+    async def perform(self, call: Call, scope: Mapping[str, Json], context: StepContext) -> Done:
+        """Do what `call` says; raise a `WeftError` when it cannot be done."""
+        ...
+
+    async def check(self, call: Call, scope: Mapping[str, Json], context: StepContext) -> Done | None:
+        """For a ``reconcile`` call that may have happened before a crash: what came of it, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What enclosing blocks set for the calls inside them. `budgets` are those of the blocks with one, each with its path."""
+
+    retry: Retry = NO_RETRY
+    budgets: tuple[tuple[str, Budget], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """A composite node that is in the journal as finished.
+
+    `exported` holds the names and values that it put into its enclosing scope, `conversations` the calls in it by
+    conversation.
+    """
+
+    value: Json
+    exported: Mapping[str, Json] = field(default_factory=dict)
+    conversations: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+class Runtime(Protocol):
+    """What the interpreter may ask for. Everything else about the world is none of its business."""
+
+    async def perform(
+        self, path: str, call: Call, scope: Mapping[str, Json], settings: Settings, history: tuple[str, ...]
+    ) -> Outcome:
+        """Perform a call, or answer from the journal."""
+        ...
+
+    async def sleep(self, path: str, seconds: float) -> Outcome:
+        """Wait until `seconds` after the wait was first reached."""
+        ...
+
+    async def within(
+        self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
+    ) -> Outcome:
+        """Do `work`, but fail with `error` once `seconds` have passed since the block at `path` was first entered.
+
+        Which of the two came first is in the journal before this returns, and a replay sees the same winner.
+        """
+        ...
+
+    def finished(self, path: str) -> Composite | Failure | None:
+        """What the journal says of the composite at `path`."""
+        ...
+
+    async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
+        """Record that a composite is finished. With `decision`, other ends were possible: it is durable on return."""
+        ...
+
+    async def fail(self, path: str, error: WeftError) -> None:
+        """Record, durably, that a composite has failed, so that a replay sees the same failure."""
+        ...
+
+    def open_budget(self, path: str, budget: Budget) -> None:
+        """From now on, calls with this budget among theirs are counted against it, from what the journal says on."""
+        ...

@@ -1,0 +1,192 @@
+"""The pen of a run: appends events in its name, keeps the fold up to date, and tells listeners what is durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from weft.core.canonical import dumps, loads
+from weft.core.clock import Clock
+from weft.core.errors import WeftError
+from weft.core.event import Event
+from weft.core.usage import Usage
+from weft.engine.budget import Ledger
+from weft.engine.fold import RunState, apply
+from weft.engine.port import RunHalted, Settings
+from weft.plan.nodes import Budget
+from weft.store.append import Append, Draft
+from weft.store.journal import Journal
+
+_NOTE_S = 0.02
+"""How long a note may wait for company (seconds); nobody waits for it."""
+
+
+class Listener(Protocol):
+    """Hears of events once they are durable, and of deltas, which never are. It must not block."""
+
+    def event(self, event: Event) -> None:
+        """An event is durable."""
+        ...
+
+    def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
+        """Something is worth showing that is not history."""
+        ...
+
+
+class Recorder:
+    """Writes the journal of one run under one epoch."""
+
+    def __init__(
+        self, journal: Journal, run_id: str, epoch: int, state: RunState, clock: Clock, listeners: tuple[Listener, ...]
+    ) -> None:
+        self.run_id = run_id
+        self.epoch = epoch
+        self.state = state
+        self._journal = journal
+        self._clock = clock
+        self._listeners = listeners
+        self._ledgers: dict[tuple[str, Budget], Ledger] = {}
+        self._total = state.total()
+        self._held: list[tuple[Draft, Any]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Future[None] | None = None
+
+    async def record(
+        self, kind: str, path: str, data: Mapping[str, Any], patch: Mapping[str, Any] | None = None
+    ) -> None:
+        """Append an event and wait until it is durable.
+
+        Raises:
+            RunHalted: the journal refused.
+        """
+        payload = dumps(data)
+        await self._write(Draft(self._clock.micros(), kind, path, payload), loads(payload), patch)
+
+    def note(self, kind: str, path: str, data: Mapping[str, Any]) -> None:
+        """Append an event without waiting for it.
+
+        It rides along with the run's next append, or goes alone after `_NOTE_S`. It is durable before anything that is
+        recorded later, and lost if the process dies first.
+        """
+        draft = Draft(self._clock.micros(), kind, path, dumps(data))
+        apply(self.state, Event(self.run_id, 0, draft.at, kind, path, data))
+        self._hold(draft, data)
+
+    async def record_outcome(
+        self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], usage: Usage | None
+    ) -> None:
+        """Append the end of a step; `data` is `payload` decoded. The caller takes it into the fold."""
+        patch = None
+        if usage is not None:
+            self._total += usage
+            patch = {"usage": dumps(self._total.as_json()).decode()}
+        await self._write(Draft(self._clock.micros(), kind, path, payload, outcome=True), data, patch, fold=False)
+        if usage is not None:
+            self._account(path, usage)
+
+    def note_outcome(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any]) -> None:
+        """Append the end of a step that consumed nothing itself, as a note. The caller takes it into the fold."""
+        self._hold(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)
+
+    async def record_node(
+        self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], *, durable: bool
+    ) -> None:
+        """Append the end of a composite, `data` as `payload`; the caller takes it into the fold. Else than `durable`, a note.
+
+        Raises:
+            RunHalted: the journal refused.
+        """
+        draft = Draft(self._clock.micros(), kind, path, payload, outcome=True)
+        if durable:
+            await self._append([(draft, data)], None)
+        else:
+            self._hold(draft, data)
+
+    def open_budget(self, path: str, budget: Budget) -> None:
+        """Count what is inside `path` from now on, starting with what the journal says."""
+        # Blocks directly inside each other may share a path, and each has its own limits.
+        if (path, budget) not in self._ledgers:
+            self._ledgers[path, budget] = Ledger(path, budget, self.state)
+
+    def admit(self, path: str, settings: Settings, *, call: bool, spends: bool) -> None:
+        """Let a call or a request begin, or not.
+
+        Raises:
+            BudgetError: a budget that it counts against is used up.
+        """
+        ledgers = [self._ledgers[name] for name in settings.budgets]
+        for ledger in ledgers:
+            if call:
+                ledger.admit_call(path)
+            if spends:
+                ledger.admit_request(path)
+        # Counted only when every budget lets it begin.
+        for ledger in ledgers if call else ():
+            ledger.count_call(path)
+            self._warn(ledger)
+
+    def emit(self, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
+        """Tell listeners something that is not history."""
+        for listener in self._listeners:
+            listener.delta(self.run_id, path, attempt, delta)
+
+    def history(self) -> list[Event]:
+        """The run's events so far, those included that are not durable yet (their `seq` is 0)."""
+        held = [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in self._held]
+        return self._journal.events(self.run_id) + held
+
+    def final_patch(self, status: str, **columns: Any) -> dict[str, Any]:
+        """The columns of the run's row that the last event of a drive sets; nobody drives it any more."""
+        texts = {name: None if value is None else dumps(value).decode() for name, value in columns.items()}
+        usage = dumps(self._total.as_json()).decode()
+        return {"status": status, "usage": usage, "waits": None, "driver": None, **texts}
+
+    def _hold(self, draft: Draft, data: Any) -> None:
+        self._held.append((draft, data))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_NOTE_S, self._flush_soon)
+
+    def _flush_soon(self) -> None:
+        self._timer = None
+        if self._held:
+            self._flushing = asyncio.ensure_future(self._append([], None))
+            # A refusal is read and dropped: whoever records next meets the same one and is the one to say so.
+            self._flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _write(self, draft: Draft, data: Any, patch: Mapping[str, Any] | None, *, fold: bool = True) -> None:
+        await self._append([(draft, data)], patch)
+        if fold:
+            apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, draft.path, data))
+
+    async def _append(self, entries: list[tuple[Draft, Any]], patch: Mapping[str, Any] | None) -> None:
+        """Write what is held and then `entries`, in one transaction, and tell listeners."""
+        entries = self._held + entries
+        self._held = []
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        try:
+            last = await self._journal.append(Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch))
+        except WeftError as error:
+            raise RunHalted(error) from error
+        if self._listeners:
+            for seq, (draft, data) in enumerate(entries, last - len(entries) + 1):
+                event = Event(self.run_id, seq, draft.at, draft.kind, draft.path, data)
+                for listener in self._listeners:
+                    listener.event(event)
+
+    def _account(self, path: str, usage: Usage) -> None:
+        for ledger in self._ledgers.values():
+            if path.startswith(f"{ledger.path}/"):
+                ledger.add(usage)
+                self._warn(ledger)
+
+    def _warn(self, ledger: Ledger) -> None:
+        for level in ledger.warnings():
+            if (ledger.path, level.limit) not in self.state.warned:
+                self.note(
+                    "budget.warning",
+                    ledger.path,
+                    {"limit": level.limit, "used": f"{level.used:f}", "of": f"{level.of:f}"},
+                )

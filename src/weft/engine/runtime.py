@@ -1,0 +1,154 @@
+"""The embedded runtime: the interpreter's port over the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from weft.core.canonical import dumps, loads
+from weft.core.clock import Clock
+from weft.core.errors import InternalError, Place, TemplateError, WeftError
+from weft.engine.port import Composite, Failure, Outcome, Performer, Settings, StepContext, Suspended
+from weft.engine.recorder import Recorder
+from weft.engine.steps import Mask, Performing, Step
+from weft.plan.nodes import Budget, Call, Plan
+
+
+class EmbeddedRuntime:
+    """Implements `weft.engine.port.Runtime` for one run in this process."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        plan: Plan,
+        performers: Mapping[str, Performer],
+        clock: Clock,
+        slots: asyncio.Semaphore,
+        mask: Mask,
+    ) -> None:
+        self._recorder = recorder
+        self._performers = performers
+        self._clock = clock
+        self._performing = Performing(recorder, plan, clock, slots, mask)
+
+    async def perform(
+        self, path: str, call: Call, scope: Mapping[str, Any], settings: Settings, history: tuple[str, ...]
+    ) -> Outcome:
+        """See `Runtime.perform`."""
+        known = self._recorder.state.outcomes.get(path)
+        if known is not None:
+            return known
+        performer = self._performers.get(call.performer)
+        if performer is None:
+            return Failure(InternalError(f"nobody here performs {call.performer!r} calls", path=path))
+
+        def body(context: StepContext) -> Awaitable[Any]:
+            return performer.perform(call, scope, context)
+
+        def check(context: StepContext) -> Awaitable[Any]:
+            return performer.check(call, scope, context)
+
+        return await self._performing.perform(
+            Step(
+                path=path,
+                body=body,
+                type=call.performer,
+                target=call.target,
+                effect=call.effect,
+                retry=call.retry or settings.retry,
+                timeout_s=call.timeout_s,
+                call=True,
+                derived=getattr(performer, "derived", False),
+                check=check,
+                settings=settings,
+                history=history,
+            )
+        )
+
+    async def sleep(self, path: str, seconds: float) -> Outcome:
+        """See `Runtime.sleep`."""
+        state = self._recorder.state
+        known = state.outcomes.get(path)
+        if known is not None:
+            return known
+        due = state.timers.get(path)
+        if due is None:
+            due = self._clock.micros() + int(seconds * 1_000_000)
+            await self._recorder.record("timer.set", path, {"due": due})
+        while (left := due - self._clock.micros()) > 0:
+            await self._clock.sleep(left / 1_000_000)
+        data = {"value": None}
+        await self._recorder.record_outcome("step.completed", path, dumps(data), data, None)
+        return state.succeed(path, data)
+
+    async def within(
+        self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
+    ) -> Outcome:
+        """See `Runtime.within`."""
+        state = self._recorder.state
+        known = state.finished.get(path)
+        if isinstance(known, Failure):
+            return known
+        if path and isinstance(known, Composite):
+            # It was done in time, as history says; walking it again brings back what it put into the scope.
+            return await work()
+        since = state.timers.get(path)
+        if since is None:
+            # The limit's beginning is history: a resumed run has only what is left of it.
+            since = self._clock.micros()
+            self._recorder.note("timer.set", path, {"due": since})
+        left = since / 1_000_000 + seconds - self._clock.micros() / 1_000_000
+        outcome = await self._race(work, left) if left > 0 else None
+        if outcome is None:
+            outcome = Failure(error)
+        if path and not isinstance(outcome, Suspended):
+            # The winner of a race is history before the program sees it. At the root the run's own end says it.
+            if isinstance(outcome, Failure):
+                await self.fail(path, outcome.error)
+            else:
+                await self.finish(path, Composite(None), decision=True)
+        return outcome
+
+    async def _race(self, work: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome | None:
+        """The outcome of `work`, or None when the alarm rang first."""
+        task = asyncio.ensure_future(work())
+        alarm = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait([task, alarm], return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            alarm.cancel()
+            task.cancel()
+            await asyncio.gather(task, alarm, return_exceptions=True)
+
+    def finished(self, path: str) -> Composite | Failure | None:
+        """See `Runtime.finished`."""
+        return self._recorder.state.finished.get(path)
+
+    async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
+        """See `Runtime.finish`."""
+        state = self._recorder.state
+        try:
+            data: dict[str, Any] = {"value": state.references.name(composite.value)}
+            if composite.exported:
+                data["exported"] = {name: state.references.name(value) for name, value in composite.exported.items()}
+            if composite.conversations:
+                data["conversations"] = composite.conversations
+            payload = dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
+        data = loads(payload)
+        await self._recorder.record_node("node.completed", path, payload, data, durable=decision)
+        return state.finish(path, data)
+
+    async def fail(self, path: str, error: WeftError) -> None:
+        """See `Runtime.fail`."""
+        data = {"error": error.as_json()}
+        await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
+        error.final = True
+        self._recorder.state.finished[path] = Failure(error)
+
+    def open_budget(self, path: str, budget: Budget) -> None:
+        """See `Runtime.open_budget`."""
+        self._recorder.open_budget(path, budget)

@@ -1,0 +1,329 @@
+"""Performing one step: journal, effect class, retries, time limit, budget. Every effect of a run goes through here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from weft.core.canonical import dumps, loads
+from weft.core.clock import Clock
+from weft.core.errors import (
+    InternalError,
+    MismatchError,
+    Place,
+    ProviderError,
+    RateLimitError,
+    StepTimeoutError,
+    WeftError,
+)
+from weft.core.event import Event
+from weft.core.ids import path_key
+from weft.engine.fold import OpenStep
+from weft.engine.limits import check_value
+from weft.engine.port import (
+    NO_RETRY,
+    Done,
+    Outcome,
+    RunHalted,
+    Settings,
+    StepContext,
+    StepSuspended,
+    Success,
+    Suspended,
+)
+from weft.engine.recorder import Recorder
+from weft.engine.retry import Again, verdict
+from weft.plan.nodes import Effect, Plan, Retry
+
+Body = Callable[[StepContext], Awaitable[Done]]
+Check = Callable[[StepContext], Awaitable[Done | None]]
+Mask = Callable[[Any], Any]
+"""Takes out of JSON what must not be written."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What is to be performed at one path. `call` marks the calls of the plan, apart from the steps inside them."""
+
+    path: str
+    body: Body
+    type: str
+    target: str = ""
+    effect: Effect = "idempotent"
+    input: Mapping[str, Any] | None = None
+    retry: Retry = NO_RETRY
+    timeout_s: float | None = None
+    spends: bool = False
+    call: bool = False
+    derived: bool = False
+    check: Check | None = None
+    settings: Settings = field(default_factory=Settings)
+    history: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class LiveContext:
+    """The `StepContext` of a step that is being performed."""
+
+    performing: Performing
+    step_: Step
+    run_id: str
+    path: str
+    plan: Plan
+    clock: Clock
+    history: tuple[str, ...]
+    attempt: int = 1
+    _names: set[str] = field(default_factory=set)
+
+    @property
+    def key(self) -> str:
+        """See `StepContext.key`."""
+        return path_key(self.run_id, self.path)
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """See `StepContext.options`."""
+        return self.performing.recorder.state.options
+
+    def recorded(self, path: str) -> Any:
+        """See `StepContext.recorded`."""
+        outcome = self.performing.recorder.state.outcomes.get(path)
+        return outcome.value if isinstance(outcome, Success) else None
+
+    def events(self) -> list[Event]:
+        """See `StepContext.events`."""
+        return self.performing.recorder.history()
+
+    def emit(self, delta: Mapping[str, Any]) -> None:
+        """See `StepContext.emit`."""
+        self.performing.recorder.emit(self.path, self.attempt, delta)
+
+    def note(self, kind: str, data: Mapping[str, Any]) -> None:
+        """See `StepContext.note`."""
+        self.performing.recorder.note(kind, self.path, self.performing.mask(dict(data)))
+
+    async def step(  # noqa: PLR0913 -- the port's signature
+        self,
+        name: str,
+        body: Body,
+        *,
+        type: str,  # noqa: A002 -- the port's signature
+        effect: Effect = "idempotent",
+        input: Mapping[str, Any] | None = None,  # noqa: A002 -- the port's signature
+        retry: Retry | None = None,
+        timeout_s: float | None = None,
+        spends: bool = False,
+        target: str = "",
+        check: Check | None = None,
+    ) -> Any:
+        """See `StepContext.step`."""
+        if name in self._names:
+            raise InternalError(
+                f"two steps inside {self.path!r} are called {name!r} at once", place=Place(path=self.path)
+            )
+        inner = Step(
+            path=f"{self.path}/{name}",
+            body=body,
+            type=type,
+            target=target,
+            effect=effect,
+            input=input,
+            retry=retry or self.step_.retry,
+            timeout_s=timeout_s,
+            spends=spends,
+            check=check,
+            settings=self.step_.settings,
+        )
+        self._names.add(name)
+        try:
+            outcome = await self.performing.perform(inner)
+        finally:
+            self._names.discard(name)
+        if isinstance(outcome, Success):
+            return outcome.value
+        if isinstance(outcome, Suspended):
+            raise StepSuspended(outcome.waits)
+        raise outcome.error
+
+
+async def _limited(step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
+    if step.timeout_s is None:
+        return await body(context)
+    try:
+        async with asyncio.timeout(step.timeout_s) as limit:
+            return await body(context)
+    except TimeoutError as error:
+        text = f"it took longer than {step.timeout_s:g} s" if limit.expired() else str(error) or "something timed out"
+        raise StepTimeoutError(text, fix="raise its timeout_s", place=Place(path=step.path)) from error
+
+
+class Performing:
+    """Performs the steps of one run. What is written of a step to be looked at (inputs, notes, errors) goes through `mask`."""
+
+    def __init__(self, recorder: Recorder, plan: Plan, clock: Clock, slots: asyncio.Semaphore, mask: Mask) -> None:
+        self.recorder = recorder
+        self.mask = mask
+        self._plan = plan
+        self._clock = clock
+        self._slots = slots
+
+    async def perform(self, step: Step) -> Outcome:
+        """The outcome of a step: from the journal, or by performing it until it ends for good."""
+        state = self.recorder.state
+        known = state.outcomes.get(step.path)
+        if known is not None:
+            return known
+        context = LiveContext(self, step, self.recorder.run_id, step.path, self._plan, self._clock, step.history)
+        try:
+            begun = state.open.get(step.path)
+            if begun is not None:
+                self._fits(step, begun)
+                context.attempt = begun.attempt
+                said = state.settled.get(step.path)
+                if said is True:
+                    return await self._succeed(step, Done(None), context)
+                if step.effect == "once" and said is None and begun.next_at is None:
+                    return Suspended(({"kind": "doubt", "path": step.path, "since": begun.since},))
+            return await self._attempts(step, context, begun)
+        except StepSuspended as signal:
+            return Suspended(signal.waits)
+
+    async def _attempts(self, step: Step, context: LiveContext, begun: OpenStep | None) -> Outcome:
+        parks = 0
+        doubtful = begun is not None
+        if begun is not None and begun.next_at is not None:
+            await self._sleep_until(begun.next_at)
+        while True:
+            try:
+                if doubtful and step.effect == "reconcile" and step.check is not None:
+                    found = await self._once(step, step.check, context)
+                    if found is not None:
+                        return await self._succeed(step, found, context)
+                self.recorder.admit(step.path, step.settings, call=step.call, spends=step.spends)
+                await self._announce(step, context)
+                done = await self._once(step, step.body, context)
+                return await self._succeed(step, done, context)
+            except WeftError as caught:
+                error = caught
+            # Who turns us away for being too fast has done nothing; any other error that may pass leaves that open.
+            limited = isinstance(error, RateLimitError)
+            doubtful = doubtful or not limited
+            if step.effect == "once" and error.retryable and not error.final and not limited:
+                return Suspended(({"kind": "doubt", "path": step.path, "error": self.mask(error.as_json())},))
+            again = verdict(error, step.retry, attempt=context.attempt, parks=parks, key=context.key)
+            if again is None:
+                return await self._fail(step, error, context)
+            parks = parks + 1 if again.parked else 0
+            await self._back_off(step, context, error, again)
+
+    async def _announce(self, step: Step, context: LiveContext) -> None:
+        """Say that the step begins; durably, before an effect that must not be repeated blindly."""
+        if step.effect == "pure":
+            return
+        data: dict[str, Any] = {"type": step.type, "effect": step.effect, "attempt": context.attempt}
+        if step.target:
+            data["target"] = step.target
+        if step.input is not None:
+            data["input"] = self.mask(step.input)
+        if step.effect == "idempotent":
+            self.recorder.note("step.started", step.path, data)
+        else:
+            await self.recorder.record("step.started", step.path, data)
+
+    async def _once(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
+        """One attempt at the effect, or at finding out about it. A call holds one of the process's slots while it works, not while it waits to try again."""
+        try:
+            if not step.call:
+                return await _limited(step, body, context)
+            async with self._slots:
+                return await _limited(step, body, context)
+        except (WeftError, RunHalted, StepSuspended):
+            raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody has cancelled us: something inside was cancelled and let it out, which must not look like Ctrl-C.
+            raise InternalError(
+                "something inside it was cancelled",
+                fix="this is a defect of Weft or of an extension: please report it",
+                place=Place(path=step.path),
+            ) from error
+        except TimeoutError as error:
+            raise StepTimeoutError(str(error) or "something timed out", place=Place(path=step.path)) from error
+        except Exception as error:
+            raise InternalError(
+                f"{type(error).__name__}: {error}",
+                fix="this is a defect of Weft or of an extension: please report it",
+                place=Place(path=step.path),
+            ) from error
+
+    async def _succeed(self, step: Step, done: Done, context: LiveContext) -> Outcome:
+        data: dict[str, Any] = {"value": done.value}
+        if context.attempt > 1:
+            data["attempts"] = context.attempt
+        data |= self._unannounced(step)
+        if done.usage is not None:
+            data["usage"] = done.usage.as_json()
+        try:
+            payload = dumps(data)
+            data = loads(payload)
+            check_value(payload, data["value"])
+        except (TypeError, ValueError, RecursionError) as error:
+            return await self._fail(
+                step, ProviderError(f"its result is not JSON: {error}", place=Place(path=step.path)), context
+            )
+        if step.derived:
+            self.recorder.note_outcome("step.completed", step.path, payload, data)
+        else:
+            await self.recorder.record_outcome("step.completed", step.path, payload, data, done.usage)
+        return self.recorder.state.succeed(step.path, data)
+
+    async def _fail(self, step: Step, error: WeftError, context: LiveContext) -> Outcome:
+        if not error.place.path:
+            error.place = Place(file=error.place.file, pointer=error.place.pointer, path=step.path)
+        data: dict[str, Any] = {"error": self.mask(error.as_json()), "attempts": context.attempt}
+        data |= self._unannounced(step)
+        payload = dumps(data)
+        data = loads(payload)
+        await self.recorder.record_outcome("step.failed", step.path, payload, data, None)
+        return self.recorder.state.fail(step.path, data)
+
+    async def _back_off(self, step: Step, context: LiveContext, error: WeftError, again: Again) -> None:
+        if not again.parked:
+            context.attempt += 1
+        due = self._clock.micros() + int(again.delay * 1_000_000)
+        data = {
+            "attempt": context.attempt,
+            "next_at": due,
+            "parked": again.parked,
+            "error": self.mask(error.as_json()),
+            "type": step.type,
+        }
+        await self.recorder.record("step.retrying", step.path, data)
+        await self._clock.sleep(again.delay)
+
+    def _unannounced(self, step: Step) -> dict[str, Any]:
+        """What the end of a step says about it: that it is a call, and for a pure step, which had no beginning, what it was."""
+        said: dict[str, Any] = {"call": step.type} if step.call else {}
+        if step.effect == "pure" and not step.call:
+            said |= {"type": step.type, "target": step.target, "input": self.mask(step.input)}
+        return said
+
+    async def _sleep_until(self, due: int) -> None:
+        left = (due - self._clock.micros()) / 1_000_000
+        if left > 0:
+            await self._clock.sleep(left)
+
+    def _fits(self, step: Step, begun: OpenStep) -> None:
+        if begun.type != step.type or (begun.target and step.target and begun.target != step.target):
+            raise RunHalted(
+                MismatchError(
+                    f"the journal has a {begun.type} {begun.target!r} at {step.path}, the plan a {step.type} {step.target!r}",
+                    fix="`weft verify` checks the journal; the run was recorded with another plan",
+                    place=Place(path=step.path),
+                )
+            )

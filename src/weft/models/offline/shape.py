@@ -1,0 +1,108 @@
+# ruff: noqa: RUF001 -- typographic marks in patterns are meant
+"""Shape: the JSON that a request asks for in words, such as ``Answer with {"route": "<name>"}``, as a schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_KEY = re.compile(r"\"([A-Za-z_][\w .-]{0,60})\"\s*:\s*")
+_WANTED = re.compile(r"\bjson\b|\bkeys?\b", re.IGNORECASE)
+_KEYS = re.compile(
+    r"\b(?:json|object)\b[^.\n]{0,60}?\b(?:with|having|containing)\b[^.\n:]{0,30}?(?:keys?|fields?|properties)?:?\s+([^.\n]{2,200})",
+    re.IGNORECASE,
+)
+_DEPTH = 4
+
+
+def asked_shape(text: str) -> dict[str, Any] | None:
+    """The schema of the JSON that `text` asks for, or None when it asks for none.
+
+    An example object is read by its keys and placeholders; a JSON Schema is taken as it is; "JSON with keys a, b and c"
+    gives three strings.
+    """
+    start = text.find("{")
+    if start >= 0 and _KEY.match(text, _skip(text, start + 1)):
+        schema = _schema(text, start)
+        return schema if schema is not None else _object(_balanced(text, start), 0)
+    named = _KEYS.search(text) if _WANTED.search(text) else None
+    if named is None:
+        return None
+    keys = [part.strip(" `\"'") for part in re.split(r",\s*(?:and\s+)?|\s+and\s+", named.group(1))]
+    keys = [key for key in keys if re.fullmatch(r"[A-Za-z_][\w-]{0,40}", key)]
+    return _of({key: {} for key in keys}) if keys else None
+
+
+def _skip(text: str, place: int) -> int:
+    while place < len(text) and text[place].isspace():
+        place += 1
+    return place
+
+
+def _schema(text: str, start: int) -> dict[str, Any] | None:
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    is_schema = isinstance(value, dict) and value.get("type") == "object" and isinstance(value.get("properties"), dict)
+    return value if is_schema else None
+
+
+def _balanced(text: str, start: int) -> str:
+    """The text between a bracket and its partner, brackets left out; strings are not looked into."""
+    depth = 0
+    for place in range(start, min(len(text), start + 4_000)):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(text[place], 0)
+        if depth == 0:
+            return text[start + 1 : place]
+    return text[start + 1 : start + 4_000]
+
+
+def _object(inside: str, depth: int) -> dict[str, Any]:
+    properties: dict[str, Mapping[str, Any]] = {}
+    place = 0
+    while key := _KEY.search(inside, place):
+        properties[key.group(1)], place = _placeholder(inside, key.end(), depth)
+    return _of(properties)
+
+
+def _of(properties: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {"type": "object", "properties": dict(properties), "required": list(properties)}
+
+
+def _placeholder(inside: str, start: int, depth: int) -> tuple[dict[str, Any], int]:
+    """The schema that the sample value at `start` stands for, and where the value ends."""
+    opening = inside[start : start + 1]
+    if opening in ("{", "["):
+        content = _balanced(inside, start)
+        end = start + len(content) + 2
+        if depth >= _DEPTH:
+            return {}, end
+        if opening == "{":
+            return _object(content, depth + 1), end
+        return {"type": "array", "items": _object(content, depth + 1) if "{" in content else _scalar(content)}, end
+    quoted = re.compile(r"\"((?:[^\"\\]|\\.){0,400})\"").match(inside, start)
+    if quoted:
+        return _scalar(quoted.group()), quoted.end()
+    bare = re.compile(r"[^,}\]\n]*").match(inside, start)
+    assert bare is not None
+    return _scalar(bare.group()), bare.end()
+
+
+def _scalar(sample: str) -> dict[str, Any]:
+    text = sample.strip()
+    bare = text.strip('"<> .')
+    if text.startswith('"') and "|" in bare:
+        return {"type": "string", "enum": [part.strip() for part in bare.split("|")]}
+    if re.fullmatch(r"(?:true|false)(?:\s*(?:\||/|or)\s*(?:true|false))?|bool(?:ean)?", bare, re.IGNORECASE):
+        return {"type": "boolean"}
+    if re.search(r"\b(?:int(?:eger)?|whole number)\b", bare, re.IGNORECASE) and not text.startswith('"'):
+        return {"type": "integer"}
+    ranged = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:-|–|to|\.\.)\s*(\d+(?:\.\d+)?)", bare)
+    if ranged and not text.startswith('"'):
+        return {"type": "number", "minimum": float(ranged.group(1)), "maximum": float(ranged.group(2))}
+    if not text.startswith('"') and re.fullmatch(r"[-+]?\d+(?:\.\d+)?|number|float|num", bare, re.IGNORECASE):
+        return {"type": "number"}
+    return {"type": "string"}

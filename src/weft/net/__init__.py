@@ -1,0 +1,1 @@
+"""The one HTTP client: egress rules, resolving that cannot be tricked, limits on size and time."""

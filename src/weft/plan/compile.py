@@ -1,0 +1,74 @@
+"""From a workflow to a plan: the pattern's tree inside one block, and the definitions that its calls name."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from weft.core.errors import UnsupportedError
+from weft.plan.definitions import Overrides, definitions
+from weft.plan.nodes import Block, Budget, Call, Node, Plan, Sequence
+from weft.plan.patterns import compile_pattern
+from weft.plan.patterns.steps import retry_of
+from weft.spec.model.outputs import Artifact
+from weft.spec.model.runtime import Budgets
+from weft.spec.model.workflow import Workflow
+from weft.spec.references import reads
+from weft.spec.support import unsupported
+
+__all__ = ["Overrides", "compile_workflow"]
+
+
+def compile_workflow(workflow: Workflow, overrides: Overrides | None = None) -> Plan:
+    """The plan of `workflow`: always the same for the same meaning.
+
+    Raises:
+        UnsupportedError: `workflow` uses what this version does not run; `problems` names every place.
+        SpecError: an agent has no model and its provider no default one.
+    """
+    if missing := unsupported(workflow):
+        first = missing[0]
+        raise UnsupportedError(first.message, fix=first.fix, place=first.place, problems=missing)
+    body = compile_pattern(workflow)
+    if workflow.outputs.artifacts:
+        artifacts = (_artifact(place, each) for place, each in enumerate(workflow.outputs.artifacts))
+        body = Sequence(name="", children=(*_open(body), *artifacts), value={"response": "last_response"})
+    policy = workflow.runtime.failure_policy
+    root = Block(
+        name="",
+        body=body,
+        retry=retry_of(policy, policy.retries),
+        budget=_budget(workflow.runtime.budgets),
+    )
+    return Plan(workflow=workflow.name, root=root, definitions=definitions(workflow, overrides or Overrides()))
+
+
+def _open(body: Node) -> tuple[Node, ...]:
+    """What stands before the artifacts, so that they see all that it puts into its scope."""
+    if isinstance(body, Sequence) and body.into is None and body.value is None:
+        return body.children
+    return (body,)
+
+
+def _artifact(place: int, artifact: Artifact) -> Call:
+    content = "{{ TRACE }}" if artifact.source.strip() == "$TRACE" else artifact.source
+    traced = "TRACE" in reads(content).names | reads(artifact.path).names
+    return Call(
+        name=f"$artifact[{place}]",
+        performer="artifact",
+        target=artifact.path,
+        input={"path": artifact.path, "from": content, **({"trace": True} if traced else {})},
+    )
+
+
+def _budget(budgets: Budgets) -> Budget | None:
+    limits = (budgets.max_tokens, budgets.max_cost_usd, budgets.max_steps, budgets.max_duration_s)
+    if all(limit is None for limit in limits):
+        return None
+    cost = budgets.max_cost_usd
+    return Budget(
+        max_tokens=budgets.max_tokens,
+        max_cost=None if cost is None else format(Decimal(str(cost)).normalize(), "f"),
+        max_steps=budgets.max_steps,
+        max_duration_s=budgets.max_duration_s,
+        warn_at=budgets.warn_threshold,
+    )

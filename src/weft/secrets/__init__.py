@@ -1,0 +1,1 @@
+"""Secrets: references in workflows, values only where and when they are used."""

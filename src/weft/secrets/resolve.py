@@ -1,0 +1,123 @@
+"""References to secrets, resolved at the moment of use.
+
+Workflows, plans and journals hold ``{"$secret": name}`` or ``${name}``; only who performs an effect asks for the value.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from weft.core.errors import AuthError, UnsupportedError
+from weft.core.masking import KnownValues
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z0-9._:-]{1,200})\}")
+_KEY = "$secret"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretRef:
+    """Where a secret is found: `name` is what a workflow calls it, `key` what its `source` calls it."""
+
+    name: str
+    key: str
+    source: str = "env"
+
+
+class Secrets:
+    """The secrets that a workflow declares.
+
+    Their values are masked wherever they turn up, given out or not (a tool may read the environment or a file by itself), and so
+    are those in `also_masked`. Neither ``repr`` nor errors hold them. `on_resolve` is told each value that is given out,
+    once, so that redaction elsewhere knows it too.
+
+    Raises:
+        UnsupportedError: a reference names a source other than ``env``.
+    """
+
+    def __init__(
+        self,
+        refs: Iterable[SecretRef] = (),
+        *,
+        environ: Mapping[str, str] | None = None,
+        on_resolve: Callable[[str], object] | None = None,
+        also_masked: Iterable[str] = (),
+    ) -> None:
+        self._refs = {ref.name: ref for ref in refs}
+        self._environ = os.environ if environ is None else environ
+        self._on_resolve = on_resolve
+        self._given: set[str] = set()
+        declared = (self._environ.get(ref.key, "") for ref in self._refs.values())
+        self._known = KnownValues((*also_masked, *declared))
+        for ref in self._refs.values():
+            if ref.source != "env":
+                raise UnsupportedError(
+                    f"the secret {ref.name!r} comes from {ref.source!r}, which this version cannot read",
+                    fix="use `source: env`",
+                )
+
+    def __repr__(self) -> str:
+        return f"Secrets({', '.join(sorted(self._refs))})"
+
+    def names(self) -> frozenset[str]:
+        """The names that are declared."""
+        return frozenset(self._refs)
+
+    def resolve(self, name: str) -> str:
+        """The value of the secret `name`.
+
+        Raises:
+            AuthError: it is not declared, or its environment variable is not set or empty.
+        """
+        ref = self._refs.get(name)
+        if ref is None:
+            raise AuthError(f"no secret is called {name!r}", fix="declare it under `env.secrets`")
+        value = self._environ.get(ref.key, "")
+        if not value:
+            raise AuthError(
+                f"the environment variable {ref.key} is not set; the secret {name!r} needs it",
+                fix=f"set it before the run: export {ref.key}=…",
+            )
+        self._remember(value)
+        return value
+
+    def expand(self, text: str) -> str:
+        """`text` with each ``${name}`` replaced by the value of that secret.
+
+        Raises:
+            AuthError: as `resolve`.
+        """
+        return _REFERENCE.sub(lambda match: self.resolve(match[1]), text)
+
+    def fill(self, value: Any) -> Any:
+        """JSON with each ``{"$secret": name}`` in it replaced by the value of that secret; texts stay as they are.
+
+        Raises:
+            AuthError: as `resolve`.
+        """
+        if isinstance(value, Mapping):
+            if set(value) == {_KEY}:
+                return self.resolve(str(value[_KEY]))
+            return {key: self.fill(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.fill(item) for item in value]
+        return value
+
+    def mask(self, text: str) -> str:
+        """`text` without the secrets, plain or as JSON, URLs and Base64 write them."""
+        return self._known.text(text)
+
+    def mask_json(self, value: Any) -> Any:
+        """JSON with every text in it masked, keys too."""
+        return self._known.json(value)
+
+    def _remember(self, value: str) -> None:
+        if value in self._given:
+            return
+        self._given.add(value)
+        self._known.register(value)
+        if self._on_resolve is not None:
+            self._on_resolve(value)

@@ -1,0 +1,71 @@
+"""Reading a document: its bytes, its encoding, its syntax."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from weft.core.errors import Place, SpecError
+from weft.spec.json_tree import parse_json
+from weft.spec.tree import DocumentError, Source, refused
+from weft.spec.yaml_tree import parse_yaml
+
+MAX_BYTES = 10_000_000
+SUFFIXES = (".yaml", ".yml", ".json")
+
+
+def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
+    """The text of a file.
+
+    Raises:
+        SpecError: it is missing, unreadable, larger than `max_bytes`, or not UTF-8.
+    """
+    name = str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        raise _error(name, "there is no such file", "check the path") from None
+    except IsADirectoryError:
+        raise _error(name, "this is a folder", "name a file in it") from None
+    except OSError as error:
+        raise _error(name, f"the file cannot be read: {error.strerror}", "check that you may read it") from None
+    if len(data) > max_bytes:
+        raise _error(
+            name, f"the file is larger than {max_bytes // 1_000_000} MB", "move large texts to files of their own"
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _error(name, f"not UTF-8: byte 0x{data[error.start]:02x}", "save the file as UTF-8", line=line) from None
+
+
+def parse(text: str, name: str) -> Source:
+    """The tree of a document; a `name` that ends in ``.json`` is read as JSON, any other as YAML.
+
+    Raises:
+        SpecError: `text` cannot be parsed.
+    """
+    try:
+        if len(text) > MAX_BYTES:
+            raise DocumentError("too-large", f"more than {MAX_BYTES // 1_000_000} MB", "move large texts to files")
+        return Source(file=name, root=parse_json(text) if name.lower().endswith(".json") else parse_yaml(text))
+    except DocumentError as error:
+        raise refused(name, error) from None
+
+
+def read_source(path: Path) -> Source:
+    """The tree of a file.
+
+    Raises:
+        SpecError: the suffix is not one of `SUFFIXES`, or the file cannot be read or parsed.
+    """
+    if path.suffix.lower() not in SUFFIXES and not path.is_dir():
+        fix = f"a workflow file ends in {', '.join(SUFFIXES)}"
+        raise _error(str(path), f"unknown kind of file {path.suffix or path.name!r}", fix)
+    return parse(read_text(path), str(path))
+
+
+def _error(name: str, message: str, fix: str, line: int | None = None) -> SpecError:
+    place = Place(file=name, line=line)
+    return refused(name, DocumentError("file", message, fix, place.line))

@@ -1,0 +1,150 @@
+"""From a file to a checked, self-contained workflow, with every problem found on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from weft.core.errors import Place, Problem, SpecError
+from weft.spec.files import parse, read_source
+from weft.spec.lint import lint
+from weft.spec.model.workflow import Workflow
+from weft.spec.problems import repaired, structure_problems
+from weft.spec.refs import resolve_references
+from weft.spec.support import unsupported
+from weft.spec.tree import DocumentError, Source, plain_data, refused
+
+_MAX_PROBLEMS = 200
+_REPAIRS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was found in a document.
+
+    `workflow` is there unless a problem is an error. `problems` holds errors and warnings in the order of the file;
+    `unsupported` what the document may say but this version does not run.
+    """
+
+    file: str
+    workflow: Workflow | None
+    problems: tuple[Problem, ...]
+    unsupported: tuple[Problem, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep the document from being used."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """The problems that do not."""
+        return tuple(problem for problem in self.problems if problem.severity != "error")
+
+
+def check(path: Path | str) -> Report:
+    """Everything there is to say about the file at `path`.
+
+    Raises:
+        SpecError: the file cannot be read or parsed at all; carries one problem.
+    """
+    path = Path(path)
+    return _check(read_source(path), path.parent)
+
+
+def check_text(text: str, name: str, *, folder: Path | None = None) -> Report:
+    """Like `check` for `text`; `name` stands for it in places, and ``.json`` at its end selects JSON.
+
+    Relative paths in it start at `folder`, by default the folder of `name`.
+
+    Raises:
+        SpecError: `text` cannot be parsed at all.
+    """
+    return _check(parse(text, name), folder or Path(name).parent)
+
+
+def load(path: Path | str) -> Workflow:
+    """The workflow in the file at `path`.
+
+    It may use what this version does not run: see `weft.spec.support.unsupported`.
+
+    Raises:
+        SpecError: the file is missing, unreadable or wrong; `problems` names everything that is.
+    """
+    return _checked(check(path))
+
+
+def load_text(text: str, name: str, *, folder: Path | None = None) -> Workflow:
+    """The workflow in `text`; see `check_text`.
+
+    Raises:
+        SpecError: `text` is wrong; `problems` names everything that is.
+    """
+    return _checked(check_text(text, name, folder=folder))
+
+
+def _checked(report: Report) -> Workflow:
+    errors = report.errors
+    if report.workflow is not None and not errors:
+        return report.workflow
+    count = f"{len(errors)} problem" + ("" if len(errors) == 1 else "s")
+    first = errors[0]
+    raise SpecError(
+        f"{report.file} has {count}; the first: {first.message}",
+        fix=first.fix,
+        place=Place(file=report.file, line=first.place.line, column=first.place.column, pointer=first.place.pointer),
+        problems=report.problems,
+    )
+
+
+def _check(source: Source, folder: Path) -> Report:
+    try:
+        data = plain_data(source.root)
+    except DocumentError as error:
+        raise refused(source.file, error) from None
+    if not isinstance(data, dict):
+        fix = "start with `version: 0`, `name:`, `runtime:`, `agents:` and `pattern:`"
+        raise refused(source.file, DocumentError("wrong-type", "a workflow is a map", fix, 1, 1))
+    problems = resolve_references(data, source, folder)
+    workflow, structural = _validate(data, source)
+    problems += structural
+    found: list[Problem] = []
+    missing: list[Problem] = []
+    if workflow is not None:
+        seen = [problem.place.pointer or "" for problem in problems]
+        found = [problem for problem in lint(workflow, source) if not _covered(problem, seen)]
+        missing = unsupported(workflow, source)
+    ordered = sorted(problems + found, key=_order)[:_MAX_PROBLEMS]
+    valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
+    return Report(
+        file=source.file, workflow=valid, problems=tuple(ordered), unsupported=tuple(sorted(missing, key=_order))
+    )
+
+
+def _validate(data: dict[str, Any], source: Source) -> tuple[Workflow | None, list[Problem]]:
+    """The workflow and what is wrong with its structure; the workflow of what is left when that can be read."""
+    try:
+        return Workflow.model_validate(data), []
+    except ValidationError as error:
+        problems = structure_problems(error, data, source)
+        rest = repaired(error, data)
+    for _attempt in range(_REPAIRS):
+        try:
+            return Workflow.model_validate(rest), problems
+        except ValidationError as error:
+            rest = repaired(error, rest)
+    return None, problems
+
+
+def _covered(problem: Problem, seen: Sequence[str]) -> bool:
+    """Whether a finding only follows from what was already said about its place."""
+    pointer = problem.place.pointer or ""
+    return any(pointer == other or pointer.startswith(other + "/") for other in seen)
+
+
+def _order(problem: Problem) -> tuple[int, int, str]:
+    return problem.place.line or 0, problem.place.column or 0, problem.rule

@@ -1,0 +1,96 @@
+# ruff: noqa: RUF012 -- Pydantic copies mutable defaults
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag
+
+from weft.spec.model.base import Identifier, Name, Scalar, Seconds, Section, Text, addition
+
+History = Literal["none", "agent", "all"]
+Retries = Annotated[int, Field(ge=0, le=100)]
+
+
+class Validation(Section):
+    """What a person's answer must look like."""
+
+    pattern: Text
+
+
+class AgentStep(Section):
+    """Ask an agent. `input` is a template; without one the agent gets what came before."""
+
+    agent: Identifier
+    input: str | None = None
+    vars: dict[str, Scalar] = {}
+    tool_overrides: list[Name] | None = None
+    id: Identifier | None = addition()
+    timeout_s: Seconds | None = addition()
+    retries: Retries | None = addition()
+    history: History = addition(default="agent")
+
+
+class ToolStep(Section):
+    """Call a tool directly, without an agent. Strings in `args` are templates."""
+
+    tool: Identifier = addition(default=...)
+    args: dict[str, Any] = {}
+    id: Identifier | None = addition()
+    timeout_s: Seconds | None = addition()
+    retries: Retries | None = addition()
+
+
+class HitlStep(Section):
+    """Ask a person."""
+
+    type: Literal["hitl"]
+    prompt: Text
+    context_display: str | None = None
+    default: str | None = None
+    timeout_seconds: Annotated[int, Field(ge=0)] | None = None
+    validation: Validation | None = None
+    id: Identifier | None = addition()
+
+
+class AgentTask(AgentStep):
+    """A task for an agent, started as soon as every task in `deps` is done."""
+
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
+    vars: dict[str, Scalar] = addition(default={})
+    tool_overrides: list[Name] | None = addition()
+
+
+class ToolTask(ToolStep):
+    """A task that calls a tool directly."""
+
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
+
+
+class HitlTask(HitlStep):
+    """A task for a person."""
+
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, dict):
+        if value.get("type") == "hitl":
+            return "<person>"
+        return "<tool>" if "tool" in value and "agent" not in value else "<agent>"
+    if isinstance(value, HitlStep):
+        return "<person>"
+    return "<tool>" if isinstance(value, ToolStep) else "<agent>"
+
+
+Step = Annotated[
+    Annotated[AgentStep, Tag("<agent>")] | Annotated[ToolStep, Tag("<tool>")] | Annotated[HitlStep, Tag("<person>")],
+    Discriminator(_kind),
+]
+Task = Annotated[
+    Annotated[AgentTask, Tag("<agent>")] | Annotated[ToolTask, Tag("<tool>")] | Annotated[HitlTask, Tag("<person>")],
+    Discriminator(_kind),
+]

@@ -1,0 +1,200 @@
+"""What the models say about a document, as problems with places and advice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from weft.core.errors import Problem
+from weft.spec.model.base import Section
+from weft.spec.model.workflow import Workflow
+from weft.spec.suggest import did_you_mean
+from weft.spec.tree import Source
+
+Pointer = tuple[str | int, ...]
+
+_TYPES = {
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "dict_type": "a map",
+    "list_type": "a list",
+    "model_type": "a map",
+    "model_attributes_type": "a map",
+    "int_from_float": "a whole number",
+}
+_FORMS = {
+    r"^https?://\S+$": "an address that starts with http:// or https://",
+    r"^[A-Za-z0-9._:-]+$": "an id of letters, digits and . _ : -",
+    r"^[a-z0-9][a-z0-9._-]*$": "a tag of small letters, digits and . _ -",
+    r"^[A-Za-z_][A-Za-z0-9_]*$": "a name of letters, digits and _",
+    r"^[A-Za-z_][A-Za-z0-9_.:-]*$": "a name of letters, digits and _ . : -",
+}
+_CHOICES = {"literal_error", "union_tag_invalid"}
+
+
+def structure_problems(error: ValidationError, data: Any, source: Source) -> list[Problem]:
+    """One problem for each place that `error` complains about, in the order of the file."""
+    found: dict[Pointer, list[ErrorDetails]] = {}
+    for detail in error.errors(include_url=False, include_context=True):
+        found.setdefault(_pointer(detail["loc"], data), []).append(detail)
+    problems = [_problem(pointer, details, source) for pointer, details in found.items()]
+    return sorted(problems, key=lambda problem: (problem.place.line or 0, problem.place.column or 0))
+
+
+def repaired(error: ValidationError, data: Any) -> Any:
+    """A copy of `data` with what `error` complains about taken out, so that the rest can be checked as well."""
+    copy = _copy(data)
+    for detail in error.errors(include_url=False):
+        pointer = _pointer(detail["loc"], data)
+        parent = _at(copy, pointer[:-1]) if pointer else None
+        if not isinstance(parent, dict):
+            continue
+        if detail["type"] == "missing":
+            parent.setdefault(pointer[-1], "missing")
+        elif detail["type"] in _CHOICES and pointer[-1] in parent:
+            parent[pointer[-1]] = _choices(detail)[0]
+        else:
+            parent.pop(pointer[-1], None)
+    return copy
+
+
+def _copy(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _copy(value) for key, value in data.items()}
+    return [_copy(value) for value in data] if isinstance(data, list) else data
+
+
+def _at(data: Any, pointer: Pointer) -> Any:
+    for part in pointer:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+def _pointer(loc: Sequence[str | int], data: Any) -> Pointer:
+    """`loc` without the names of union members that Pydantic puts in between; a last, missing key stays."""
+    pointer: list[str | int] = []
+    for place, part in enumerate(loc):
+        last = place == len(loc) - 1
+        inner = _at(data, (part,))
+        if inner is not None:
+            data = inner
+        elif not (isinstance(data, Mapping) and (last or part in data)) or _is_tag(part):
+            continue
+        pointer.append(part)
+    return tuple(pointer)
+
+
+def _is_tag(part: str | int) -> bool:
+    return isinstance(part, str) and (part.startswith("<") or part == "[key]")
+
+
+def _problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> Problem:
+    detail = details[0]
+    kind = detail["type"]
+    name = _name(pointer)
+    if kind == "extra_forbidden":
+        known = _known_keys(detail["loc"])
+        return source.problem("unknown-key", pointer, f"unknown key {name!r}", did_you_mean(name, known))
+    if kind in {"missing", "union_tag_not_found"}:
+        missing = (*pointer, "type") if kind != "missing" else pointer
+        return source.problem("missing-key", missing, f"the key {missing[-1]!r} is missing", f"add {missing[-1]!r}")
+    if kind in _CHOICES:
+        return _choice(pointer, detail, source)
+    if expected := [_TYPES[each["type"]] for each in details if each["type"] in _TYPES]:
+        what = " or ".join(dict.fromkeys(expected))
+        message = f"{name!r} must be {what}, not {_shown(detail['input'])}"
+        return source.problem("wrong-type", pointer, message, f"write {what}")
+    if kind == "string_pattern_mismatch":
+        form = _FORMS.get(str(detail["ctx"]["pattern"]), "text of another form")
+        message = f"{name!r} must be {form}, not {_shown(detail['input'])}"
+        return source.problem("wrong-value", pointer, message, f"write {form}")
+    said = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
+    return source.problem("wrong-value", pointer, f"{name!r} {said}, not {_shown(detail['input'])}", "change the value")
+
+
+def _name(pointer: Pointer) -> str:
+    """What a message calls the place: its key, or its list and its place in there."""
+    if not pointer:
+        return "the document"
+    last = pointer[-1]
+    return last if isinstance(last, str) else f"{pointer[-2]}[{last}]"
+
+
+def _choice(pointer: Pointer, detail: ErrorDetails, source: Source) -> Problem:
+    choices = _choices(detail)
+    if detail["type"] == "union_tag_invalid":
+        pointer = (*pointer, "type")
+        value = str(detail.get("ctx", {}).get("tag", ""))
+    else:
+        value = str(detail["input"])
+    message = f"{_name(pointer)!r} cannot be {_shown(value)}; expected one of {', '.join(choices)}"
+    return source.problem("wrong-value", pointer, message, did_you_mean(value, choices, noun="possible"))
+
+
+def _choices(detail: ErrorDetails) -> list[str]:
+    context = detail.get("ctx", {})
+    expected = str(context.get("expected") or context.get("expected_tags", ""))
+    return [part for part in expected.replace(" or ", ", ").replace("'", "").split(", ") if part]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (dict, list)):
+        return "a map" if isinstance(value, dict) else "a list"
+    if value is None:
+        return "nothing"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _known_keys(loc: Sequence[str | int]) -> list[str]:
+    """The keys of the section in which the last part of `loc` is unknown."""
+    annotation: Any = Workflow
+    for part in loc[:-1]:
+        annotation = _inside(annotation, part)
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [field.alias or name for name, field in annotation.model_fields.items()]
+    return []
+
+
+def _inside(annotation: Any, part: str | int) -> Any:
+    """The type of `part` inside a value of the type `annotation`; a union member when `part` is its tag."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        field = next(
+            (field for name, field in annotation.model_fields.items() if (field.alias or name) == part),
+            None,
+        )
+        return _bare(field.annotation) if field else None
+    arguments = get_args(annotation)
+    members = [member for member in arguments if member is not type(None)]
+    for member in members:
+        if _tag(member) == part:
+            return _bare(member)
+    return _bare(members[-1]) if members else None
+
+
+def _bare(annotation: Any) -> Any:
+    """`annotation` without its metadata, and without ``None`` when that leaves one member."""
+    while hasattr(annotation, "__metadata__"):
+        annotation = get_args(annotation)[0]
+    members = [member for member in get_args(annotation) if member is not type(None)]
+    if len(members) == 1 and type(None) in get_args(annotation):
+        return _bare(members[0])
+    return annotation
+
+
+def _tag(member: Any) -> str | None:
+    for item in getattr(member, "__metadata__", ()):
+        if tag := getattr(item, "tag", None):
+            return str(tag)
+    if isinstance(member, type) and issubclass(member, Section) and "type" in member.model_fields:
+        values = get_args(member.model_fields["type"].annotation)
+        return str(values[0]) if values else None
+    return None

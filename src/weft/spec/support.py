@@ -1,0 +1,191 @@
+"""What a document may say and this version does not run, named pointer by pointer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from weft.core.errors import Place, Problem
+from weft.spec.model.agents import Agent
+from weft.spec.model.base import Pointer, Section, walk
+from weft.spec.model.context import ContextPolicy
+from weft.spec.model.env import Env
+from weft.spec.model.outputs import Guardrails
+from weft.spec.model.patterns import WorkerTemplate
+from weft.spec.model.runtime import Runtime
+from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
+from weft.spec.model.tools import Tools
+from weft.spec.model.workflow import Workflow
+from weft.spec.tree import Source, to_pointer
+
+BUILTIN_TOOLS = frozenset({"file_read", "list_files", "grep", "head", "tail", "calculator", "current_time"})
+"""The built-in tools that this version has."""
+
+OTHER_BUILTINS = frozenset(
+    {
+        "duckduckgo_search",
+        "file_write",
+        "search",
+        "http_request",
+        "python_exec",
+        "spec_verify",
+        "tavily_search",
+        "web_fetch",
+    }
+)
+"""Built-in tools of the language that this version does not have."""
+
+PATTERNS = frozenset({"chain", "workflow", "parallel"})
+_OLD_PREFIXES = ("strands_cli.tools.", "strands_tools.")
+_CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+def builtin_id(name: str) -> str | None:
+    """The short id of a built-in tool that `name` stands for: the id itself or ``strands_cli.tools.<id>``."""
+    short = name.removeprefix(_OLD_PREFIXES[0])
+    return short if short in BUILTIN_TOOLS else None
+
+
+def is_callable(name: str) -> bool:
+    """Whether `name` has the form ``package.module:function``."""
+    return _CALLABLE.fullmatch(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    pointer: Pointer
+    message: str
+    fix: str
+
+
+def unsupported(workflow: Workflow, source: Source | None = None) -> list[Problem]:
+    """Everything in `workflow` that this version does not run; `source` gives the findings their lines."""
+    findings = list(_pattern(workflow))
+    for pointer, section in walk(workflow):
+        for kind, rule in _RULES.items():
+            if isinstance(section, kind):
+                findings += rule(pointer, section)
+    if workflow.skills:
+        findings.append(_Finding(("skills",), "skills are not run", "put what agents must know into their prompts"))
+    return [
+        Problem(
+            rule="unsupported",
+            message=f"not supported by this version: {finding.message}",
+            fix=finding.fix,
+            place=source.place(finding.pointer) if source else Place(pointer=to_pointer(finding.pointer)),
+        )
+        for finding in findings
+    ]
+
+
+def _pattern(workflow: Workflow) -> Iterator[_Finding]:
+    kind = workflow.pattern.type
+    if kind not in PATTERNS:
+        fix = f"use one of {', '.join(sorted(PATTERNS))}"
+        yield _Finding(("pattern", "type"), f"the pattern {kind!r}", fix)
+
+
+def _person(pointer: Pointer, _step: Section) -> Iterator[_Finding]:
+    yield _Finding((*pointer, "type"), "steps that ask a person", "remove the step, or split the workflow there")
+
+
+def _runtime(pointer: Pointer, runtime: Section) -> Iterator[_Finding]:
+    assert isinstance(runtime, Runtime)
+    if runtime.provider == "danskegpt":
+        yield _Finding((*pointer, "provider"), "the provider 'danskegpt'", "use `provider: openai` with `host`")
+    if runtime.space_id is not None:
+        yield _Finding((*pointer, "space_id"), "space_id", "remove it")
+
+
+def _agent(pointer: Pointer, agent: Section) -> Iterator[_Finding]:
+    assert isinstance(agent, Agent)
+    if agent.provider == "danskegpt":
+        yield _Finding((*pointer, "provider"), "the provider 'danskegpt'", "use `provider: openai` with `host`")
+    yield from _tool_names((*pointer, "tools"), agent.tools)
+
+
+def _overrides(pointer: Pointer, step: Section) -> Iterator[_Finding]:
+    assert isinstance(step, AgentStep)
+    yield from _tool_names((*pointer, "tool_overrides"), step.tool_overrides)
+
+
+def _worker(pointer: Pointer, worker: Section) -> Iterator[_Finding]:
+    assert isinstance(worker, WorkerTemplate)
+    yield from _tool_names((*pointer, "tools"), worker.tools)
+
+
+def _tool_step(pointer: Pointer, step: Section) -> Iterator[_Finding]:
+    assert isinstance(step, ToolStep)
+    yield from _tool_name((*pointer, "tool"), step.tool)
+
+
+def _tools(pointer: Pointer, tools: Section) -> Iterator[_Finding]:
+    assert isinstance(tools, Tools)
+    for place, tool in enumerate(tools.python):
+        spot = (*pointer, "python", place)
+        if isinstance(tool, str):
+            yield from _tool_name(spot, tool)
+        else:
+            yield from _tool_name((*spot, "callable"), tool.callable)
+    for place, _server in enumerate(tools.mcp):
+        yield _Finding((*pointer, "mcp", place), "MCP servers", "use a python tool or an http_executor")
+
+
+def _tool_names(pointer: Pointer, names: list[str] | None) -> Iterator[_Finding]:
+    for place, name in enumerate(names or ()):
+        yield from _tool_name((*pointer, place), name)
+
+
+def _tool_name(pointer: Pointer, name: str) -> Iterator[_Finding]:
+    have = f"this version has {', '.join(sorted(BUILTIN_TOOLS))}"
+    if name.startswith(_OLD_PREFIXES[1]):
+        short = name.removeprefix(_OLD_PREFIXES[1]).partition(".")[0]
+        yield _Finding(pointer, f"the old tool name {name!r}", f"use {short!r}" if short in BUILTIN_TOOLS else have)
+    elif name.removeprefix(_OLD_PREFIXES[0]) in OTHER_BUILTINS:
+        yield _Finding(pointer, f"the tool {name!r}", have)
+    elif ".py:" in name:
+        yield _Finding(pointer, f"a function in a file, {name!r}", "name it as 'package.module:function'")
+
+
+def _env(pointer: Pointer, env: Section) -> Iterator[_Finding]:
+    assert isinstance(env, Env)
+    for place, secret in enumerate(env.secrets):
+        if secret.source != "env":
+            spot = (*pointer, "secrets", place, "source")
+            yield _Finding(spot, f"secrets from {secret.source!r}", "use `source: env`")
+    if env.mounts:
+        yield _Finding((*pointer, "mounts"), "mounts", "put the files into the working folder")
+
+
+def _context(pointer: Pointer, policy: Section) -> Iterator[_Finding]:
+    assert isinstance(policy, ContextPolicy)
+    if policy.compaction and policy.compaction.enabled:
+        yield _Finding((*pointer, "compaction"), "compaction", "set `enabled: false`, or use `history: none` on steps")
+    if policy.notes:
+        yield _Finding((*pointer, "notes"), "notes", "pass results on with templates such as {{ steps[0].response }}")
+    if policy.retrieval and (policy.retrieval.jit_tools or policy.retrieval.mcp_servers):
+        yield _Finding((*pointer, "retrieval"), "retrieval", "list the tools on the agents that need them")
+
+
+def _guardrails(pointer: Pointer, rails: Section) -> Iterator[_Finding]:
+    assert isinstance(rails, Guardrails)
+    for name in ("deny_network", "pii_redaction"):
+        if getattr(rails, name):
+            yield _Finding((*pointer, name), f"the guardrail {name}", "remove it only if the run is safe without it")
+    if rails.allow_tools is not None:
+        yield _Finding((*pointer, "allow_tools"), "the guardrail allow_tools", "list the tools on each agent")
+
+
+_RULES: dict[type[Section], Callable[[Pointer, Section], Iterator[_Finding]]] = {
+    Runtime: _runtime,
+    Agent: _agent,
+    AgentStep: _overrides,
+    ToolStep: _tool_step,
+    HitlStep: _person,
+    WorkerTemplate: _worker,
+    Tools: _tools,
+    Env: _env,
+    ContextPolicy: _context,
+    Guardrails: _guardrails,
+}

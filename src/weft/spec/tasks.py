@@ -1,0 +1,111 @@
+"""The order of tasks: layers, cycles, and the dependencies that templates imply."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from weft.spec.model.steps import AgentTask, Task, ToolTask
+from weft.spec.references import Reads, reads, reads_value
+
+
+def depths(tasks: Sequence[Task]) -> dict[str, int]:
+    """The layer of each task: 0 without dependencies, else one more than its deepest; tasks on a cycle are left out."""
+    known = {task.id for task in tasks}
+    waits = {task.id: {dep for dep in task.deps if dep in known} for task in tasks}
+    followers: dict[str, list[str]] = {}
+    for name, deps in waits.items():
+        for dep in deps:
+            followers.setdefault(dep, []).append(name)
+    depth: dict[str, int] = {}
+    ready = [name for name, deps in waits.items() if not deps]
+    layer = 0
+    while ready:
+        depth.update(dict.fromkeys(ready, layer))
+        freed = []
+        for name in ready:
+            for follower in followers.get(name, ()):
+                waits[follower].discard(name)
+                if not waits[follower]:
+                    freed.append(follower)
+        ready = freed
+        layer += 1
+    return depth
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier(Collection[str]):
+    """The tasks of the layers before `layer`: what has run by then in the language's own order."""
+
+    depth: Mapping[str, int]
+    layer: int
+
+    def __contains__(self, name: object) -> bool:
+        return self.depth.get(name, self.layer) < self.layer  # type: ignore[call-overload, no-any-return]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, layer in self.depth.items() if layer < self.layer)
+
+    def __len__(self) -> int:
+        return sum(1 for _name in self)
+
+
+def cycle(tasks: Sequence[Task]) -> list[str]:
+    """The ids of one cycle in the order of dependency, first repeated at the end; empty when there is none."""
+    depth = depths(tasks)
+    deps = {task.id: [dep for dep in task.deps if dep not in depth] for task in tasks if task.id not in depth}
+    if not deps:
+        return []
+    path = [next(iter(deps))]
+    while path[-1] not in path[:-1]:
+        path.append(next(dep for dep in deps[path[-1]] if dep in deps))
+    return path[path.index(path[-1]) :]
+
+
+def task_reads(task: Task) -> Reads:
+    """What the templates of a task read.
+
+    Raises:
+        TemplateError: one of them is not a template.
+    """
+    if isinstance(task, AgentTask):
+        return reads(task.input or "")
+    if isinstance(task, ToolTask):
+        return reads_value(task.args)
+    return reads(task.context_display or "")
+
+
+def ancestors(deps: Mapping[str, Sequence[str]], task: str) -> set[str]:
+    """Everything that `task` waits for, directly or not."""
+    found: set[str] = set()
+    pending = list(deps.get(task, ()))
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending += deps.get(name, ())
+    return found
+
+
+def full_deps(tasks: Sequence[Task]) -> dict[str, tuple[str, ...]]:
+    """The dependencies of each task, with those that its templates imply.
+
+    A template may read any task of an earlier layer. One that is not declared in `deps`, directly or not, is added, so
+    that it is done when the template is filled; one that reads ``tasks`` as a whole waits for all earlier layers.
+    """
+    declared = {task.id: tuple(dict.fromkeys(task.deps)) for task in tasks}
+    depth = depths(tasks)
+    result: dict[str, tuple[str, ...]] = {}
+    for task in tasks:
+        needed = set(implied(task, Earlier(depth, depth.get(task.id, 0)))) - set(task.deps)
+        have = ancestors(declared, task.id) if needed else ()
+        result[task.id] = declared[task.id] + tuple(name for name in sorted(needed) if name not in have)
+    return result
+
+
+def implied(task: Task, earlier: Collection[str]) -> list[str]:
+    """The tasks of earlier layers that the templates of `task` read, by id."""
+    keys = list(task_reads(task).keys_of("tasks"))
+    if any(not key or key[0] not in earlier for key in keys):
+        return sorted(earlier)
+    return sorted({str(key[0]) for key in keys})

@@ -1,0 +1,1 @@
+"""The journal and its projections: tables, migrations, group commit; one module an aggregate."""

@@ -1,0 +1,236 @@
+"""The append rule: the one way into the journal.
+
+Inside one transaction an append is refused unless it names the run's current epoch and the run is open, is given the next
+sequence numbers and hashes, and may add at most one outcome for each path. The hash of an event is
+``SHA-256(previous hash ‖ canonical header)``, and the header holds a salted commitment to the payload rather than the payload,
+so that a payload can be erased later and the chain still verifies.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from weft.core.canonical import sha256
+from weft.core.errors import ConflictError, NotFoundError
+from weft.core.ids import Entropy
+
+_HEADS = 4_096
+"""Runs that a writer remembers; more than are ever driven at once, and forgetting costs one look at the database."""
+
+INLINE_BYTES = 8 * 1024
+"""Payloads above this size live in content-addressed blobs."""
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+GENESIS = bytes(32)
+
+_json = json.JSONEncoder(ensure_ascii=False).encode
+
+
+class Draft(NamedTuple):
+    """An event before it has a number. `payload` is canonical JSON; `outcome` marks the end of a step or node."""
+
+    at: int
+    kind: str
+    path: str
+    payload: bytes
+    outcome: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run to be created by the append that carries it."""
+
+    id: str
+    workflow: str
+    plan_hash: str
+    plan: bytes
+    inputs: str
+    options: str
+    tenant: str = "local"
+    principal: str = "local"
+    session: str = ""
+    driver: str | None = None
+    """Who drives it from the beginning, under epoch 1; with None it is queued under epoch 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction."""
+
+    run_id: str
+    epoch: int
+    drafts: Sequence[Draft]
+    patch: Mapping[str, Any] | None = None
+    create: NewRun | None = None
+    reopen: bool = False
+
+
+@dataclass(slots=True)
+class _Head:
+    """What a writer remembers of a run between its appends; the database decides whether it is still true."""
+
+    epoch: int
+    seq: int
+    hash: bytes
+    generation: int
+    tenant: str
+
+
+class _Sealed(NamedTuple):
+    """Rows ready to be written, and the head that they make."""
+
+    events: list[tuple[Any, ...]]
+    blobs: list[tuple[str, str, bytes]]
+    seq: int
+    hash: bytes
+
+
+@dataclass(slots=True)
+class Appender:
+    """Applies appends inside transactions that somebody else opens and commits."""
+
+    entropy: Entropy
+    heads: dict[str, _Head] = field(default_factory=dict)
+    _events: list[tuple[Any, ...]] = field(default_factory=list)
+    _blobs: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    def apply(self, connection: sqlite3.Connection, append: Append) -> int:
+        """Admit `append`; returns the sequence number of its last event. Its rows are written by the next `flush`.
+
+        Raises:
+            ConflictError: the epoch is not the current one, or the run has ended.
+            sqlite3.IntegrityError: the run to be created exists.
+            NotFoundError: there is no such run.
+        """
+        head = self._create(connection, append) if append.create else self._head(connection, append)
+        sealed = self._seal(append, head)
+        if not self._move_head(connection, append, head, sealed):
+            # What was remembered may be old news: look again before refusing.
+            self.heads.pop(append.run_id, None)
+            head = self._head(connection, append)
+            sealed = self._seal(append, head)
+            if not self._move_head(connection, append, head, sealed):
+                raise self._refusal(connection, append)
+        rows, blobs, seq, previous = sealed
+        self._events += rows
+        self._blobs += blobs
+        head.seq, head.hash = seq, previous
+        head.generation += append.reopen
+        if append.patch and append.patch.get("status") in TERMINAL:
+            self.heads.pop(append.run_id, None)
+        return seq
+
+    def flush(self, connection: sqlite3.Connection) -> None:
+        """Write the rows of what was admitted.
+
+        Raises:
+            sqlite3.IntegrityError: a path of a run has its outcome already.
+        """
+        if self._blobs:
+            connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?,?,?)", self._blobs)
+        connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", self._events)
+        self._events, self._blobs = [], []
+
+    def forget(self) -> None:
+        """Drop what is remembered of runs and what is not written yet, after something was rolled back."""
+        self.heads.clear()
+        self._events, self._blobs = [], []
+
+    def _head(self, connection: sqlite3.Connection, append: Append) -> _Head:
+        head = self.heads.get(append.run_id)
+        if head is not None and head.epoch == append.epoch:
+            return head
+        row = connection.execute(
+            "SELECT epoch, head_seq, head_hash, generation, tenant FROM runs WHERE id=?", (append.run_id,)
+        ).fetchone()
+        if row is None:
+            raise NotFoundError(f"there is no run {append.run_id!r}", fix="`weft runs list` shows the runs")
+        return self._remember(append.run_id, _Head(*row))
+
+    def _create(self, connection: sqlite3.Connection, append: Append) -> _Head:
+        new = append.create
+        assert new is not None
+        at = append.drafts[0].at
+        connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (new.plan_hash, new.plan))
+        connection.execute(
+            "INSERT INTO runs (id,tenant,principal,session,workflow,plan_hash,status,epoch,generation,head_seq,head_hash,"
+            "inputs,options,created_at,updated_at,driver) VALUES (?,?,?,?,?,?,'queued',?,0,0,?,?,?,?,?,?)",
+            (
+                new.id,
+                new.tenant,
+                new.principal,
+                new.session,
+                new.workflow,
+                new.plan_hash,
+                append.epoch,
+                GENESIS,
+                new.inputs,
+                new.options,
+                at,
+                at,
+                new.driver,
+            ),
+        )
+        return self._remember(new.id, _Head(append.epoch, 0, GENESIS, 0, new.tenant))
+
+    def _remember(self, run_id: str, head: _Head) -> _Head:
+        # Runs that wait, or that another process took over, never reach the end that would take them out.
+        if len(self.heads) >= _HEADS:
+            self.heads.clear()
+        self.heads[run_id] = head
+        return head
+
+    def _seal(self, append: Append, head: _Head) -> _Sealed:
+        rows, blobs, seq, previous = [], [], head.seq, head.hash
+        salts = self.entropy(16 * len(append.drafts))
+        for place, draft in enumerate(append.drafts):
+            seq += 1
+            salt = salts[16 * place : 16 * place + 16]
+            previous = event_hash(previous, append.run_id, seq, draft, commitment(salt, draft.payload))
+            data: bytes | None = draft.payload
+            blob = None
+            if len(draft.payload) > INLINE_BYTES:
+                data, blob = None, sha256(draft.payload)
+                blobs.append((head.tenant, blob, draft.payload))
+            outcome = head.generation if draft.outcome else None
+            rows.append((append.run_id, seq, draft.at, draft.kind, draft.path, outcome, data, blob, salt, previous))
+        return _Sealed(rows, blobs, seq, previous)
+
+    def _move_head(self, connection: sqlite3.Connection, append: Append, head: _Head, sealed: _Sealed) -> bool:
+        columns = {"head_seq": sealed.seq, "head_hash": sealed.hash, "updated_at": append.drafts[-1].at}
+        columns |= append.patch or {}
+        if append.reopen:
+            columns["generation"] = head.generation + 1
+        open_only = "" if append.reopen else " AND status NOT IN ('completed','failed','cancelled')"
+        done = connection.execute(
+            f"UPDATE runs SET {','.join(f'{name}=?' for name in columns)}"  # noqa: S608 -- our own column names
+            f" WHERE id=? AND epoch=? AND head_seq=?{open_only}",
+            (*columns.values(), append.run_id, append.epoch, head.seq),
+        )
+        return done.rowcount == 1
+
+    def _refusal(self, connection: sqlite3.Connection, append: Append) -> ConflictError:
+        row = connection.execute("SELECT status, epoch FROM runs WHERE id=?", (append.run_id,)).fetchone()
+        if row is not None and row[0] in TERMINAL:
+            return ConflictError(f"the run has ended ({row[0]}) and takes no more events", run=append.run_id)
+        return ConflictError(
+            "another process has taken this run over; nothing more of it is written from here", run=append.run_id
+        )
+
+
+def commitment(salt: bytes, payload: bytes) -> bytes:
+    """What the chain holds of a payload."""
+    return hashlib.sha256(salt + payload).digest()
+
+
+def event_hash(previous: bytes, run_id: str, seq: int, draft: Draft, committed: bytes) -> bytes:
+    """The hash of an event: over the one before it and its own canonical header."""
+    header = (
+        f'{{"at":{draft.at},"commitment":"{committed.hex()}","kind":{_json(draft.kind)},'
+        f'"path":{_json(draft.path)},"run_id":{_json(run_id)},"seq":{seq}}}'
+    )
+    return hashlib.sha256(previous + header.encode(errors="replace")).digest()

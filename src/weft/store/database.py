@@ -1,0 +1,157 @@
+"""One SQLite file: its connections, its cross-process writer lock, and its complaints in our words.
+
+SQLite before 3.51.3 can corrupt a write-ahead log when one connection checkpoints while another writes, and the SQLite that
+comes with Python often is older. So automatic checkpoints are off on every connection, and a checkpoint or a write happens
+only under `Database.exclusive`, a file lock that all processes of one home share. The same lock makes writers queue in the
+kernel instead of polling a busy database.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from weft.core.errors import StorageError, WeftError
+from weft.store import schema
+
+Durability = Literal["full", "fast"]
+MEMORY = ":memory:"
+BUSY_S = 5.0
+"""How long a program that is not Weft may keep the database locked before we complain (seconds)."""
+
+
+class Database:
+    """A journal file, or a private one in memory when `path` is ``":memory:"``.
+
+    ``full`` makes each commit wait for the disk. ``fast`` leaves that to the operating system: a commit survives the death of
+    the process, but the newest ones may be lost when the machine loses power.
+    """
+
+    def __init__(self, path: Path | str, *, durability: Durability = "full", busy_s: float = BUSY_S) -> None:
+        self.path = path
+        self._busy_s = busy_s
+        self.durability: Durability = durability
+        self.in_memory = path == MEMORY
+        self._lock_fd: int | None = None
+        self._thread_lock = threading.Lock()
+        self._memory: sqlite3.Connection | None = None
+        if not self.in_memory:
+            self._prepare_files(Path(path))
+        try:
+            with self.exclusive():
+                self._upgrade()
+        except WeftError:
+            self.close()
+            raise
+
+    def _upgrade(self) -> None:
+        connection = self.connect()
+        try:
+            with translated(self.path):
+                schema.upgrade(connection)
+        finally:
+            if not self.in_memory:
+                connection.close()
+
+    def _prepare_files(self, path: Path) -> None:
+        try:
+            # What a run was given and answered is its owner's business: nobody else may read it. SQLite gives the log beside the
+            # file the rights of the file.
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock_fd = os.open(f"{path}-writer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if not path.exists():
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise StorageError(
+                f"cannot use {str(path.parent)!r}: {error.strerror}",
+                fix="point WEFT_HOME at a folder that you may write to",
+            ) from error
+
+    def connect(self) -> sqlite3.Connection:
+        """A new connection in autocommit mode (in memory: always the same one)."""
+        if self._memory is not None:
+            return self._memory
+        with translated(self.path):
+            connection = sqlite3.connect(
+                self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False, cached_statements=64
+            )
+            try:
+                self._configure(connection)
+            except sqlite3.Error:
+                connection.close()
+                raise
+        return connection
+
+    def _configure(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        if self.in_memory:
+            self._memory = connection
+            return
+        mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+        if mode != "wal":
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute(f"PRAGMA synchronous={'FULL' if self.durability == 'full' else 'NORMAL'}")
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold off every other writer of this file, in this process and in others."""
+        with self._thread_lock:
+            if self._lock_fd is None:
+                yield
+                return
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go of the lock file."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+
+
+def in_our_words(error: sqlite3.Error, path: Path | str) -> WeftError:
+    """What SQLite complains of, as an error that says what to do."""
+    text = str(error)
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith("SQLITE_FULL") or "disk is full" in text:
+        return StorageError(f"the disk that holds {path} is full", fix="free some space, then `weft resume` the run")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return StorageError(
+            f"{path} is locked by another program",
+            fix="close the program that has the database open for writing, then `weft resume` the run",
+        )
+    if name.startswith("SQLITE_READONLY") or "readonly" in text:
+        return StorageError(f"{path} is read-only", fix="point WEFT_HOME at a folder that you may write to")
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return StorageError(
+            f"{path} is damaged ({text})", fix="restore it from a backup, or move it away and start a new one"
+        )
+    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
+        return StorageError(
+            f"cannot read or write {path} ({text})", fix="check the disk, its free space and its rights"
+        )
+    return StorageError(f"the database {path} refused: {text}", fix="run `weft doctor`")
+
+
+@contextmanager
+def translated(path: Path | str) -> Iterator[None]:
+    """Raise `in_our_words` instead of what SQLite raises, also when SQLAlchemy has wrapped it."""
+    try:
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", error)
+        if isinstance(cause, sqlite3.Error):
+            raise in_our_words(cause, path) from error
+        raise

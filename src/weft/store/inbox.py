@@ -1,0 +1,89 @@
+"""The inbox of a run: what other processes want of it. A bell, a file whose time stamp changes, saves drivers from polling SQL."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One wish, such as ``cancel``; `key` makes a repeated one harmless."""
+
+    id: int
+    run_id: str
+    key: str
+    kind: str
+    data: Any
+
+
+class Inbox:
+    """Messages that wait for the drivers of runs."""
+
+    def __init__(self, bell: Path | None) -> None:
+        self._bell = bell
+        self._in_memory_rings = 0
+
+    def post(self, run_id: str, *, key: str, kind: str, data: Any, at: int) -> Callable[[sqlite3.Connection], bool]:
+        """Work for the writer: leave a message; the result says whether it is new."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            done = connection.execute(
+                "INSERT OR IGNORE INTO inbox (run_id, key, kind, data, at) VALUES (?,?,?,?,?)",
+                (run_id, key, kind, json.dumps(data), at),
+            )
+            return done.rowcount == 1
+
+        return work
+
+    def take(self, run_ids: Iterable[str]) -> Callable[[sqlite3.Connection], list[Message]]:
+        """Work for the writer: the untaken messages of these runs, oldest first, now taken."""
+        wanted = set(run_ids)
+
+        def work(connection: sqlite3.Connection) -> list[Message]:
+            rows = connection.execute("SELECT id, run_id, key, kind, data FROM inbox WHERE taken=0 ORDER BY id")
+            mine = [
+                Message(id_, run_id, key, kind, json.loads(data))
+                for id_, run_id, key, kind, data in rows.fetchall()
+                if run_id in wanted
+            ]
+            connection.executemany("UPDATE inbox SET taken=1 WHERE id=?", [(message.id,) for message in mine])
+            return mine
+
+        return work
+
+    def ring(self) -> None:
+        """Tell drivers, once a message is durable, to look.
+
+        Raises:
+            StorageError: the bell cannot be written; a driver finds the message when it next looks.
+        """
+        self._in_memory_rings += 1
+        if self._bell is None:
+            return
+        try:
+            # Appending a byte changes size and time stamp both, whatever the granularity of the latter.
+            with self._bell.open("ab") as file:
+                file.write(b".")
+        except OSError as error:
+            raise StorageError(
+                f"cannot write {self._bell}: {error.strerror}",
+                fix="free some space or check its rights, then try again",
+            ) from error
+
+    def bell(self) -> tuple[int, int]:
+        """A value that changes when somebody rings."""
+        if self._bell is None:
+            return (self._in_memory_rings, 0)
+        try:
+            stat = os.stat(self._bell)  # noqa: PTH116 -- asked twice for each run: a third of the time of Path.stat
+        except FileNotFoundError:
+            return (0, 0)
+        return (stat.st_mtime_ns, stat.st_size)

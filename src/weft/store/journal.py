@@ -1,0 +1,102 @@
+"""The journal: one door to everything that is stored."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from weft.core.event import Event
+from weft.core.ids import Entropy
+from weft.store import history
+from weft.store.append import Append
+from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
+from weft.store.drivers import Drivers
+from weft.store.history import Verdict
+from weft.store.inbox import Inbox
+from weft.store.runs import Runs
+from weft.store.writer import Writer
+
+
+class Journal:
+    """A journal file under `path` with its writer and its readers.
+
+    ``Journal(":memory:")`` is private to this process and commits inline, which makes simulations deterministic. `entropy`
+    feeds the salts of payload commitments; `busy_s` is how long another program may keep the file locked before a write fails.
+
+    Raises:
+        StorageError: the file cannot be opened.
+        MismatchError: it was written by a newer Weft.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        durability: Durability = "full",
+        entropy: Entropy = os.urandom,
+        inline: bool = False,
+        busy_s: float = BUSY_S,
+    ) -> None:
+        self.database = Database(path, durability=durability, busy_s=busy_s)
+        on_disk = None if path == MEMORY else Path(path)
+        self.writer = Writer(self.database, entropy=entropy, inline=inline or on_disk is None)
+        self.drivers = Drivers(on_disk.parent / "drivers" if on_disk else None)
+        self._reader = self.database.connect()
+        self._reading = threading.Lock()
+        engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        self.runs = Runs(engine, self.drivers, path)
+        self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
+
+    async def append(self, append: Append) -> int:
+        """Append, and return the last sequence number once it is durable.
+
+        Raises:
+            ConflictError: the run has ended or somebody else drives it.
+            StorageError: the disk refused.
+        """
+        return int(await self.writer.submit(append))
+
+    def events(self, run_id: str, *, after: int = 0, limit: int = -1) -> list[Event]:
+        """The events of a run after sequence number `after`, oldest first."""
+        with self._read() as connection:
+            return list(history.read(connection, run_id, after=after, limit=limit))
+
+    def proven_events(self, run_id: str) -> list[Event]:
+        """All events of a run, oldest first, after checking that they are what was appended.
+
+        Raises:
+            NotFoundError: there is no such run.
+            MismatchError: an event has been changed, moved or removed.
+        """
+        with self._read() as connection:
+            history.verify(connection, run_id).demand()
+            return list(history.read(connection, run_id))
+
+    def verify(self, run_id: str) -> Verdict:
+        """Check the hash chain of a run.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        with self._read() as connection:
+            return history.verify(connection, run_id)
+
+    def close(self) -> None:
+        """Make everything durable and let go of the file."""
+        self.writer.close()
+        if not self.database.in_memory:
+            with self.database.exclusive():
+                self._reader.close()
+        self.database.close()
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        with self._reading, translated(self.database.path):
+            yield self._reader

@@ -1,0 +1,213 @@
+"""Runs: one row each, a projection of the run's events that lists and claims read."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from sqlalchemy import Connection, Engine, Row, and_, or_, select
+
+from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
+from weft.core.usage import Usage
+from weft.store.append import TERMINAL
+from weft.store.database import translated
+from weft.store.drivers import Drivers
+from weft.store.tables import plans, runs
+
+OPEN = ("queued", "running", "waiting", "stalled")
+_COLUMNS = [column for column in runs.c if column.name != "head_hash"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run as lists show it. Times are microseconds since the epoch.
+
+    `status` is what the journal says; `driven` whether a live process drives it now. An open run that nobody drives and that
+    waits for nothing else waits for a driver.
+    """
+
+    id: str
+    tenant: str
+    principal: str
+    session: str
+    workflow: str
+    plan_hash: str
+    status: str
+    waits: tuple[dict[str, Any], ...]
+    epoch: int
+    generation: int
+    head_seq: int
+    inputs: dict[str, Any]
+    options: dict[str, Any]
+    outputs: Any
+    error: dict[str, Any] | None
+    usage: Usage
+    created_at: int
+    updated_at: int
+    driven: bool
+    base_run: str | None = None
+    base_seq: int | None = None
+    parent: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run takes no more events."""
+        return self.status in TERMINAL
+
+
+class Runs:
+    """Questions about runs, and the two acts that change who drives one."""
+
+    def __init__(self, engine: Engine, drivers: Drivers, path: Path | str) -> None:
+        self._engine = engine
+        self._drivers = drivers
+        self._path = path
+
+    def get(self, run_id: str) -> Run:
+        """The run with this id.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        with self._read() as connection:
+            row = connection.execute(select(*_COLUMNS).where(runs.c.id == run_id)).first()
+        if row is None:
+            raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
+        return self._run(row)
+
+    def find(self, text: str, *, tenant: str = "local") -> Run:
+        """The run that `text` means: an id, the beginning or end of one, or ``last``.
+
+        Raises:
+            NotFoundError: no run fits.
+            InputError: more than one does.
+        """
+        query = select(*_COLUMNS).where(runs.c.tenant == tenant)
+        if text == "last":
+            query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)
+        else:
+            query = (
+                query.where(or_(runs.c.id.startswith(text, autoescape=True), runs.c.id.endswith(text, autoescape=True)))
+                .order_by((runs.c.id == text).desc(), runs.c.id)
+                .limit(6)
+            )
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        exact = [row for row in rows if row.id == text]
+        rows = exact or list(rows)
+        if not rows and text == "last":
+            raise NotFoundError("there are no runs yet", fix="`weft run FILE` starts one")
+        if not rows:
+            raise NotFoundError(f"there is no run {text!r}", fix="`weft runs list` shows the runs", run=text)
+        if len(rows) > 1:
+            raise InputError(
+                f"{text!r} fits several runs: {', '.join(row.id for row in rows[:5])}", fix="give more of the id"
+            )
+        return self._run(rows[0])
+
+    def list(
+        self,
+        *,
+        tenant: str = "local",
+        status: str | None = None,
+        workflow: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> list[Run]:
+        """Runs, newest first; `before` is the (created_at, id) of the last run of the page before."""
+        query = select(*_COLUMNS).where(runs.c.tenant == tenant)
+        if status is not None:
+            query = query.where(runs.c.status == status)
+        if workflow is not None:
+            query = query.where(runs.c.workflow == workflow)
+        if before is not None:
+            at, run_id = before
+            query = query.where(
+                or_(runs.c.created_at < at, and_(runs.c.created_at == at, runs.c.id < run_id)),
+            )
+        query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+        with self._read() as connection:
+            return [self._run(row) for row in connection.execute(query)]
+
+    def plan(self, plan_hash: str) -> Any:
+        """The stored plan with this hash, as JSON.
+
+        Raises:
+            NotFoundError: there is none.
+            MismatchError: its bytes are not JSON any more.
+        """
+        with self._read() as connection:
+            body = connection.execute(select(plans.c.body).where(plans.c.hash == plan_hash)).scalar_one_or_none()
+        if body is None:
+            raise NotFoundError(f"there is no plan {plan_hash!r}", fix="restore the database from a backup")
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise MismatchError(
+                f"the stored plan {plan_hash[:12]} cannot be read", fix="restore the database from a backup"
+            ) from error
+
+    def claim(
+        self, run_id: str, driver: str, *, reopen: bool = False, let_go: bool = False
+    ) -> Callable[[sqlite3.Connection], int]:
+        """Work for the writer: make `driver` the one that drives the run, and return the new epoch.
+
+        With `reopen` a run that has failed or was cancelled may be claimed too. With `let_go`, `driver` has let go of the run
+        already, even if the row still names it.
+
+        Raises:
+            NotFoundError: there is no such run.
+            ConflictError: it has ended, or a live process drives it.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            row = connection.execute("SELECT status, driver, epoch FROM runs WHERE id=?", (run_id,)).fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
+            status, holder, epoch = row
+            if status in TERMINAL and not (reopen and status != "completed"):
+                raise ConflictError(f"the run has ended ({status})", fix=f"`weft show {run_id}` shows it", run=run_id)
+            if self._drivers.alive(holder) and not (let_go and holder == driver):
+                raise ConflictError(
+                    "another process is driving this run",
+                    fix=f"`weft events {run_id} --follow` watches it, `weft cancel {run_id}` stops it",
+                    run=run_id,
+                )
+            connection.execute("UPDATE runs SET driver=?, epoch=? WHERE id=?", (driver, epoch + 1, run_id))
+            return cast("int", epoch + 1)
+
+        return work
+
+    def release(self, run_id: str, epoch: int) -> Callable[[sqlite3.Connection], None]:
+        """Work for the writer: nobody drives the run any more, unless somebody has taken it over."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE runs SET driver=NULL WHERE id=? AND epoch=?", (run_id, epoch))
+
+        return work
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+    def _run(self, row: Row[Any]) -> Run:
+        data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        driver = data.pop("driver")
+        return Run(
+            **{
+                **data,
+                "waits": tuple(json.loads(data["waits"] or "[]")),
+                "inputs": json.loads(data["inputs"]),
+                "options": json.loads(data["options"]),
+                "outputs": json.loads(data["outputs"] or "null"),
+                "error": json.loads(data["error"] or "null"),
+                "usage": Usage.from_json(json.loads(data["usage"] or "{}")),
+                "driven": self._drivers.alive(driver),
+            }
+        )

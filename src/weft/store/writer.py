@@ -1,0 +1,219 @@
+"""Group commit: one thread a process writes, and a batch is whatever queued up while the last one reached the disk.
+
+There is no batching timer: alone, an append waits for one commit; under load, many share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
+from weft.core.ids import Entropy
+from weft.store.append import Append, Appender
+from weft.store.database import Database, in_our_words
+
+Work = Append | Callable[[sqlite3.Connection], Any]
+"""An append, or a function that runs inside the batch's transaction."""
+Answer = tuple["asyncio.Future[Any] | None", Any]
+
+_BATCH = 256
+_CHECKPOINT_PAGES = 2_000
+_CHECK_EVERY = 64
+
+
+class Writer:
+    """The only writer of a database in this process.
+
+    With `inline`, work is committed by the caller's own thread before `submit` returns: simulations need that.
+    """
+
+    def __init__(self, database: Database, *, entropy: Entropy = os.urandom, inline: bool = False) -> None:
+        self._database = database
+        self._connection = database.connect()
+        self._appender = Appender(entropy)
+        self._queue: queue.SimpleQueue[tuple[Work, asyncio.Future[Any] | None] | None] = queue.SimpleQueue()
+        self._batches = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        if not inline:
+            self._thread = threading.Thread(target=self._serve, name="weft-writer", daemon=True)
+            self._thread.start()
+
+    def submit(self, work: Work) -> asyncio.Future[Any]:
+        """Queue `work`; the future has its result once it is durable, or the `WeftError` that refused it."""
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._enqueue(work, future)
+        return future
+
+    def submit_and_forget(self, work: Work) -> None:
+        """Queue `work` behind what was queued before; nobody is told when it fails."""
+        self._enqueue(work, None)
+
+    def call(self, work: Work) -> Any:
+        """Commit `work` now and return its result, from a thread that runs no event loop or may block it."""
+        with self._database.exclusive():
+            results = self._commit([work])
+        if isinstance(results[0], Exception):
+            raise results[0]
+        return results[0]
+
+    def drain(self) -> None:
+        """Return once everything that was queued before is committed or refused; blocks."""
+        reached = threading.Event()
+        self.submit_and_forget(lambda _: reached.set())
+        reached.wait()
+        with self._database.exclusive():
+            # The batch that held the mark was committed under this lock.
+            return
+
+    def close(self) -> None:
+        """Finish what is queued, checkpoint, and let go of the file."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join()
+        with self._database.exclusive():
+            if not self._database.in_memory:
+                self._connection.close()
+
+    def _enqueue(self, work: Work, future: asyncio.Future[Any] | None) -> None:
+        if self._closed:
+            raise StorageError("the journal is closed", fix="this is a defect: please report it")
+        if self._thread is None:
+            with self._database.exclusive():
+                results = self._commit([work])
+            _deliver([(future, results[0])])
+        else:
+            self._queue.put((work, future))
+
+    def _serve(self) -> None:
+        open_ = True
+        while open_:
+            items = [self._queue.get()]
+            while len(items) < _BATCH and not self._queue.empty():
+                items.append(self._queue.get())
+            open_ = None not in items
+            batch = [item for item in items if item is not None]
+            if not batch:
+                continue
+            with self._database.exclusive():
+                results = self._commit([work for work, _ in batch])
+                _post([(future, result) for (_, future), result in zip(batch, results, strict=True)])
+                self._checkpoint_when_due()
+
+    def _commit(self, batch: Sequence[Work]) -> list[Any]:
+        """All of `batch` in one transaction; only if a piece is refused is each taken apart from the others."""
+        try:
+            results = self._attempt(batch, apart=False)
+            if len(batch) > 1 and any(isinstance(result, Exception) for result in results):
+                results = self._attempt(batch, apart=True)
+        except sqlite3.Error as error:
+            self._roll_back()
+            return [in_our_words(error, self._database.path) for _ in batch]
+        return results
+
+    def _attempt(self, batch: Sequence[Work], *, apart: bool) -> list[Any]:
+        """Apply and commit `batch`. Not `apart`, one refusal undoes everything; the results then say what was refused."""
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        if apart:
+            results = [self._apply_apart(connection, work) for work in batch]
+        else:
+            results = [self._guarded(partial(self._apply, connection, work)) for work in batch]
+            written = self._guarded(partial(self._appender.flush, connection))
+            if isinstance(written, Exception):
+                results = [written] * len(batch)
+            if any(isinstance(result, Exception) for result in results):
+                self._roll_back()
+                return results
+        connection.execute("COMMIT")
+        return results
+
+    def _apply_apart(self, connection: sqlite3.Connection, work: Work) -> Any:
+        """One piece of a batch. Its own failure undoes it alone; a failure of the database goes up."""
+
+        def piece() -> Any:
+            result = self._apply(connection, work)
+            self._appender.flush(connection)
+            return result
+
+        connection.execute("SAVEPOINT piece")
+        result = self._guarded(piece)
+        if isinstance(result, Exception):
+            connection.execute("ROLLBACK TO piece")
+            self._appender.forget()
+        connection.execute("RELEASE piece")
+        return result
+
+    def _apply(self, connection: sqlite3.Connection, work: Work) -> Any:
+        return self._appender.apply(connection, work) if isinstance(work, Append) else work(connection)
+
+    def _guarded(self, act: Callable[[], Any]) -> Any:
+        """What `act` returns, or the refusal that it raises; a failure of the database goes up."""
+        try:
+            return act()
+        except WeftError as error:
+            return error
+        except sqlite3.IntegrityError:
+            return ConflictError("it is there already, or a step of this run has its outcome already")
+        except (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
+            # What this piece wants to write does not fit; its neighbours' does.
+            return in_our_words(error, self._database.path)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 -- whatever one piece does, the writer must outlive it
+            return InternalError(f"{type(error).__name__}: {error}", fix="this is a defect: please report it")
+
+    def _roll_back(self) -> None:
+        self._appender.forget()
+        if self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                # SQLite has rolled back by itself (it does so on a full disk); nothing is left to undo.
+                return
+
+    def _checkpoint_when_due(self) -> None:
+        self._batches += 1
+        if self._batches % _CHECK_EVERY or self._database.in_memory:
+            return
+        wal = Path(f"{self._database.path}-wal")
+        if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
+            # What could not be moved (a full disk, say) stays in the log, which is just as durable, until the next time.
+            with suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _post(answers: list[Answer]) -> None:
+    """Hand results to the event loops that wait for them, one wake-up a loop."""
+    loops: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
+    for answer in answers:
+        if answer[0] is not None:
+            loops.setdefault(answer[0].get_loop(), []).append(answer)
+    for loop, own in loops.items():
+        try:
+            loop.call_soon_threadsafe(_deliver, own)
+        except RuntimeError:
+            # The loop was closed while its work was being written: nobody is left to tell, and the journal has it.
+            continue
+
+
+def _deliver(answers: list[Answer]) -> None:
+    for future, result in answers:
+        if future is None or future.done():
+            continue
+        if isinstance(result, Exception):
+            future.set_exception(result)
+        else:
+            future.set_result(result)

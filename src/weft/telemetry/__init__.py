@@ -1,0 +1,1 @@
+"""Traces, metrics and logs, all projections of what already happened; and redaction before anything leaves."""

@@ -1,0 +1,1 @@
+"""Public test doubles: scripted performers, a simulated loop and clock, failpoints, local model providers."""

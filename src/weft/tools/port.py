@@ -1,0 +1,71 @@
+"""What a tool is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from weft.core.clock import Clock
+from weft.net.port import Http
+from weft.secrets.resolve import Secrets
+
+Json = Any
+Effect = Literal["pure", "idempotent", "reconcile", "once"]
+"""How a call may be repeated: rerun freely, sent again under the same key, asked about first, or never without a person."""
+
+TIMEOUT_S = 30.0
+MAX_RESULT_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What an agent and the engine know about a tool.
+
+    `input_schema` is a JSON Schema (draft 2020-12) of an object. `effect` holds for every call that `Tool.effect_of` does
+    not say otherwise about. `timeout_s` is seconds; `max_result_bytes` counts the result as JSON in UTF-8.
+    """
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Json]
+    effect: Effect = "idempotent"
+    timeout_s: float = TIMEOUT_S
+    max_result_bytes: int = MAX_RESULT_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolContext:
+    """What a tool may use during one call.
+
+    `key` is the call's idempotency key: the same when the call is made again after a crash. `workdir` is the folder that
+    file tools cannot leave.
+    """
+
+    key: str
+    workdir: Path
+    clock: Clock
+    http: Http
+    secrets: Secrets
+
+
+class Tool(Protocol):
+    """Something that agents and plans may call, through `weft.tools.runner.run_tool` only."""
+
+    @property
+    def spec(self) -> ToolSpec:
+        """What the tool is."""
+        ...
+
+    def effect_of(self, args: Mapping[str, Json]) -> Effect:
+        """How a call with these arguments may be repeated."""
+        ...
+
+    async def call(self, args: Mapping[str, Json], context: ToolContext) -> Json:
+        """Do it; `args` fit the schema. Any exception is a failure that the runner makes a `ToolError`."""
+        ...
+
+    async def check(self, key: str, context: ToolContext) -> Json | None:
+        """The result of the call made under `key`, or None when it did not happen; for tools of effect ``reconcile``."""
+        ...

@@ -1,0 +1,299 @@
+import json
+import shutil
+import time
+
+import jsonschema
+import pytest
+
+from tests.spec.documents import FILES, MINIMAL, tasks
+from weft.core.errors import SpecError
+from weft.spec.load import check, check_text, load, load_text
+from weft.spec.model.agents import Agent
+from weft.spec.schema import json_schema
+
+SAMPLES = sorted(FILES.glob("*.yaml"))
+SCHEMA = FILES.parents[2] / "schema" / "workflow.schema.json"
+
+
+def found(text):
+    """Every problem of a document as (severity, rule, pointer, line)."""
+    return [(p.severity, p.rule, p.place.pointer, p.place.line) for p in check_text(text, "a.yaml").problems]
+
+
+def errors(text):
+    return [(rule, pointer) for severity, rule, pointer, _ in found(text) if severity == "error"]
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_the_whole_language_loads(path):
+    workflow = load(path)
+    assert all(isinstance(agent, Agent) for agent in workflow.agents.values())
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_json_and_yaml_mean_the_same(path, tmp_path):
+    from weft.spec.files import read_source
+    from weft.spec.tree import plain_data
+
+    shutil.copytree(FILES, tmp_path / "f")
+    copy = tmp_path / "f" / "copy.json"
+    copy.write_text(json.dumps(plain_data(read_source(path).root)))
+    assert load(copy) == load(path)
+
+
+def test_the_published_schema_is_current():
+    assert json.loads(SCHEMA.read_text()) == json_schema()
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+def test_the_published_schema_admits_the_samples(path):
+    from weft.spec.files import read_source
+    from weft.spec.tree import plain_data
+
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.Draft202012Validator(schema).validate(plain_data(read_source(path).root))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ("  provider: openai\n", "  provider: openai\n  temprature: 1\n"),
+        ("type: chain", "type: chian"),
+        ("      - agent: writer\n", "      - agnt: writer\n"),
+        ("prompt: You write.", "prompt: 5"),
+    ],
+)
+def test_the_published_schema_refuses_what_loading_refuses(change):
+    import yaml
+
+    document = yaml.safe_load(MINIMAL.replace(*change))
+    assert not jsonschema.Draft202012Validator(json_schema()).is_valid(document)
+    assert errors(MINIMAL.replace(*change))
+
+
+def test_all_problems_come_at_once_in_the_order_of_the_file():
+    text = MINIMAL.replace("provider: openai", "provider: opnai\n  max_parallel: 0\n  tempratur: 1")
+    text = text.replace("You write.", "You write.\n    tools: [calculatr]").replace("- agent: writer", "- agent: writr")
+    assert found(text) == [
+        ("error", "wrong-value", "/runtime/provider", 4),
+        ("error", "wrong-value", "/runtime/max_parallel", 5),
+        ("error", "unknown-key", "/runtime/tempratur", 6),
+        ("error", "unknown-tool", "/agents/writer/tools/0", 10),
+        ("error", "unknown-agent", "/pattern/config/steps/0/agent", 15),
+    ]
+
+
+def test_the_error_carries_every_problem_and_where_the_first_one_is():
+    with pytest.raises(SpecError) as caught:
+        load_text(MINIMAL.replace("agent: writer", "agent: writr"), "flow.yaml")
+    assert str(caught.value.place) == "flow.yaml:12:9  /pattern/config/steps/0/agent"
+    assert caught.value.fix == "did you mean 'writer'?"
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "pointer", "fix"),
+    [
+        ("input: Hello", "inpt: Hello", "unknown-key", "/pattern/config/steps/0/inpt", "did you mean 'input'?"),
+        ("name: demo\n", "", "missing-key", "/name", "add 'name'"),
+        ("type: chain", "type: chan", "wrong-value", "/pattern/type", "did you mean 'chain'?"),
+        ("type: chain", "kind: chain", "missing-key", "/pattern/type", "add 'type'"),
+        ("prompt: You write.", "prompt: [1]", "wrong-type", "/agents/writer/prompt", "write text"),
+        ("version: 0", "version: []", "wrong-type", "/version", "write a whole number or text"),
+        ("- agent: writer\n        input: Hello", "- 5", "wrong-type", "/pattern/config/steps/0", "write a map"),
+        ("version: 0", "version: 7", "version", "/version", "write `version: 0` or `version: 1`"),
+        ("provider: openai", "provider: openai\n  host: nope", "wrong-value", "/runtime/host", None),
+        ("name: demo", "name: demo\ntags: [Bad Tag]", "wrong-value", "/tags/0", None),
+        ("  writer:\n", "  wri ter:\n", "wrong-value", "/agents/wri ter", None),
+    ],
+)
+def test_each_problem_says_where_it_is_and_what_to_do(old, new, rule, pointer, fix):
+    problem = next(p for p in check_text(MINIMAL.replace(old, new), "a.yaml").problems if p.rule == rule)
+    assert problem.place.pointer == pointer
+    assert problem.place.line
+    assert problem.fix == fix if fix else problem.fix
+
+
+def test_a_configuration_that_does_not_fit_its_type_is_wrong_at_its_own_pointer():
+    assert ("missing-key", "/pattern/config/tasks") in errors(MINIMAL.replace("type: chain", "type: workflow"))
+
+
+def test_a_missing_key_hides_no_other_problem():
+    text = MINIMAL.replace("name: demo\n", "").replace("agent: writer", "agent: writr")
+    assert [rule for rule, _ in errors(text)] == ["missing-key", "unknown-agent"]
+
+
+def test_references_are_pulled_in_with_their_overrides():
+    workflow = load(FILES / "additions.yaml")
+    agent = workflow.inline_agents()["two"]
+    assert agent.prompt == "You edit."
+    assert (agent.inference.temperature, agent.inference.max_tokens) == (0.1, 100)
+    assert agent.output_schema["required"] == ["text"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        ("../../../etc/passwd.yaml", "leaves the project"),
+        ("/etc/passwd.yaml", "not a relative path"),
+        ("https://example.com/a.yaml", "not a relative path"),
+        ("a/" * 3000 + "x.yaml", "not a relative path"),
+        ("missing.yaml", "no such file"),
+        ("two.yaml", "exactly one agent, it holds 2"),
+        ("nested.yaml", "itself a reference"),
+        ("broken.yaml", "not valid YAML"),
+        ("list.yaml", "exactly one agent, it holds 0"),
+        ("self.yaml", "itself a reference"),
+    ],
+)
+def test_a_bad_reference_is_an_error_at_its_place(tmp_path, reference, said):
+    (tmp_path / "two.yaml").write_text("agents: {a: {prompt: x}, b: {prompt: y}}")
+    (tmp_path / "nested.yaml").write_text("agents: {a: {$ref: two.yaml}}")
+    (tmp_path / "broken.yaml").write_text("agents: {a: [")
+    (tmp_path / "list.yaml").write_text("[1]")
+    path = tmp_path / "self.yaml"
+    path.write_text(MINIMAL.replace("prompt: You write.", f"$ref: {reference}"))
+    problem = check(path).errors[0]
+    assert problem.rule == "reference"
+    assert said in problem.message
+    assert (problem.place.pointer, problem.place.line) == ("/agents/writer/$ref", 7)
+
+
+def test_a_symbolic_link_does_not_lead_out_of_the_project(tmp_path):
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("agents: {a: {prompt: x}}")
+    inside = tmp_path / "project"
+    inside.mkdir()
+    (inside / "link.yaml").symlink_to(outside)
+    (inside / "flow.yaml").write_text(MINIMAL.replace("prompt: You write.", "$ref: link.yaml"))
+    assert "leaves the project" in check(inside / "flow.yaml").errors[0].message
+
+
+def test_a_project_mark_above_widens_what_a_reference_may_reach(tmp_path):
+    (tmp_path / "weft.toml").write_text("")
+    (tmp_path / "shared.yaml").write_text("agents: {a: {prompt: Shared.}}")
+    (tmp_path / "flows").mkdir()
+    flow = tmp_path / "flows" / "flow.yaml"
+    flow.write_text(MINIMAL.replace("prompt: You write.", "$ref: ../shared.yaml"))
+    assert load(flow).inline_agents()["writer"].prompt == "Shared."
+
+
+def test_a_problem_in_a_referenced_file_is_placed_there(tmp_path):
+    (tmp_path / "agent.yaml").write_text("agents:\n  a:\n    prompt: x\n    tols: []\n")
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(MINIMAL.replace("prompt: You write.", "$ref: agent.yaml"))
+    problem = check(flow).errors[0]
+    assert problem.rule == "unknown-key"
+    assert (problem.place.file, problem.place.line) == (str(tmp_path / "agent.yaml"), 4)
+
+
+def test_only_some_things_can_be_changed_beside_a_reference(tmp_path):
+    (tmp_path / "agent.yaml").write_text("agents: {a: {prompt: x}}")
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(MINIMAL.replace("prompt: You write.", "$ref: agent.yaml\n    prompt: Mine."))
+    assert [(p.rule, p.place.pointer) for p in check(flow).errors] == [("unknown-key", "/agents/writer/prompt")]
+
+
+def test_a_schema_file_must_hold_a_schema(tmp_path):
+    (tmp_path / "s.json").write_text("[]")
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(MINIMAL.replace("You write.", "You write.\n    output_schema: s.json"))
+    assert "holds no JSON Schema object" in check(flow).errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "pointer"),
+    [
+        ("- {id: a, agent: writer, deps: [b]}", "unknown-task", "/pattern/config/tasks/0/deps/0"),
+        ("- {id: a, agent: writer, deps: [a]}", "cycle", "/pattern/config/tasks/0/deps"),
+        (
+            "- {id: a, agent: writer, deps: [b]}\n- {id: b, agent: writer, deps: [a]}",
+            "cycle",
+            "/pattern/config/tasks/0/deps",
+        ),
+        ("- {id: a, agent: writer}\n- {id: a, agent: writer}", "duplicate-id", "/pattern/config/tasks/1/id"),
+        (
+            "- {id: a, agent: writer}\n- {id: b, agent: writer, deps: [a, a]}",
+            "duplicate-id",
+            "/pattern/config/tasks/1/deps/1",
+        ),
+    ],
+)
+def test_tasks_that_cannot_be_ordered_are_errors(text, rule, pointer):
+    assert (rule, pointer) in errors(tasks(text))
+
+
+def test_a_cycle_is_shown_in_its_order():
+    text = (
+        "- {id: a, agent: writer, deps: [c]}\n- {id: b, agent: writer, deps: [a]}\n- {id: c, agent: writer, deps: [b]}"
+    )
+    message = check_text(tasks(text), "a.yaml").errors[0].message
+    assert message == "the tasks wait for each other: a → c → b → a"
+
+
+def test_thousands_of_tasks_in_a_row_load_in_seconds():
+    started = time.process_time()
+    lines = ["- {id: t0, agent: writer}"]
+    lines += [
+        f"- {{id: t{n}, agent: writer, deps: [t{n - 1}], input: '{{{{ tasks.t{n - 1}.response }}}}'}}"
+        for n in range(1, 3000)
+    ]
+    assert check_text(tasks("\n".join(lines)), "a.yaml").problems == ()
+    assert time.process_time() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "pointer"),
+    [
+        (
+            "provider: openai",
+            "provider: openai\n  failure_policy: {wait_min: 5, wait_max: 1}",
+            "wrong-value",
+            "/runtime/failure_policy/wait_min",
+        ),
+        (
+            "agents:",
+            "inputs: {required: {n: {type: integer, default: x}}}\nagents:",
+            "wrong-value",
+            "/inputs/required/n/default",
+        ),
+        ("agents:", "inputs: {optional: {n: integer}, values: {n: x}}\nagents:", "wrong-value", "/inputs/values/n"),
+        (
+            "agents:",
+            "inputs: {required: {n: integer}, optional: {n: integer}}\nagents:",
+            "duplicate-id",
+            "/inputs/optional/n",
+        ),
+        ("agents:", "outputs: {artifacts: [{path: /etc/x, from: y}]}\nagents:", "path", "/outputs/artifacts/0/path"),
+        (
+            "agents:",
+            "outputs: {artifacts: [{path: 'a/../../x', from: y}]}\nagents:",
+            "path",
+            "/outputs/artifacts/0/path",
+        ),
+        (
+            "agents:",
+            "tools: {http_executors: [{id: h, base_url: 'https://x.y', headers: {A: '${NO}'}}]}\nagents:",
+            "unknown-secret",
+            "/tools/http_executors/0/headers/A",
+        ),
+        ("agents:", "tools: {python: [calculator, calculator]}\nagents:", "duplicate-id", "/tools/python/1"),
+        ("agents:", "tools: {python: [nonsense]}\nagents:", "unknown-tool", "/tools/python/0"),
+    ],
+)
+def test_values_that_do_not_fit_are_errors(old, new, rule, pointer):
+    assert errors(MINIMAL.replace(old, new)) == [(rule, pointer)]
+
+
+def test_a_quorum_must_be_reachable():
+    text = (FILES / "additions.yaml").read_text().replace("quorum: 2", "quorum: 4")
+    problems = check_text(text, str(FILES / "copy.yaml")).errors
+    assert [(p.rule, p.place.pointer) for p in problems] == [("join", "/pattern/config/join/quorum")]
+
+
+def test_additions_warn_in_version_0_and_not_in_version_1():
+    text = MINIMAL.replace("input: Hello", "input: Hello\n        timeout_s: 5")
+    assert found(text) == [("warning", "newer-key", "/pattern/config/steps/0/timeout_s", 14)]
+    assert check_text(text, "a.yaml").warnings[0].fix == "write `version: 1`"
+    assert found(text.replace("version: 0", "version: 1")) == []

@@ -1,0 +1,215 @@
+"""Group commit: many appends share a transaction, results come after it is durable, and one bad piece is undone alone."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+
+import pytest
+
+from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
+from weft.store.append import Append
+from weft.store.database import Database
+from weft.store.journal import Journal
+from weft.testing.conformance_store import creation, draft
+
+
+class Gate:
+    """Work that holds the writer up inside its transaction until it is opened."""
+
+    def __init__(self):
+        self.reached, self.opened = threading.Event(), threading.Event()
+
+    def __call__(self, connection):
+        self.reached.set()
+        assert self.opened.wait(10)
+
+
+async def held_up(journal: Journal) -> Gate:
+    gate = Gate()
+    journal.writer.submit_and_forget(gate)
+    await asyncio.to_thread(gate.reached.wait, 10)
+    return gate
+
+
+def commits(journal: Journal) -> list[str]:
+    seen: list[str] = []
+    journal.writer._connection.set_trace_callback(lambda sql: seen.append(sql) if sql == "COMMIT" else None)
+    return seen
+
+
+@pytest.fixture
+async def journal(tmp_path):
+    journal = Journal(tmp_path / "weft.db", busy_s=0.2)
+    await journal.append(creation("r"))
+    yield journal
+    journal.close()
+
+
+async def test_what_queued_up_during_a_commit_shares_the_next_one(journal):
+    seen = commits(journal)
+    gate = await held_up(journal)
+    futures = [journal.writer.submit(Append("r", 1, [draft(f"/{n}", n, outcome=True)])) for n in range(200)]
+    gate.opened.set()
+    assert await asyncio.gather(*futures) == list(range(2, 202))
+    assert len(seen) == 2
+
+
+async def test_a_result_is_told_only_when_another_connection_can_read_it(journal):
+    gate = await held_up(journal)
+    future = journal.writer.submit(Append("r", 1, [draft("/a", 1, outcome=True)]))
+    await asyncio.sleep(0.05)
+    assert not future.done()
+    assert len(journal.events("r")) == 1
+    gate.opened.set()
+    await future
+    assert len(journal.events("r")) == 2
+
+
+async def test_a_piece_that_fails_undoes_itself_alone(journal):
+    def half(connection):
+        connection.execute("INSERT INTO plans VALUES ('half', x'00')")
+        raise ConflictError("no")
+
+    def defective(connection):
+        connection.execute("INSERT INTO plans VALUES ('half', x'00')")
+        raise KeyError("oops")
+
+    gate = await held_up(journal)
+    futures = [
+        journal.writer.submit(work)
+        for work in (
+            Append("r", 1, [draft("/a", 1, outcome=True)]),
+            half,
+            defective,
+            Append("r", 1, [draft("/b", 2, outcome=True)]),
+        )
+    ]
+    gate.opened.set()
+    first, conflict, internal, last = await asyncio.gather(*futures, return_exceptions=True)
+    assert (first, last) == (2, 3)
+    assert isinstance(conflict, ConflictError)
+    assert isinstance(internal, InternalError)
+    assert sqlite3.connect(journal.database.path).execute("SELECT count(*) FROM plans").fetchone() == (1,)
+    assert journal.verify("r").intact
+
+
+async def test_text_that_sqlite_cannot_hold_fails_its_own_append_and_not_the_writer(journal):
+    gate = await held_up(journal)
+    futures = [journal.writer.submit(Append("r", 1, [draft(path, 1, outcome=True)])) for path in ("/\ud800", "/b")]
+    gate.opened.set()
+    bad, good = await asyncio.gather(*futures, return_exceptions=True)
+    assert isinstance(bad, WeftError)
+    assert good == 2
+    assert await journal.append(Append("r", 1, [draft("/c", 1, outcome=True)])) == 3
+
+
+async def test_a_database_error_fails_the_whole_batch_each_with_its_own_error_and_the_next_batch_goes_on(journal):
+    gate = await held_up(journal)
+    futures = [journal.writer.submit(Append("r", 1, [draft("/a", 1, outcome=True)]))]
+    futures.append(journal.writer.submit(lambda connection: connection.execute("SELECT * FROM nowhere")))
+    gate.opened.set()
+    found = await asyncio.gather(*futures, return_exceptions=True)
+    assert all(isinstance(error, StorageError) for error in found)
+    assert found[0] is not found[1]
+    assert len(journal.events("r")) == 1
+    assert await journal.append(Append("r", 1, [draft("/a", 1, outcome=True)])) == 2
+
+
+async def test_closing_finishes_what_is_queued(tmp_path):
+    journal = Journal(tmp_path / "weft.db")
+    await journal.append(creation("r"))
+    gate = await held_up(journal)
+    futures = [journal.writer.submit(Append("r", 1, [draft(f"/{n}", n, outcome=True)])) for n in range(600)]
+    closing = asyncio.create_task(asyncio.to_thread(journal.close))
+    gate.opened.set()
+    await closing
+    assert await asyncio.gather(*futures) == list(range(2, 602))
+    with pytest.raises(StorageError):
+        journal.writer.submit(creation("late"))
+    again = Journal(tmp_path / "weft.db")
+    assert len(again.events("r")) == 601
+    again.close()
+
+
+async def test_two_event_loops_share_one_journal(journal):
+    async def other_loop():
+        await journal.append(creation("theirs"))
+        for n in range(20):
+            await journal.append(Append("theirs", 1, [draft(f"/{n}", n, outcome=True)]))
+
+    thread = threading.Thread(target=lambda: asyncio.run(other_loop()))
+    thread.start()
+    for n in range(20):
+        await journal.append(Append("r", 1, [draft(f"/{n}", n, outcome=True)]))
+    await asyncio.to_thread(thread.join)
+    assert len(journal.events("r")) == len(journal.events("theirs")) == 21
+    assert journal.verify("theirs").intact
+
+
+async def test_a_loop_that_is_closed_while_its_work_is_written_harms_nobody(journal):
+    gate = await held_up(journal)
+
+    async def abandon():
+        journal.writer.submit(Append("r", 1, [draft("/a", 1, outcome=True)]))
+
+    await asyncio.to_thread(lambda: asyncio.run(abandon()))
+    gate.opened.set()
+    assert await journal.append(Append("r", 1, [draft("/b", 1, outcome=True)])) == 3
+
+
+async def test_a_cancelled_waiter_does_not_undo_its_append(journal):
+    gate = await held_up(journal)
+    waiting = asyncio.create_task(journal.append(Append("r", 1, [draft("/a", 1, outcome=True)])))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    gate.opened.set()
+    assert await journal.append(Append("r", 1, [draft("/b", 1, outcome=True)])) == 3
+
+
+async def test_a_checkpoint_that_fails_neither_stops_the_writer_nor_fails_the_appends(journal, monkeypatch):
+    class Stubborn:
+        def __init__(self, inner):
+            self._inner = inner
+            self.refused = 0
+
+        def execute(self, sql, *rest):
+            if sql.startswith("PRAGMA wal_checkpoint"):
+                self.refused += 1
+                raise sqlite3.OperationalError("database or disk is full")
+            return self._inner.execute(sql, *rest)
+
+        def __getattr__(self, name):
+            return getattr(self._inner, name)
+
+    monkeypatch.setattr("weft.store.writer._CHECKPOINT_PAGES", 0)
+    monkeypatch.setattr("weft.store.writer._CHECK_EVERY", 1)
+    journal.writer._connection = stubborn = Stubborn(journal.writer._connection)
+    for n in range(3):
+        assert await asyncio.wait_for(journal.append(Append("r", 1, [draft(f"/{n}", n)])), 5) == n + 2
+    assert stubborn.refused >= 2
+
+
+async def test_durability_full_waits_for_the_disk_and_fast_does_not(tmp_path):
+    for durability, level in (("full", 2), ("fast", 1)):
+        database = Database(tmp_path / f"{durability}.db", durability=durability)
+        connection = database.connect()
+        assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
+        assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        connection.close()
+        database.close()
+
+
+async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr("weft.store.writer._CHECK_EVERY", 4)
+    journal = Journal(tmp_path / "weft.db")
+    await journal.append(creation("r"))
+    for n in range(120):
+        await journal.append(Append("r", 1, [draft(f"/{n}", "x" * 7_000)]))
+    wal = (tmp_path / "weft.db-wal").stat().st_size
+    assert wal < 120 * 7_000 / 2
+    assert journal.verify("r").intact
+    journal.close()
