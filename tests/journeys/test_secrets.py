@@ -6,7 +6,7 @@ import pytest
 
 from tests.journeys.conftest import CANARIES, PROVIDER_KEY, flow
 from weft.testing.providers import FakeProvider, Script, call, fail, say
-from weft.testing.providers.server import LoopbackServer, Reply
+from weft.testing.providers.server import Reply, ThreadedServer
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +50,7 @@ def echo():
             frames=[json.dumps(said).encode()],
         )
 
-    server = LoopbackServer(answer)
+    server = ThreadedServer(answer)
     server.start()
     server.seen = seen
     yield server
