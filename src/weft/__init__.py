@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from weft.core.errors import ConflictError as ConflictError
     from weft.core.errors import InputError as InputError
     from weft.core.errors import InternalError as InternalError
+    from weft.core.errors import LimitError as LimitError
     from weft.core.errors import MismatchError as MismatchError
     from weft.core.errors import NotFoundError as NotFoundError
     from weft.core.errors import Place as Place
@@ -32,6 +33,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from weft.core.errors import Problem as Problem
     from weft.core.errors import ProviderError as ProviderError
     from weft.core.errors import RateLimitError as RateLimitError
+    from weft.core.errors import RejectedError as RejectedError
     from weft.core.errors import SpecError as SpecError
     from weft.core.errors import StepTimeoutError as StepTimeoutError
     from weft.core.errors import StorageError as StorageError
@@ -55,6 +57,7 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
         "ConflictError",
         "InputError",
         "InternalError",
+        "LimitError",
         "MismatchError",
         "NotFoundError",
         "Place",
@@ -62,6 +65,7 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
         "Problem",
         "ProviderError",
         "RateLimitError",
+        "RejectedError",
         "SpecError",
         "StepTimeoutError",
         "StorageError",

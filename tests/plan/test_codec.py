@@ -129,7 +129,7 @@ def test_defaults_are_left_out_so_that_new_fields_change_no_hash():
         {"format": None},
         {"root": {"kind": "teleport", "name": "x"}},
         {"root": {"kind": "call", "name": "a", "performer": "p", "target": "t", "colour": 1}},
-        {"root": {"kind": "block", "name": "", "body": {"kind": "gate", "name": "g"}}},
+        {"root": {"kind": "block", "name": "", "body": {"kind": "portal", "name": "g"}}},
     ],
 )
 def test_what_a_newer_version_wrote_is_refused_not_guessed(change):

@@ -13,6 +13,8 @@
     ├── StepTimeoutError    timeout       something took longer than it may               (retried)
     ├── ProviderError       provider      a model provider refused or answered nonsense
     ├── ToolError           tool          a tool failed in a way the agent could not mend
+    ├── RejectedError       rejected      the work was done and not accepted: by a person, a score, a vote, a condition
+    ├── LimitError          limit         a bound on rounds, visits, width or depth is reached
     ├── ConflictError       conflict      somebody else holds or has already changed it
     ├── NotFoundError       not-found     there is no such thing here
     ├── StorageError        io            a file, a folder or the database refused
@@ -185,6 +187,18 @@ class ToolError(WeftError):
     code = "tool"
 
 
+class RejectedError(WeftError):
+    """The work was done and its result was not accepted: by a person, a score, a vote or a condition."""
+
+    code = "rejected"
+
+
+class LimitError(WeftError):
+    """A bound on rounds, visits, width or depth is reached, which keeps a workflow from going in circles."""
+
+    code = "limit"
+
+
 class ConflictError(WeftError):
     """Somebody else holds it, or it has already changed: a second driver, a run that has ended."""
 
@@ -228,6 +242,8 @@ EXIT_CODES: Mapping[str, int] = {
     "timeout": 10,
     "provider": 10,
     "tool": 10,
+    "rejected": 10,
+    "limit": 10,
     "conflict": 17,
     "not-found": 17,
     "io": 12,
@@ -251,6 +267,8 @@ _CLASSES: Mapping[str, type[WeftError]] = {
         StepTimeoutError,
         ProviderError,
         ToolError,
+        RejectedError,
+        LimitError,
         ConflictError,
         NotFoundError,
         StorageError,

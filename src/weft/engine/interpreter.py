@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from weft.core.errors import BudgetError, InputError, Place, StepTimeoutError, WeftError
+from weft.core.errors import BudgetError, InputError, Place, StepTimeoutError, UnsupportedError, WeftError
 from weft.engine.fanout import FanOut
 from weft.engine.port import Composite, Failure, Outcome, Runtime, Settings, Success, Suspended
 from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Map, Node, Plan, Sequence, Set, Wait
@@ -59,8 +59,11 @@ class Interpreter:
         return await self._walk(plan.root, "", top, Frame()), top
 
     async def _walk(self, node: Node, path: str, scope: Scope, frame: Frame) -> Outcome:
+        walker = self._walkers.get(type(node))
+        if walker is None:
+            return Failure(UnsupportedError(f"no {type(node).__name__.lower()} is run yet", place=Place(path=path)))
         try:
-            outcome: Outcome = await self._walkers[type(node)](node, path, scope, frame)
+            outcome: Outcome = await walker(node, path, scope, frame)
         except WeftError as error:
             return Failure(error)
         return outcome
@@ -207,7 +210,7 @@ class Interpreter:
         return Success(values)
 
     async def _wait(self, node: Wait, path: str, scope: Scope, _: Frame) -> Outcome:
-        seconds = evaluate(node.seconds, scope)
+        seconds = evaluate(node.seconds or "0", scope)
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= MAX_WAIT_S:
             raise InputError(
                 f"a wait needs seconds from 0 to {MAX_WAIT_S}, and {node.seconds!r} is {seconds!r}",

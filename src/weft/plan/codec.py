@@ -13,20 +13,27 @@ from typing import Any
 from weft.core.canonical import digest
 from weft.core.errors import MismatchError, UnsupportedError
 from weft.plan.nodes import (
+    Arrow,
     Block,
     Branch,
     Budget,
     Call,
+    Child,
     Choose,
+    Gate,
     Graph,
     Join,
     Loop,
+    Machine,
     Map,
     Node,
     Plan,
     Retry,
+    Select,
     Sequence,
     Set,
+    Signal,
+    State,
     Wait,
 )
 
@@ -34,10 +41,14 @@ FORMAT = 1
 KINDS: Mapping[str, type] = {
     "block": Block,
     "call": Call,
+    "child": Child,
     "choose": Choose,
+    "gate": Gate,
     "graph": Graph,
     "loop": Loop,
+    "machine": Machine,
     "map": Map,
+    "select": Select,
     "sequence": Sequence,
     "set": Set,
     "wait": Wait,
@@ -50,12 +61,15 @@ _FIX = "use the version of weft that wrote the plan, or a newer one"
 
 def to_json(plan: Plan) -> dict[str, Any]:
     """`plan` as JSON, which `from_json` reads back."""
-    return {
+    data = {
         "format": plan.format,
         "workflow": plan.workflow,
         "root": _encode(plan.root),
         "definitions": _encode(plan.definitions),
     }
+    if plan.children:
+        data["children"] = {name: to_json(child) for name, child in plan.children.items()}
+    return data
 
 
 def from_json(data: Mapping[str, Any]) -> Plan:
@@ -69,7 +83,8 @@ def from_json(data: Mapping[str, Any]) -> Plan:
         raise UnsupportedError(f"this plan has format {data.get('format')!r}, not {FORMAT}", fix=_FIX)
     try:
         root = _node(data["root"])
-        return Plan(workflow=data["workflow"], root=root, definitions=data["definitions"])
+        children = {name: from_json(child) for name, child in (data.get("children") or {}).items()}
+        return Plan(workflow=data["workflow"], root=root, definitions=data["definitions"], children=children)
     except (KeyError, TypeError, AttributeError) as error:
         raise MismatchError(f"this plan is damaged: {error}", fix="restore it from a backup") from None
 
@@ -124,7 +139,7 @@ def _optional(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _DECODERS: Mapping[str, Callable[[Any], Any]] = {
-    "body": _node,
+    "body": _optional(_node),
     "node": _node,
     "otherwise": _optional(_node),
     "children": lambda value: tuple(map(_node, value)),
@@ -133,4 +148,9 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "budget": _optional(lambda value: _part(Budget, value)),
     "join": lambda value: _part(Join, value),
     "deps": lambda value: {name: tuple(deps) for name, deps in value.items()},
+    "states": lambda value: tuple(_part(State, each) for each in value),
+    "exits": lambda value: tuple(tuple(_part(Arrow, arrow) for arrow in group) for group in value),
+    "signals": lambda value: tuple(_part(Signal, each) for each in value),
+    "compensations": lambda value: {name: _node(each) for name, each in value.items()},
+    **dict.fromkeys(("exports", "choices", "rejections", "assignees", "escalate_to"), tuple),
 }

@@ -9,7 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Map, Node, Plan, Sequence, Set, Wait
+from weft.plan.nodes import (
+    Block,
+    Call,
+    Child,
+    Choose,
+    Gate,
+    Graph,
+    Loop,
+    Machine,
+    Map,
+    Node,
+    Plan,
+    Select,
+    Sequence,
+    Set,
+    Wait,
+)
 
 _LEAF, _GROUP = "n", "g"
 
@@ -156,22 +172,55 @@ def _graph(node: Graph, plan: Plan) -> Box:
     return Box(_named(node.name, f"at the same time{limit}{join}"), children, parallel=True, name=node.name)
 
 
-def _other(node: Choose | Loop | Map | Set | Wait, plan: Plan) -> Box:
+def _other(node: Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Child, plan: Plan) -> Box:
     if isinstance(node, Choose):
-        boxes = [
-            Box(f"when {branch.when}", [_box(branch.node, plan)], name=branch.node.name) for branch in node.branches
-        ]
-        if node.otherwise:
-            boxes.append(Box("otherwise", [_box(node.otherwise, plan)], name=node.otherwise.name))
-        return Box(_named(node.name, "the first that holds"), boxes, parallel=True, name=node.name)
+        return _choose(node, plan)
+    if isinstance(node, Machine):
+        return _machine(node, plan)
+    if isinstance(node, Select):
+        boxes = [_box(child, plan) for child in node.children]
+        return Box(_named(node.name, "the first that succeeds"), boxes, name=node.name)
     if isinstance(node, Loop):
         what = f"until {node.until}, at most {node.max_iterations} times"
         return Box(_named(node.name, what), [_box(node.body, plan)], name=node.name)
     if isinstance(node, Map):
         return Box(_named(node.name, f"for each of {node.items}"), [_box(node.body, plan)], name=node.name)
+    return Box(_named(node.name, _leaf(node)), name=node.name)
+
+
+def _choose(node: Choose, plan: Plan) -> Box:
+    boxes = [Box(f"when {branch.when}", [_box(branch.node, plan)], name=branch.node.name) for branch in node.branches]
+    if node.otherwise:
+        boxes.append(Box("otherwise", [_box(node.otherwise, plan)], name=node.otherwise.name))
+    return Box(_named(node.name, "the first that holds"), boxes, parallel=True, name=node.name)
+
+
+def _machine(node: Machine, plan: Plan) -> Box:
+    boxes = []
+    for state in node.states:
+        inner = [_box(state.body, plan)] if state.body else []
+        ways = [
+            f"{arrow.to}{'' if arrow.when == 'true' else f' when {arrow.when}'}"
+            for group in state.exits
+            for arrow in group
+        ]
+        label = f"{state.name} (final)" if state.final else state.name
+        label += f" → {', '.join(ways)}" if ways else ""
+        boxes.append(Box(label, inner, name=state.name))
+    what = f"from {node.start}, each at most {node.max_visits} times"
+    return Box(_named(node.name, what), boxes, parallel=True, name=node.name)
+
+
+def _leaf(node: Set | Wait | Gate | Child) -> str:
     if isinstance(node, Set):
-        return Box(_named(node.name, f"set {', '.join(node.values)}"), name=node.name)
-    return Box(_named(node.name, f"wait {node.seconds} s"), name=node.name)
+        return f"set {', '.join(node.values)}"
+    if isinstance(node, Gate):
+        return f"gate for {', '.join(node.assignees) or 'anybody'}"
+    if isinstance(node, Child):
+        return f"run of {node.plan or node.planned}"
+    signals = " or ".join(f"signal {signal.name}" for signal in node.signals)
+    timer = f"{node.seconds} s" if node.seconds is not None else ""
+    return f"wait {' or '.join(part for part in (signals, timer) if part)}"
 
 
 def _named(name: str, what: str) -> str:

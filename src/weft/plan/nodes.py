@@ -72,13 +72,15 @@ class Sequence:
     """Children one after the other; the first failure ends it.
 
     Inside its own scope each child's value is appended to the list `into` and becomes `last_response`. The value is that of
-    the last child, or of the expressions in `value` evaluated in the scope at the end.
+    the last child, or of the expressions in `value` evaluated in the scope at the end. Names in `exports` that its scope holds
+    at the end are put into the enclosing one.
     """
 
     name: str
     children: tuple[Node, ...]
     into: str | None = None
     value: Mapping[str, Expr] | None = None
+    exports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +109,27 @@ class Branch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choose:
-    """The first branch whose condition holds, else `otherwise`, else nothing (value ``null``)."""
+    """The first branch whose condition holds, else `otherwise`, else nothing (value ``null``).
+
+    With `required`, a text, the lack of any branch is a failure that says it.
+    """
 
     name: str
     branches: tuple[Branch, ...]
     otherwise: Node | None = None
+    required: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select:
+    """Children in order until one succeeds; its value is the value. Fails with the last failure when none does.
+
+    The failures so far are in the list `into` of the scope that the children see.
+    """
+
+    name: str
+    children: tuple[Node, ...]
+    into: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +137,7 @@ class Loop:
     """The body again and again until `until` holds after a round, at most `max_iterations` times. Paths: ``name[i]``.
 
     `into` names the list of the rounds' values in the scope that the body and `until` see. The value is the last round's.
+    What the body puts into its scope stays there from round to round, and the names in `exports` go on to the enclosing scope.
     """
 
     name: str
@@ -126,6 +145,7 @@ class Loop:
     until: Expr
     max_iterations: int
     into: str | None = None
+    exports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +153,7 @@ class Map:
     """The body once for each item of a list that is known only at run time. Paths: ``name[key]``.
 
     `item` is the name of the item in the body's scope; `key` an expression over it that gives the path key (its place in the
-    list by default). The value is the list of the children's values in item order.
+    list by default). The value is the list of the children's values in item order, which is also put into the scope as `into`.
     """
 
     name: str
@@ -143,6 +163,48 @@ class Map:
     key: Expr | None = None
     join: Join = Join()
     max_parallel: int | None = None
+    into: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrow:
+    """A way from one state of a machine to another, open when `when` holds."""
+
+    to: str
+    when: Expr = "true"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A state of a machine: what is done there, and where it leads.
+
+    Each group of `exits` sends a token along its first open arrow, or none; several groups send several tokens. A state
+    without exits, or with none open, ends the token. `final` ends the whole machine.
+    """
+
+    name: str
+    body: Node | None = None
+    exits: tuple[tuple[Arrow, ...], ...] = ()
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """States and arrows, walked by tokens: graphs with cycles and fan-out, state machines. Paths: ``name/state[visit]``.
+
+    One token begins at `start`. A state into which several states lead waits, when a token has come, until no other token
+    can still reach it, and is then visited once for all tokens that came. A token carries what its own past has put into the
+    scope, so that no state sees what happened beside it. The latest value of each visited state is in the mapping `into`; the
+    value is that mapping, or `value`. A state that is entered more than `max_visits` times is a failure.
+    """
+
+    name: str
+    start: str
+    states: tuple[State, ...]
+    into: str | None = None
+    max_visits: int = 10
+    max_parallel: int | None = None
+    value: Mapping[str, Expr] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,35 +216,103 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
-    """A durable timer: `seconds` is an expression."""
+class Signal:
+    """A message from outside that a wait listens to. One for which `when` does not hold (it sees `signal`) is passed over."""
 
     name: str
-    seconds: Expr
+    when: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A durable wait: for `seconds` (an expression), for the first of `signals`, or for whichever comes first.
+
+    The value is null for a timer alone, else ``{"signal": name or null, "data": …}``.
+    """
+
+    name: str
+    seconds: Expr | None = None
+    signals: tuple[Signal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """A person or an outside system decides. The texts are templates over the scope at the node.
+
+    `choices` are the answers that may be given (any text when there are none), `form` a JSON Schema that the values given with
+    the answer must fit. An answer in `rejections` fails the node, unless `on_reject` is ``continue``. Seconds count from the
+    opening: at `warn_s` those who are asked are warned, at `escalate_s` the gate is also theirs who stand in `escalate_to`, at
+    `deadline_s` it is answered by `default`, or fails when there is none. The value is ``{"type": "hitl", "response", "choice",
+    "values", "by", "why", "at", "prompt"}``, and `into` names it in the scope.
+    """
+
+    name: str
+    prompt: str
+    show: str = ""
+    choices: tuple[str, ...] = ()
+    form: Mapping[str, Json] | None = None
+    rejections: tuple[str, ...] = ("reject", "rejected")
+    on_reject: Literal["fail", "continue"] = "fail"
+    assignees: tuple[str, ...] = ()
+    deadline_s: float | None = None
+    warn_s: float | None = None
+    escalate_s: float | None = None
+    escalate_to: tuple[str, ...] = ()
+    default: Json = None
+    into: str | None = "hitl_response"
+    facts: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Child:
+    """Another plan, as a run of its own with an id that follows from this run and path.
+
+    `plan` names one of the plan's `children`; `planned` is an expression that gives the hash of a plan made at run time.
+    `inputs` are expressions. When this run is cancelled, so is the child, unless it is to be abandoned. The value is that of the
+    child's outputs, with ``run`` as its id.
+    """
+
+    name: str
+    plan: str | None = None
+    planned: Expr | None = None
+    inputs: Mapping[str, Expr] = field(default_factory=dict)
+    budget: Budget | None = None
+    on_cancel: Literal["cancel", "abandon"] = "cancel"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """Settings for what is inside: the default retry of its calls, a budget, a time limit in seconds."""
+    """Settings for what is inside: the default retry of its calls, a budget, a time limit in seconds.
+
+    `ends` says what an end inside means outside: the same, the opposite (``inverted``), or always a success, whose value is
+    ``{"ok": bool, "value": …, "error": …}`` (``tolerated``) and which `into` names in the scope. `compensations` undo the
+    children of the body by name: when the block fails or the run is cancelled inside, those of the children that had succeeded
+    run, the latest first, at ``name/$undo[child]``.
+    """
 
     name: str
     body: Node
     retry: Retry | None = None
     budget: Budget | None = None
     timeout_s: float | None = None
+    ends: Literal["plain", "inverted", "tolerated"] = "plain"
+    into: str | None = None
+    compensations: Mapping[str, Node] = field(default_factory=dict)
 
 
-Node = Call | Sequence | Graph | Choose | Loop | Map | Set | Wait | Block
+Node = Call | Sequence | Graph | Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Child | Block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A compiled workflow: the tree, and the definitions (agents, tools, settings) that its calls name.
 
-    `definitions` is JSON that only performers read. A run pins its plan by `hash`, and any process can run it.
+    `definitions` is JSON that only performers read; `children` are the plans that its `Child` nodes name. A run pins its plan by
+    its hash, and any process can run it.
     """
 
     workflow: str
     root: Node
     definitions: Mapping[str, Json] = field(default_factory=dict)
+    children: Mapping[str, Plan] = field(default_factory=dict)
     format: int = 1
