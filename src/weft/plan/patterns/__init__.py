@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from weft.plan.patterns.behavior import compile_tree
 from weft.plan.patterns.chain import compile_chain
 from weft.plan.patterns.compiler import Compiler, PatternCompiler, StepCompiler
+from weft.plan.patterns.flow import (
+    compile_choose,
+    compile_first_of,
+    compile_map,
+    compile_pattern_step,
+    compile_set,
+    compile_wait,
+    compile_workflow_step,
+)
+from weft.plan.patterns.machine import compile_machine
+from weft.plan.patterns.mapping import compile_mapping
 from weft.plan.patterns.parallel import compile_parallel
 from weft.plan.patterns.people import compile_person
+from weft.plan.patterns.saga import compile_saga
 from weft.plan.patterns.steps import compile_agent, compile_tool, opening_prompt
 from weft.plan.patterns.workflow import compile_tasks
+from weft.spec.model.behavior import BehaviorTree
+from weft.spec.model.flow import (
+    ChooseStep,
+    FirstOfStep,
+    MapStep,
+    PatternStep,
+    SetStep,
+    WaitStep,
+    WorkflowStep,
+)
+from weft.spec.model.machine import StateMachine
+from weft.spec.model.mapping import MapPattern
 from weft.spec.model.patterns import Chain, Parallel, TaskGraph
+from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.workflow import Workflow
 
@@ -18,6 +44,10 @@ PATTERNS: Mapping[type, PatternCompiler] = {
     Chain: compile_chain,
     TaskGraph: compile_tasks,
     Parallel: compile_parallel,
+    StateMachine: compile_machine,
+    BehaviorTree: compile_tree,
+    Saga: compile_saga,
+    MapPattern: compile_mapping,
 }
 """The compiler of each kind of pattern."""
 
@@ -25,6 +55,13 @@ STEPS: Mapping[type, StepCompiler] = {
     AgentStep: compile_agent,
     ToolStep: compile_tool,
     HitlStep: compile_person,
+    WaitStep: compile_wait,
+    SetStep: compile_set,
+    ChooseStep: compile_choose,
+    MapStep: compile_map,
+    FirstOfStep: compile_first_of,
+    PatternStep: compile_pattern_step,
+    WorkflowStep: compile_workflow_step,
 }
 """The compiler of each kind of step."""
 
