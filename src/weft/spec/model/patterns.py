@@ -5,6 +5,7 @@ from pydantic import Discriminator, Field, Tag
 from weft.spec.model.base import Identifier, Name, Section, Text, addition, by_shape
 from weft.spec.model.runtime import Count
 from weft.spec.model.steps import HitlStep, Step, Task
+from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 
 JoinPolicy = Literal["all", "quorum", "best_effort", "first"]
 
@@ -230,6 +231,18 @@ class Graph(Section):
 
 
 Pattern = Annotated[
-    Chain | TaskGraph | Parallel | Routing | EvaluatorOptimizer | OrchestratorWorkers | Graph,
+    Chain
+    | TaskGraph
+    | Parallel
+    | Routing
+    | EvaluatorOptimizer
+    | OrchestratorWorkers
+    | Graph
+    | Vote
+    | Debate
+    | Handoff
+    | Blackboard
+    | Gossip
+    | Consensus,
     Discriminator("type"),
 ]
