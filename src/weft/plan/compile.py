@@ -7,7 +7,7 @@ from decimal import Decimal
 from weft.core.errors import UnsupportedError
 from weft.plan.definitions import Overrides, definitions
 from weft.plan.nodes import Block, Budget, Call, Node, Plan, Sequence
-from weft.plan.patterns import compile_pattern
+from weft.plan.patterns import compiler_for
 from weft.plan.patterns.steps import retry_of
 from weft.spec.model.outputs import Artifact
 from weft.spec.model.runtime import Budgets
@@ -28,7 +28,8 @@ def compile_workflow(workflow: Workflow, overrides: Overrides | None = None) -> 
     if missing := unsupported(workflow):
         first = missing[0]
         raise UnsupportedError(first.message, fix=first.fix, place=first.place, problems=missing)
-    body = compile_pattern(workflow)
+    compiler = compiler_for(workflow)
+    body = compiler.pattern(workflow.pattern)
     if workflow.outputs.artifacts:
         artifacts = (_artifact(place, each) for place, each in enumerate(workflow.outputs.artifacts))
         body = Sequence(name="", children=(*_open(body), *artifacts), value={"response": "last_response"})
@@ -39,7 +40,12 @@ def compile_workflow(workflow: Workflow, overrides: Overrides | None = None) -> 
         retry=retry_of(policy, policy.retries),
         budget=_budget(workflow.runtime.budgets),
     )
-    return Plan(workflow=workflow.name, root=root, definitions=definitions(workflow, overrides or Overrides()))
+    return Plan(
+        workflow=workflow.name,
+        root=root,
+        definitions=definitions(workflow, overrides or Overrides()),
+        children=compiler.children,
+    )
 
 
 def _open(body: Node) -> tuple[Node, ...]:

@@ -1,25 +1,27 @@
-"""One module a pattern: each compiles its configuration into a tree of nodes."""
+"""One module a pattern, and one a kind of step: each compiles its configuration into a tree of nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from weft.plan.nodes import Node
 from weft.plan.patterns.blackboard import compile_blackboard
 from weft.plan.patterns.chain import compile_chain
+from weft.plan.patterns.compiler import Compiler, PatternCompiler, StepCompiler
 from weft.plan.patterns.consensus import compile_consensus
 from weft.plan.patterns.debate import compile_debate
 from weft.plan.patterns.gossip import compile_gossip
 from weft.plan.patterns.handoff import compile_handoff
 from weft.plan.patterns.parallel import compile_parallel
+from weft.plan.patterns.people import compile_person
+from weft.plan.patterns.steps import compile_agent, compile_tool, opening_prompt
 from weft.plan.patterns.vote import compile_vote
 from weft.plan.patterns.workflow import compile_tasks
 from weft.spec.model.patterns import Chain, Parallel, TaskGraph
+from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 from weft.spec.model.workflow import Workflow
 
-COMPILERS: Mapping[type, Callable[[Any, Workflow], Node]] = {
+PATTERNS: Mapping[type, PatternCompiler] = {
     Chain: compile_chain,
     TaskGraph: compile_tasks,
     Parallel: compile_parallel,
@@ -30,9 +32,16 @@ COMPILERS: Mapping[type, Callable[[Any, Workflow], Node]] = {
     Gossip: compile_gossip,
     Consensus: compile_consensus,
 }
-"""The compiler of each kind of pattern that this version runs."""
+"""The compiler of each kind of pattern."""
+
+STEPS: Mapping[type, StepCompiler] = {
+    AgentStep: compile_agent,
+    ToolStep: compile_tool,
+    HitlStep: compile_person,
+}
+"""The compiler of each kind of step."""
 
 
-def compile_pattern(workflow: Workflow) -> Node:
-    """The tree of the pattern of `workflow`, which must be one of `COMPILERS`."""
-    return COMPILERS[type(workflow.pattern)](workflow.pattern, workflow)
+def compiler_for(workflow: Workflow) -> Compiler:
+    """The compiler of `workflow`."""
+    return Compiler(workflow=workflow, patterns=PATTERNS, steps=STEPS, opening=opening_prompt(workflow))

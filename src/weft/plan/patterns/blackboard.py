@@ -5,25 +5,24 @@ from __future__ import annotations
 import json
 
 from weft.plan.nodes import Branch, Choose, Graph, Loop, Node, Sequence, Set
+from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.crowd import agent_call, compute, kept, verbatim
-from weft.plan.patterns.steps import opening_prompt
 from weft.spec.model.swarm import Blackboard, BlackboardConfig, Writer
-from weft.spec.model.workflow import Workflow
 
 _BOARD = "([start[0]] + rounds) | map(attribute='changes') | combine"
 
 
-def compile_blackboard(pattern: Blackboard, workflow: Workflow) -> Node:
+def compile_blackboard(pattern: Blackboard, compiler: Compiler, name: str) -> Node:
     """``/open``, then rounds at ``/round[0]/ask/<name>`` and ``/round[0]/merge``, then ``/end/result``."""
     config = pattern.config
-    question = opening_prompt(workflow) if config.input is None else config.input
+    question = compiler.opening if config.input is None else config.input
     names = list(config.sections)
     writers = [{"name": each.name, "writes": each.writes or names} for each in config.agents]
     ask = Graph(
         name="ask",
         children=tuple(_writer(each, config, question) for each in config.agents),
         into="asked",
-        max_parallel=workflow.runtime.max_parallel,
+        max_parallel=compiler.workflow.runtime.max_parallel,
     )
     merge = compute("merge", "board.merge", {"writers": writers}, {"board": "{{ board }}", "asked": "{{ asked }}"})
     result = compute(
@@ -37,7 +36,7 @@ def compile_blackboard(pattern: Blackboard, workflow: Workflow) -> Node:
         },
     )
     return Sequence(
-        name="",
+        name=name,
         children=(
             kept(
                 "open",

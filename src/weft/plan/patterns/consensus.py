@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from weft.plan.nodes import Loop, Node, Sequence, Set
+from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.crowd import ask_some, compute, kept, questions, seats, verbatim
-from weft.plan.patterns.steps import opening_prompt
 from weft.spec.model.swarm import Consensus
-from weft.spec.model.workflow import Workflow
 
 _LAST = (
     "{% set tally = parts[0].tallies[item.group] %}"
@@ -17,7 +16,7 @@ _LAST = (
 _FORM = 'You are {{ item.member }}. Answer with JSON alone: {"vote": "your choice"}'
 
 
-def compile_consensus(pattern: Consensus, workflow: Workflow) -> Node:
+def compile_consensus(pattern: Consensus, compiler: Compiler, name: str) -> Node:
     """Ballots at ``/ballot[0]/call``, ``/ballot[0]/ask/<name>[<member>]`` and ``/ballot[0]/count``; then ``/end/result``."""
     config = pattern.config
     settings = {
@@ -27,7 +26,7 @@ def compile_consensus(pattern: Consensus, workflow: Workflow) -> Node:
         "fanout": config.fanout,
         "network": config.network.model_dump(mode="json"),
     }
-    question = opening_prompt(workflow) if config.input is None else config.input
+    question = compiler.opening if config.input is None else config.input
     offer = "Give your choice in a few words. "
     if config.choices is not None:
         offer = "Choose one of these, word for word: " + "; ".join(map(verbatim, config.choices)) + ".\n"
@@ -37,7 +36,7 @@ def compile_consensus(pattern: Consensus, workflow: Workflow) -> Node:
         name="",
         children=(
             compute("call", "consensus.call", settings, state),
-            ask_some(config.agents, "parts[0].ask", prompts, "ballot", workflow),
+            ask_some(config.agents, "parts[0].ask", prompts, "ballot", compiler.workflow),
             compute(
                 "count", "consensus.count", settings, state | {"ask": "{{ parts[0].ask }}", "asked": "{{ asked }}"}
             ),
@@ -48,7 +47,7 @@ def compile_consensus(pattern: Consensus, workflow: Workflow) -> Node:
         "result", "consensus.result", settings, {"last": "{{ ballots[-1] }}", "ballots": "{{ ballots | length }}"}
     )
     return Sequence(
-        name="",
+        name=name,
         children=(
             Loop(
                 name="ballot",

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from weft.plan.nodes import Loop, Node, Sequence, Set
+from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.crowd import ask_all, compute, judge_call, kept, questions, seats
-from weft.plan.patterns.steps import opening_prompt
 from weft.spec.model.swarm import Debate
-from weft.spec.model.workflow import Workflow
 
 _ROUNDS = (
     "{% if rounds %}What was said in the last round:\n"
@@ -24,17 +23,19 @@ _TRANSCRIPT = (
 )
 
 
-def compile_debate(pattern: Debate, workflow: Workflow) -> Node:
+def compile_debate(pattern: Debate, compiler: Compiler, name: str) -> Node:
     """Rounds at ``/round[0]/ask/<name>`` and ``/round[0]/listen``; then ``/end/judge`` and ``/end/result``."""
     config = pattern.config
-    question = opening_prompt(workflow) if config.input is None else config.input
+    question = compiler.opening if config.input is None else config.input
     settings = {"seats": seats(config.agents), "max_chars": config.max_chars}
     rounds = Loop(
         name="round",
         body=Sequence(
             name="",
             children=(
-                ask_all(config.agents, questions(config.agents, question, _ROUNDS + _FORM), "statement", workflow),
+                ask_all(
+                    config.agents, questions(config.agents, question, _ROUNDS + _FORM), "statement", compiler.workflow
+                ),
                 compute("listen", "debate.listen", settings, {"asked": "{{ asked }}"}),
             ),
         ),
@@ -48,7 +49,7 @@ def compile_debate(pattern: Debate, workflow: Workflow) -> Node:
         judge = judge_call(config.judge, f"{question}\n\n{_TRANSCRIPT}", "verdict")
         end = (judge, compute("result", "debate.result", {}, given | {"verdict": "{{ ends[0].response }}"}))
     return Sequence(
-        name="",
+        name=name,
         children=(
             rounds,
             Set(

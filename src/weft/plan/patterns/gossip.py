@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from weft.plan.nodes import Loop, Node, Sequence, Set
+from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.crowd import ask_all, ask_some, compute, kept, questions, seats
-from weft.plan.patterns.steps import opening_prompt
 from weft.spec.model.swarm import Gossip, members
-from weft.spec.model.workflow import Workflow
 
 _TELL = 'Tell the one fact that the others should know. Answer with JSON alone: {"fact": "…"}'
 _HEARD = (
@@ -17,7 +16,7 @@ _HEARD = (
 _STATE = "{{ rounds[-1] if rounds else start[-1] }}"
 
 
-def compile_gossip(pattern: Gossip, workflow: Workflow) -> Node:
+def compile_gossip(pattern: Gossip, compiler: Compiler, name: str) -> Node:
     """``/begin``, then rounds at ``/round[0]/exchange``, with ``/round[0]/ask/<name>[<member>]`` when members judge."""
     config = pattern.config
     settings = {
@@ -27,11 +26,11 @@ def compile_gossip(pattern: Gossip, workflow: Workflow) -> Node:
         "judges": config.believe is not None,
         "on_limit": config.on_limit,
     }
-    question = opening_prompt(workflow) if config.input is None else config.input
+    question = compiler.opening if config.input is None else config.input
     facts = "{{ start[-1].facts }}"
     if config.facts is None:
         prompts = questions(config.agents, question, _TELL)
-        learn = ask_all(config.agents, prompts, "fact", workflow, best_effort=True)
+        learn = ask_all(config.agents, prompts, "fact", compiler.workflow, best_effort=True)
         begin = kept("begin", learn, compute("known", "gossip.begin", settings, {"asked": "{{ asked }}"}), into="start")
     else:
         begin = kept("begin", compute("known", "gossip.begin", settings, {"facts": config.facts}), into="start")
@@ -45,14 +44,14 @@ def compile_gossip(pattern: Gossip, workflow: Workflow) -> Node:
     if config.believe is not None:
         names = [one.name for one in members(config.agents)]
         prompts = dict.fromkeys(names, f"{config.believe}\n\n{_HEARD}")
-        judge = ask_some(config.agents, "parts[0].news", prompts, "belief", workflow)
+        judge = ask_some(config.agents, "parts[0].news", prompts, "belief", compiler.workflow)
         accept = compute("accept", "gossip.accept", settings, {"state": "{{ parts[0] }}", "asked": "{{ asked }}"})
         children = (exchange, judge, accept)
     result = compute(
         "result", "gossip.result", settings, {"state": _STATE, "facts": facts, "rounds": "{{ rounds | length }}"}
     )
     return Sequence(
-        name="",
+        name=name,
         children=(
             begin,
             Loop(

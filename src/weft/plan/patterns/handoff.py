@@ -6,18 +6,17 @@ import json
 from dataclasses import replace
 
 from weft.plan.nodes import Branch, Call, Choose, Loop, Node, Sequence, Set
+from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.crowd import agent_call, compute, verbatim
-from weft.plan.patterns.steps import opening_prompt
 from weft.spec.model.swarm import Handoff, HandoffConfig
-from weft.spec.model.workflow import Workflow
 
 _CONVERSATION = "handoff"
 
 
-def compile_handoff(pattern: Handoff, workflow: Workflow) -> Node:
+def compile_handoff(pattern: Handoff, compiler: Compiler, name: str) -> Node:
     """Turns at ``/turn[0]/<agent>`` and ``/turn[0]/pass``, in one conversation that goes along."""
     config = pattern.config
-    question = opening_prompt(workflow) if config.input is None else config.input
+    question = compiler.opening if config.input is None else config.input
     at = f"(turns[-1].to if turns else {json.dumps(config.start)})"
     turn = Sequence(
         name="",
@@ -42,7 +41,7 @@ def compile_handoff(pattern: Handoff, workflow: Workflow) -> Node:
         ),
     )
     return Sequence(
-        name="",
+        name=name,
         children=(
             Loop(
                 name="turn",

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from weft.plan.nodes import Branch, Choose, Loop, Node, Sequence, Set
+from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.crowd import ask_all, compute, judge_call, kept, questions, seats, verbatim
-from weft.plan.patterns.steps import opening_prompt
 from weft.spec.model.swarm import Vote, VoteConfig
-from weft.spec.model.workflow import Workflow
 
 _EARLIER = (
     "{% if rounds %}No answer has won yet. The votes of the last round:\n"
@@ -22,10 +21,10 @@ _VOTES = (
 )
 
 
-def compile_vote(pattern: Vote, workflow: Workflow) -> Node:
+def compile_vote(pattern: Vote, compiler: Compiler, name: str) -> Node:
     """Rounds at ``/round[0]/ask/<name>`` and ``/round[0]/count``; then ``/decision/judge`` and ``/decision/result``."""
     config = pattern.config
-    question = opening_prompt(workflow) if config.input is None else config.input
+    question = compiler.opening if config.input is None else config.input
     settings: dict[str, Any] = {
         "seats": seats(config.agents),
         "choices": config.choices,
@@ -41,7 +40,7 @@ def compile_vote(pattern: Vote, workflow: Workflow) -> Node:
                     config.agents,
                     questions(config.agents, question, _EARLIER + _offer(config) + _FORM),
                     "vote",
-                    workflow,
+                    compiler.workflow,
                     best_effort=config.best_effort,
                 ),
                 compute("count", "vote.count", settings, {"asked": "{{ asked }}"}),
@@ -52,7 +51,7 @@ def compile_vote(pattern: Vote, workflow: Workflow) -> Node:
         into="rounds",
     )
     return Sequence(
-        name="",
+        name=name,
         children=(
             rounds,
             Set(name="counted", values={"votes": "rounds[-1].votes", "tally": "rounds[-1].tally"}),

@@ -38,8 +38,15 @@ class ToolStep(Section):
     retries: Retries | None = addition()
 
 
+class Escalation(Section):
+    """Who is asked as well when an answer is late."""
+
+    after_s: Seconds
+    to: Annotated[list[Name], Field(min_length=1)]
+
+
 class HitlStep(Section):
-    """Ask a person."""
+    """Ask a person. `prompt` is shown as it stands, `context_display` is a template."""
 
     type: Literal["hitl"]
     prompt: Text
@@ -48,6 +55,13 @@ class HitlStep(Section):
     timeout_seconds: Annotated[int, Field(ge=0)] | None = None
     validation: Validation | None = None
     id: Identifier | None = addition()
+    choices: list[Name] = addition(default=[])
+    form: dict[Name, Any] | None = addition()
+    assignees: list[Name] = addition(default=[])
+    deadline_s: Seconds | None = addition()
+    warn_s: Seconds | None = addition()
+    escalate: Escalation | None = addition()
+    on_reject: Literal["fail", "continue"] | None = addition()
 
 
 class AgentTask(AgentStep):
@@ -76,14 +90,18 @@ class HitlTask(HitlStep):
     description: str = ""
 
 
+_KEYS = {"agent": "<agent>", "tool": "<tool>"}
+"""The key that tells each kind of step from the others, the first that is there; what has none is meant for an agent."""
+
+
 def _kind(value: Any) -> str:
     if isinstance(value, dict):
         if value.get("type") == "hitl":
             return "<person>"
-        return "<tool>" if "tool" in value and "agent" not in value else "<agent>"
+        return next((tag for key, tag in _KEYS.items() if key in value), "<agent>")
     if isinstance(value, HitlStep):
         return "<person>"
-    return "<tool>" if isinstance(value, ToolStep) else "<agent>"
+    return next((tag for key, tag in _KEYS.items() if hasattr(value, key)), "<agent>")
 
 
 Step = Annotated[
