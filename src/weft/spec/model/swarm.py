@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, Tag
 
-from weft.spec.model.base import Identifier, Section, Text, by_shape
+from weft.spec.model.base import Identifier, Section, Text, addition, by_shape
 from weft.spec.model.runtime import Count
 
 Members = Annotated[int, Field(ge=1, le=10_000)]
@@ -60,7 +60,7 @@ class VoteConfig(Section):
 class Vote(Section):
     """``type: vote``."""
 
-    type: Literal["vote"]
+    type: Literal["vote"] = addition(default=...)
     config: VoteConfig
 
 
@@ -78,7 +78,7 @@ class DebateConfig(Section):
 class Debate(Section):
     """``type: debate``."""
 
-    type: Literal["debate"]
+    type: Literal["debate"] = addition(default=...)
     config: DebateConfig
 
 
@@ -102,7 +102,7 @@ class HandoffConfig(Section):
 class Handoff(Section):
     """``type: handoff``."""
 
-    type: Literal["handoff"]
+    type: Literal["handoff"] = addition(default=...)
     config: HandoffConfig
 
 
@@ -142,7 +142,7 @@ class BlackboardConfig(Section):
 class Blackboard(Section):
     """``type: blackboard``."""
 
-    type: Literal["blackboard"]
+    type: Literal["blackboard"] = addition(default=...)
     config: BlackboardConfig
 
 
@@ -177,7 +177,7 @@ class GossipConfig(Section):
 class Gossip(Section):
     """``type: gossip``."""
 
-    type: Literal["gossip"]
+    type: Literal["gossip"] = addition(default=...)
     config: GossipConfig
 
 
@@ -196,5 +196,5 @@ class ConsensusConfig(Section):
 class Consensus(Section):
     """``type: consensus``."""
 
-    type: Literal["consensus"]
+    type: Literal["consensus"] = addition(default=...)
     config: ConsensusConfig
