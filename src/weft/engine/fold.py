@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weft.core.errors import MismatchError, Place, from_json
 from weft.core.event import Event
 from weft.core.usage import Usage
-from weft.engine.port import Composite, Failure, Success
+from weft.engine.port import Composite, Failure, Success, Undo
 from weft.engine.references import References
 from weft.engine.retention import Kept, PathTree, named, paths_in
 
@@ -34,7 +34,8 @@ class RunState:
     `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
     began, in microseconds since the epoch. `positions` says where loops and machines stand; what they left behind and nobody
-    can ask for is no longer in memory.
+    can ask for is no longer in memory. `undo` says what is to be undone in
+    the blocks that have not ended, `undone` how often a block was undone and begun again, `cancelling` why the run is cancelled.
     """
 
     status: str = "queued"
@@ -51,6 +52,9 @@ class RunState:
     warned: set[tuple[str, str]] = field(default_factory=set)
     references: References = field(default_factory=References)
     positions: dict[str, Kept] = field(default_factory=dict)
+    undo: dict[str, Undo] = field(default_factory=dict)
+    undone: dict[str, int] = field(default_factory=dict)
+    cancelling: str | None = None
     paths: PathTree = field(default_factory=PathTree)
     started_at: int | None = None
     waits: tuple[dict[str, Any], ...] = ()
@@ -101,6 +105,9 @@ class RunState:
         self.finished[path] = finished
         self.paths.add(path)
         self.positions.pop(path, None)
+        # What ended well has nothing to undo any more, and neither has what somebody else has put up with.
+        for mark in [mark for mark in self.undo if within(mark, path)]:
+            del self.undo[mark]
         return finished
 
     def keep(self, path: str, data: Mapping[str, Any]) -> None:
@@ -122,6 +129,25 @@ class RunState:
                 self._forget(each, f"{path}/$past")
         kept.loose = stays - kept.pinned
 
+    def to_undo(self, path: str) -> bool:
+        """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
+        return any(within(mark, path) and mark not in self.finished for mark in self.undo)
+
+    def begin_again(self, mark: str) -> None:
+        """What a block did was undone, so that nothing of it counts any more."""
+        block = mark.removesuffix("/$saga").removesuffix("/$block")
+        self.undone[block] = self.undone.get(block, 0) + 1
+        for path in self.paths.take(block):
+            self._forget(path, f"{block}/$past")
+        for known in (self.positions, self.undo, self.open, self.failed):
+            for path in [path for path in known if within(path, block)]:
+                del known[path]
+
+    def key_path(self, path: str) -> str:
+        """`path` for a step's key, which is another one after the step was undone."""
+        times = sum(count for block, count in self.undone.items() if within(path, block))
+        return f"{path}#{times}" if times else path
+
     def _forget(self, path: str, into: str) -> None:
         for known in (self.outcomes, self.finished, self.open, self.settled, self.failed, self.timers):
             known.pop(path, None)
@@ -134,6 +160,11 @@ class RunState:
             self.calls[path] = call
         if usage := data.get("usage"):
             self.usage[path] = Usage.from_json(usage)
+
+
+def within(path: str, above: str) -> bool:
+    """Whether `path` is `above` or inside it."""
+    return path.startswith(above) and path[len(above) : len(above) + 1] in {"", "/", "["}
 
 
 def fold(events: Iterable[Event]) -> RunState:
@@ -207,6 +238,15 @@ def _node_position(state: RunState, event: Event) -> None:
     state.keep(event.path, event.data)
 
 
+def _node_undoable(state: RunState, event: Event) -> None:
+    before = state.undo.get(event.path, Undo())
+    state.undo[event.path] = replace(before, children=(*before.children, event.data["child"]))
+
+
+def _node_undoing(state: RunState, event: Event) -> None:
+    state.undo[event.path] = replace(state.undo[event.path], error=from_json(event.data["error"]))
+
+
 def _timer_set(state: RunState, event: Event) -> None:
     state.timers[event.path] = event.data["due"]
 
@@ -229,6 +269,10 @@ def _failed(state: RunState, event: Event) -> None:
     state.status, state.error = "failed", event.data["error"]
 
 
+def _cancelling(state: RunState, event: Event) -> None:
+    state.cancelling = event.data["reason"]
+
+
 def _cancelled(state: RunState, _: Event) -> None:
     state.status = "cancelled"
 
@@ -238,7 +282,9 @@ def _stalled(state: RunState, event: Event) -> None:
 
 
 def _reopened(state: RunState, _: Event) -> None:
-    state.status, state.error = "queued", None
+    state.status, state.error, state.cancelling = "queued", None, None
+    for mark in [mark for mark, undo in state.undo.items() if undo.error is not None]:
+        state.begin_again(mark)
     state.open |= state.failed
     state.failed = {}
     # Time limits begin anew, or a run that exceeded one could never go on.
@@ -254,6 +300,7 @@ _HANDLERS = {
     "run.waiting": _waiting,
     "run.completed": _completed,
     "run.failed": _failed,
+    "run.cancelling": _cancelling,
     "run.cancelled": _cancelled,
     "run.stalled": _stalled,
     "run.reopened": _reopened,
@@ -265,6 +312,8 @@ _HANDLERS = {
     "node.completed": lambda state, event: state.finish(event.path, event.data),
     "node.failed": _node_failed,
     "node.position": _node_position,
+    "node.undoable": _node_undoable,
+    "node.undoing": _node_undoing,
     "timer.set": _timer_set,
     "budget.warning": _budget_warning,
 }

@@ -15,11 +15,11 @@ from weft.core.errors import ConflictError, InputError, InternalError, MismatchE
 from weft.core.event import Event
 from weft.core.ids import uuid7
 from weft.engine import ending
+from weft.engine.driven import Driven
 from weft.engine.ending import RunResult
 from weft.engine.fold import RunState, fold
-from weft.engine.interpreter import Interpreter
 from weft.engine.limits import given
-from weft.engine.port import Failure, Performer, RunHalted
+from weft.engine.port import Failure, Performer, RunHalted, Suspended
 from weft.engine.recorder import Listener, Recorder
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
@@ -41,15 +41,6 @@ class _Fresh:
     plan: Plan
     state: RunState
     bell: tuple[int, int]
-
-
-@dataclass(slots=True)
-class _Driven:
-    """A run that this engine drives now."""
-
-    task: asyncio.Task[Any]
-    recorder: Recorder
-    cancelled: str | None = None
 
 
 class Engine:
@@ -79,7 +70,7 @@ class Engine:
         self._driver = ""
         self._entered = False
         self._fresh: dict[str, _Fresh] = {}
-        self._active: dict[str, _Driven] = {}
+        self._active: dict[str, Driven] = {}
         self._owed: dict[str, int] = {}
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
@@ -256,13 +247,19 @@ class Engine:
             epoch = await self._claim(run_id)
         except ConflictError:
             return False
-        draft = Draft(self._clock.micros(), "run.cancelled", "", dumps({"reason": reason}))
-        patch = {"status": "cancelled", "waits": None, "driver": None}
         try:
+            undo = fold(self._journal.events(run_id)).to_undo("")
+            kind = "run.cancelling" if undo else "run.cancelled"
+            draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
+            patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
             await self._journal.append(Append(run_id, epoch, [draft], patch))
         except BaseException:
             self._release(run_id, epoch)
             raise
+        if undo:
+            self._release(run_id, epoch)
+            with suppress(ConflictError):  # whoever takes it up undoes it
+                await self.drive(run_id)
         return True
 
     def _enter(self) -> None:
@@ -298,6 +295,9 @@ class Engine:
         await self._journal.append(Append(recorder.run_id, recorder.epoch, [draft], patch, reopen=True))
         recorder.state = fold(self._journal.events(recorder.run_id))
 
+    def _runtime(self, recorder: Recorder, plan: Plan) -> EmbeddedRuntime:
+        return EmbeddedRuntime(recorder, plan, self._performers, self._clock, self._slots, self._mask)
+
     def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
         return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners)
 
@@ -319,9 +319,7 @@ class Engine:
     async def _walk(self, recorder: Recorder, plan: Plan, *, look: bool) -> RunResult:
         """Walk the plan as a task of its own, which a cancel can reach; `look` into the inbox first when it may hold one."""
         run_id = recorder.run_id
-        runtime = EmbeddedRuntime(recorder, plan, self._performers, self._clock, self._slots, self._mask)
-        walk = asyncio.ensure_future(Interpreter(runtime).run(plan, recorder.state.scope))
-        driven = self._active[run_id] = _Driven(walk, recorder)
+        driven = self._active[run_id] = Driven(recorder, plan, lambda: self._runtime(recorder, plan))
         try:
             result = await self._see_through(driven, look=look)
         except RunHalted as halt:
@@ -337,29 +335,29 @@ class Engine:
             return replace(result, status="cancelled", waits=())
         return result
 
-    async def _see_through(self, driven: _Driven, *, look: bool) -> RunResult:
+    async def _see_through(self, driven: Driven, *, look: bool) -> RunResult:
         recorder = driven.recorder
         try:
             if look:
                 await self._take_messages([recorder.run_id])
-            outcome, scope = await driven.task
+            outcome, scope = await driven.ended()
         except RunHalted as halt:
             if isinstance(halt.error, MismatchError):
                 return await ending.stalled(recorder, halt.error)
             raise
         except asyncio.CancelledError:
-            await _stop(driven.task)
-            if driven.cancelled is None:
-                with suppress(RunHalted):  # the run can be resumed either way
-                    await asyncio.shield(ending.interrupted(recorder))
-                raise
-            return await ending.cancelled(recorder, driven.cancelled)
+            await driven.stop()
+            with suppress(RunHalted):  # the run can be resumed either way
+                await asyncio.shield(ending.interrupted(recorder))
+            raise
         except WeftError:
-            await _stop(driven.task)
+            await driven.stop()
             raise
         except Exception as error:  # noqa: BLE001 -- the supervised place: a defect ends the run, with its name
             what = f"{type(error).__name__}: {error}"
             outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
+        if driven.cancelled is not None and not isinstance(outcome, Suspended):
+            return await ending.cancelled(recorder, driven.cancelled)
         return await ending.concluded(recorder, outcome, scope)
 
     async def _watch_inbox(self) -> None:
@@ -385,13 +383,6 @@ class Engine:
             if driven is None:
                 if await self._cancel_undriven(message.run_id, reason):
                     ended.add(message.run_id)
-            elif driven.cancelled is None:
-                driven.cancelled = reason
-                driven.recorder.note("run.cancelling", "", {"reason": driven.cancelled})
-                driven.task.cancel()
+            else:
+                driven.cancel(reason)
         return ended
-
-
-async def _stop(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -9,10 +9,11 @@ from typing import Any
 from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock
 from weft.core.errors import InternalError, Place, TemplateError, WeftError
-from weft.engine.port import Composite, Failure, Outcome, Performer, Settings, StepContext, Suspended
+from weft.engine.port import Composite, Failure, Outcome, Performer, Runtime, Settings, StepContext, Suspended, Undo
 from weft.engine.recorder import Recorder
 from weft.engine.retention import Kept
 from weft.engine.steps import Mask, Performing, Step
+from weft.engine.unwinding import Unwinding
 from weft.plan.nodes import Budget, Call, Plan
 
 
@@ -28,10 +29,15 @@ class EmbeddedRuntime:
         slots: asyncio.Semaphore,
         mask: Mask,
     ) -> None:
+        self.unwinding: WeftError | None = None
         self._recorder = recorder
         self._performers = performers
         self._clock = clock
         self._performing = Performing(recorder, plan, clock, slots, mask)
+
+    def stop(self) -> None:
+        """From now on nothing is performed or recorded on this runtime."""
+        self._performing.stop()
 
     async def perform(
         self, path: str, call: Call, scope: Mapping[str, Any], settings: Settings, history: tuple[str, ...]
@@ -79,6 +85,7 @@ class EmbeddedRuntime:
             await self._recorder.record("timer.set", path, {"due": due})
         while (left := due - self._clock.micros()) > 0:
             await self._clock.sleep(left / 1_000_000)
+        self._performing.go_on()
         data = {"value": None}
         await self._recorder.record_outcome("step.completed", path, dumps(data), data, None)
         return state.succeed(path, data)
@@ -129,6 +136,7 @@ class EmbeddedRuntime:
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
+        self._performing.go_on()
         state = self._recorder.state
         try:
             data: dict[str, Any] = {"value": state.references.name(composite.value)}
@@ -145,6 +153,7 @@ class EmbeddedRuntime:
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
+        self._performing.go_on()
         data = {"error": error.as_json()}
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
@@ -167,6 +176,35 @@ class EmbeddedRuntime:
             raise TemplateError(f"what is kept of it is not JSON: {error}", place=Place(path=path)) from error
         self._recorder.note("node.position", path, loads(payload))
         return len(payload)
+
+    def recorded(self, path: str) -> Outcome | None:
+        """See `Runtime.recorded`."""
+        return self._recorder.state.outcomes.get(path)
+
+    def undo(self, path: str) -> Undo:
+        """See `Runtime.undo`."""
+        return self._recorder.state.undo.get(path, Undo())
+
+    def undoable(self, path: str, child: str) -> None:
+        """See `Runtime.undoable`."""
+        self._recorder.note("node.undoable", path, {"child": child})
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """See `Runtime.undoing`."""
+        if self.undo(path).error is None:
+            await self._recorder.record("node.undoing", path, {"error": error.as_json()})
+
+    def to_undo(self, path: str) -> bool:
+        """See `Runtime.to_undo`."""
+        return self._recorder.state.to_undo(path)
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
+        """See `Runtime.unwound`."""
+        return Unwinding(self, error, afresh)
+
+    def forward(self) -> Runtime:
+        """See `Runtime.forward`."""
+        return self
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """See `Runtime.open_budget`."""

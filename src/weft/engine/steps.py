@@ -81,7 +81,7 @@ class LiveContext:
     @property
     def key(self) -> str:
         """See `StepContext.key`."""
-        return path_key(self.run_id, self.path)
+        return path_key(self.run_id, self.performing.recorder.state.key_path(self.path))
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -169,9 +169,24 @@ class Performing:
         self._plan = plan
         self._clock = clock
         self._slots = slots
+        self._stopped = False
+
+    def stop(self) -> None:
+        """From now on nothing begins and nothing is recorded, whatever the performers do about it."""
+        self._stopped = True
+
+    def go_on(self) -> None:
+        """Let whoever is about to begin or record something do so.
+
+        Raises:
+            asyncio.CancelledError: nothing is to happen any more.
+        """
+        if self._stopped:
+            raise asyncio.CancelledError
 
     async def perform(self, step: Step) -> Outcome:
         """The outcome of a step: from the journal, or by performing it until it ends for good."""
+        self.go_on()
         state = self.recorder.state
         known = state.outcomes.get(step.path)
         if known is not None:
@@ -237,9 +252,9 @@ class Performing:
         """One attempt at the effect, or at finding out about it. A call holds one of the process's slots while it works, not while it waits to try again."""
         try:
             if not step.call:
-                return await _limited(step, body, context)
+                return await self._answered(step, body, context)
             async with self._slots:
-                return await _limited(step, body, context)
+                return await self._answered(step, body, context)
         except (WeftError, RunHalted, StepSuspended):
             raise
         except asyncio.CancelledError as error:
@@ -260,6 +275,13 @@ class Performing:
                 fix="this is a defect of Weft or of an extension: please report it",
                 place=Place(path=step.path),
             ) from error
+
+    async def _answered(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
+        try:
+            return await _limited(step, body, context)
+        finally:
+            # Also who answers although it was cancelled changes nothing any more.
+            self.go_on()
 
     async def _succeed(self, step: Step, done: Done, context: LiveContext) -> Outcome:
         data: dict[str, Any] = {"value": done.value}
