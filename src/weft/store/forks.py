@@ -139,7 +139,9 @@ class Forks:
             raise ConflictError("a live process drives it", fix=f"`weft cancel {run_id}` stops it", run=run_id)
         if connection.execute("SELECT 1 FROM lines WHERE run_id=?", (run_id,)).fetchone():
             raise ConflictError(
-                f"{run_id} is the current run of its line", fix="`weft promote` another run of the line first", run=run_id
+                f"{run_id} is the current run of its line",
+                fix="`weft promote` another run of the line first",
+                run=run_id,
             )
 
 
