@@ -143,6 +143,8 @@ class Performer(Protocol):
     One that has an attribute ``derived`` that is true says that what its calls end with follows from the steps inside them,
     which are in the journal: their own end then need not be durable before the run goes on, for performing them again would
     only read those steps.
+
+    One that has an attribute ``computes`` that is true only computes: its calls do not count as steps of a budget.
     """
 
     async def perform(self, call: Call, scope: Mapping[str, Json], context: StepContext) -> Done:

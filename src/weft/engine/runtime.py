@@ -58,7 +58,7 @@ class EmbeddedRuntime:
                 effect=call.effect,
                 retry=call.retry or settings.retry,
                 timeout_s=call.timeout_s,
-                call=True,
+                call=not getattr(performer, "computes", False),
                 derived=getattr(performer, "derived", False),
                 check=check,
                 settings=settings,

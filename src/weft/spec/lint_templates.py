@@ -10,6 +10,7 @@ from weft.spec.model.steps import HitlStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.references import Key, Reads, reads
 from weft.spec.scopes import ALWAYS, OURS, STEP_FACTS, Site, sites
+from weft.spec.scopes_swarm import Swarm
 from weft.spec.suggest import did_you_mean
 from weft.spec.template import is_template
 from weft.spec.tree import Source
@@ -113,7 +114,7 @@ def _prompts(workflow: Workflow, source: Source) -> Iterator[Problem]:
 
 def _other_texts(workflow: Workflow, source: Source) -> Iterator[Problem]:
     """Syntax of templates outside the patterns that this version runs."""
-    if workflow.pattern.type in {"chain", "workflow", "parallel"}:
+    if workflow.pattern.type in {"chain", "workflow", "parallel"} or isinstance(workflow.pattern, Swarm):
         return
     for pointer, section in walk(workflow.pattern, ("pattern",)):
         names = ("context_display",) if isinstance(section, HitlStep) else ("input", "revise_prompt")

@@ -2,21 +2,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from weft.spec.model.base import Identifier, Name, Section, Text, addition, by_shape
+from weft.spec.model.base import Identifier, Name, Section, Text, addition
+from weft.spec.model.behavior import BehaviorTree
+from weft.spec.model.joins import Join
+from weft.spec.model.late import bind
+from weft.spec.model.machine import StateMachine
+from weft.spec.model.mapping import MapPattern
 from weft.spec.model.runtime import Count
+from weft.spec.model.saga import Saga
 from weft.spec.model.steps import HitlStep, Step, Task
-
-JoinPolicy = Literal["all", "quorum", "best_effort", "first"]
-
-
-class JoinRule(Section):
-    """When a fan-out is done. `quorum` is how many successes are enough; without it, a majority."""
-
-    policy: JoinPolicy
-    quorum: Count | None = None
-
-
-Join = Annotated[Annotated[JoinPolicy, Tag("<text>")] | Annotated[JoinRule, Tag("<map>")], by_shape()]
+from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 
 
 class ChainConfig(Section):
@@ -230,6 +225,23 @@ class Graph(Section):
 
 
 Pattern = Annotated[
-    Chain | TaskGraph | Parallel | Routing | EvaluatorOptimizer | OrchestratorWorkers | Graph,
+    Chain
+    | TaskGraph
+    | Parallel
+    | Routing
+    | EvaluatorOptimizer
+    | OrchestratorWorkers
+    | Graph
+    | StateMachine
+    | BehaviorTree
+    | Saga
+    | MapPattern
+    | Vote
+    | Debate
+    | Handoff
+    | Blackboard
+    | Gossip
+    | Consensus,
     Discriminator("type"),
 ]
+bind("pattern", Pattern)
