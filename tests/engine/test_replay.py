@@ -17,7 +17,11 @@ from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
 
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def recorded(plan: Plan, troubles=None, *, seed=None, how=None):

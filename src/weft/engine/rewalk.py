@@ -76,6 +76,11 @@ def quietly(main: Callable[[QuietLoop], Coroutine[Any, Any, T]], seed: int | Non
         loop.close()
 
 
+def around(path: str) -> str:
+    """The path of what is right around `path`."""
+    return path[: max(path.rfind("/"), path.rfind("["), 0)]
+
+
 @dataclass(slots=True)
 class Emission:
     """What the walk says it has come to. `data` is None for what says only when; `known` is done once the journal says it too."""
@@ -168,7 +173,7 @@ class Rewalk:
         while path:
             if leaf := self.leaves.get(path):
                 return leaf
-            path = path[: max(path.rfind("/"), path.rfind("["))] if "/" in path else ""
+            path = around(path)
         return None
 
     def pending(self) -> list[str]:
