@@ -277,8 +277,6 @@ class _Replay:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._walk is not None:
-            self._walk.undo()
         self._task = self._walk = None
         self._due.clear()
 
