@@ -18,9 +18,11 @@ from weft.store import history
 from weft.store.append import Append
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
+from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
+from weft.store.signals import Signals
 from weft.store.writer import Writer
 
 
@@ -52,6 +54,8 @@ class Journal:
         self._reading = threading.Lock()
         engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
         self.runs = Runs(engine, self.drivers, path)
+        self.gates = Gates(engine, path)
+        self.signals = Signals(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:
