@@ -6,11 +6,23 @@ from collections.abc import Mapping
 
 from weft.plan.patterns.chain import compile_chain
 from weft.plan.patterns.compiler import Compiler, PatternCompiler, StepCompiler
+from weft.plan.patterns.evaluator import compile_evaluator
+from weft.plan.patterns.graph import compile_graph
+from weft.plan.patterns.orchestrator import compile_orchestrator
 from weft.plan.patterns.parallel import compile_parallel
 from weft.plan.patterns.people import compile_person
+from weft.plan.patterns.routing import compile_routing
 from weft.plan.patterns.steps import compile_agent, compile_tool, opening_prompt
 from weft.plan.patterns.workflow import compile_tasks
-from weft.spec.model.patterns import Chain, Parallel, TaskGraph
+from weft.spec.model.patterns import (
+    Chain,
+    EvaluatorOptimizer,
+    Graph,
+    OrchestratorWorkers,
+    Parallel,
+    Routing,
+    TaskGraph,
+)
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.workflow import Workflow
 
@@ -18,6 +30,10 @@ PATTERNS: Mapping[type, PatternCompiler] = {
     Chain: compile_chain,
     TaskGraph: compile_tasks,
     Parallel: compile_parallel,
+    Routing: compile_routing,
+    EvaluatorOptimizer: compile_evaluator,
+    OrchestratorWorkers: compile_orchestrator,
+    Graph: compile_graph,
 }
 """The compiler of each kind of pattern."""
 
