@@ -13,7 +13,7 @@ from weft.core.errors import Place, UnsupportedError, WeftError
 from weft.engine.port import Failure, Outcome, Runtime
 from weft.engine.walk import blocks, choices, leaves, parallel, serial
 from weft.engine.walk.frame import Frame, Scope
-from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Map, Node, Plan, Sequence, Set, Wait
+from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Map, Node, Plan, Select, Sequence, Set, Wait
 
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
@@ -22,6 +22,7 @@ WALKERS: Mapping[type, Any] = {
     Graph: parallel.graph,
     Loop: serial.loop,
     Map: parallel.map_items,
+    Select: choices.select,
     Sequence: serial.sequence,
     Set: leaves.set_values,
     Wait: leaves.wait,

@@ -27,6 +27,27 @@ class Frame:
         return Frame(self.settings, dict(self.conversations))
 
 
+class Written(Scope):
+    """A scope that remembers which of its names were written since it was made from another one."""
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        super().__init__(scope)
+        self.names: dict[str, None] = {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.names[name] = None
+        super().__setitem__(name, value)
+
+    def update(self, values: Mapping[str, Any]) -> None:  # type: ignore[override]  # walkers pass mappings alone
+        """Write each of `values`."""
+        for name, value in values.items():
+            self[name] = value
+
+    def written(self) -> dict[str, Any]:
+        """What was written, in the order in which the names were first."""
+        return {name: self[name] for name in self.names}
+
+
 class Walk(Protocol):
     """A walk over a plan: what a walker may ask, and how it has its children walked."""
 
@@ -67,6 +88,16 @@ def set_response(scope: Scope, value: Any) -> None:
 def as_value(error: WeftError) -> dict[str, Any]:
     """A failure that somebody tolerates, as templates see it."""
     return {"status": "failed", "response": "", "error": error.as_json()}
+
+
+def passes(error: WeftError, frame: Frame) -> bool:
+    """Whether nobody at `frame` may turn this failure into something else.
+
+    So it is when a rule denies the act, and when a budget is used up that is not only of what is inside.
+    """
+    return error.code == "policy" or (
+        error.code == "budget" and any(path == error.ids.get("budget") for path, _ in frame.settings.budgets)
+    )
 
 
 def merge(before: Conversations, parts: Iterable[Conversations]) -> Conversations:
