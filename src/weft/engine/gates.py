@@ -34,7 +34,10 @@ class Gates:
         known = state.outcomes.get(path)
         if known is not None:
             return known
-        gate = state.gates.get(path) or await self._open(path, request())
+        gate = state.gates.get(path)
+        if gate is None or gate.id != gate_id(self._recorder.run_id, path, state.life):
+            # One that a fork has inherited is another run's question: the fork asks anew.
+            gate = await self._open(path, request())
         while True:
             made = await self._decided(gate)
             if made is not None:

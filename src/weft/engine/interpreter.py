@@ -11,9 +11,24 @@ from typing import Any
 
 from weft.core.errors import Place, UnsupportedError, WeftError
 from weft.engine.port import Failure, Outcome, Runtime
-from weft.engine.walk import blocks, choices, leaves, parallel, serial, waits
+from weft.engine.walk import blocks, choices, leaves, machine, parallel, serial, waits
 from weft.engine.walk.frame import Frame, Scope
-from weft.plan.nodes import Block, Call, Choose, Gate, Graph, Loop, Map, Node, Plan, Sequence, Set, Wait
+from weft.plan.nodes import (
+    Block,
+    Call,
+    Choose,
+    Gate,
+    Graph,
+    Loop,
+    Machine,
+    Map,
+    Node,
+    Plan,
+    Select,
+    Sequence,
+    Set,
+    Wait,
+)
 
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
@@ -22,7 +37,9 @@ WALKERS: Mapping[type, Any] = {
     Gate: waits.gate,
     Graph: parallel.graph,
     Loop: serial.loop,
+    Machine: machine.machine,
     Map: parallel.map_items,
+    Select: choices.select,
     Sequence: serial.sequence,
     Set: leaves.set_values,
     Wait: waits.wait,

@@ -122,13 +122,13 @@ def open_gate(
     return work
 
 
-def withdraw(gate_ids: Collection[str], at: int) -> Callable[[sqlite3.Connection], None]:
-    """Work for an append: nobody needs an answer to these any more."""
+def withdraw(run_id: str, gate_ids: Collection[str], at: int) -> Callable[[sqlite3.Connection], None]:
+    """Work for an append: the run needs no answer to these any more."""
 
     def work(connection: sqlite3.Connection) -> None:
         connection.executemany(
-            "UPDATE gates SET status='withdrawn', closed_at=? WHERE id=? AND status='open'",
-            [(at, gate_id) for gate_id in gate_ids],
+            "UPDATE gates SET status='withdrawn', closed_at=? WHERE id=? AND run_id=? AND status='open'",
+            [(at, gate_id, run_id) for gate_id in gate_ids],
         )
 
     return work

@@ -39,7 +39,15 @@ runs = Table(
     Column("due", Integer),  # when a waiting run can go on by itself
     Index("runs_by_time", "tenant", "created_at"),
     Index("runs_by_status", "tenant", "status", "created_at"),
-    Index("runs_by_due", "due", sqlite_where=text("due IS NOT NULL"), postgresql_where=text("due IS NOT NULL")),
+    *(
+        Index(
+            f"runs_by_{column}",
+            column,
+            sqlite_where=text(f"{column} IS NOT NULL"),
+            postgresql_where=text(f"{column} IS NOT NULL"),
+        )
+        for column in ("base_run", "parent", "due")
+    ),
 )
 
 events = Table(
@@ -128,4 +136,12 @@ signals = Table(
     Column("taken", Integer, nullable=False, server_default="0"),
     Index("signals_key", "run_id", "key", unique=True),
     Index("signals_by_run", "run_id", "taken"),
+)
+
+lines = Table(
+    "lines",
+    metadata,
+    Column("root", Text, primary_key=True),  # the run with which a line of forks begins
+    Column("run_id", Text, nullable=False),  # the one that is the current one of the line
+    Column("at", Integer, nullable=False),
 )

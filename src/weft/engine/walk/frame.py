@@ -27,6 +27,27 @@ class Frame:
         return Frame(self.settings, dict(self.conversations))
 
 
+class Written(Scope):
+    """A scope that remembers which of its names were written since it was made from another one."""
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        super().__init__(scope)
+        self.names: dict[str, None] = {}
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self.names[name] = None
+        super().__setitem__(name, value)
+
+    def update(self, values: Mapping[str, Any]) -> None:  # type: ignore[override]  # walkers pass mappings alone
+        """Write each of `values`."""
+        for name, value in values.items():
+            self[name] = value
+
+    def written(self) -> dict[str, Any]:
+        """What was written, in the order in which the names were first."""
+        return {name: self[name] for name in self.names}
+
+
 class Walk(Protocol):
     """A walk over a plan: what a walker may ask, and how it has its children walked."""
 
@@ -64,9 +85,28 @@ def set_response(scope: Scope, value: Any) -> None:
         scope["last_response"] = value
 
 
+def pace(size: int) -> int:
+    """How many rounds or visits lie between one position in the journal and the next, the last one having `size` bytes.
+
+    Longer positions are rarer, so that they cost the journal a bounded share of each round, and a resumed run walks a bounded
+    part of its past again.
+    """
+    return max(8, size // 256)
+
+
 def as_value(error: WeftError) -> dict[str, Any]:
     """A failure that somebody tolerates, as templates see it."""
     return {"status": "failed", "response": "", "error": error.as_json()}
+
+
+def passes(error: WeftError, frame: Frame) -> bool:
+    """Whether nobody at `frame` may turn this failure into something else.
+
+    So it is when a rule denies the act, and when a budget is used up that is not only of what is inside.
+    """
+    return error.code == "policy" or (
+        error.code == "budget" and any(path == error.ids.get("budget") for path, _ in frame.settings.budgets)
+    )
 
 
 def merge(before: Conversations, parts: Iterable[Conversations]) -> Conversations:
@@ -89,12 +129,17 @@ def added(before: Conversations, after: Conversations) -> dict[str, list[str]]:
     }
 
 
+def extend(conversations: Conversations, more: Mapping[str, Iterable[str]]) -> None:
+    """Put what `added` gave into `conversations`."""
+    for talk, paths in more.items():
+        conversations[talk] = (*conversations.get(talk, ()), *paths)
+
+
 def recall(walk: Walk, path: str, scope: Scope, frame: Frame) -> Outcome | None:
     """How a composite that the journal holds as finished ended, with its effect on the scope restored."""
     known = walk.runtime.finished(path)
     if known is None or isinstance(known, Failure):
         return known
     scope.update(known.exported)
-    for talk, more in known.conversations.items():
-        frame.conversations[talk] = (*frame.conversations.get(talk, ()), *more)
+    extend(frame.conversations, known.conversations)
     return Success(known.value)
