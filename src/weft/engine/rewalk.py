@@ -19,7 +19,7 @@ from weft.core.errors import WeftError
 from weft.engine.fold import RunState
 from weft.engine.port import Composite, Failure, GateRequest, Outcome, Settings, Suspended
 from weft.engine.retention import Kept
-from weft.plan.nodes import Budget, Call
+from weft.plan.nodes import Budget, Call, Child
 
 T = TypeVar("T")
 
@@ -127,6 +127,13 @@ class Rewalk:
         if path not in self.state.gates and path not in self.state.outcomes:
             request()
         return await self._leaf(path, {})
+
+    async def child(
+        self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
+    ) -> Outcome:
+        """See `Runtime.child`. The child has a journal of its own, and is replayed by itself."""
+        del node, planned, inputs, settings
+        return await self._leaf(path, {"type": "child"})
 
     async def listen(
         self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Any]], bool]
