@@ -2,169 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from weft.core.errors import MismatchError, Place, from_json
 from weft.core.event import Event
-from weft.core.usage import Usage
 from weft.engine.port import Composite, Failure, Success, Undo
-from weft.engine.references import References
-from weft.engine.retention import Kept, PathTree, named, paths_in
+from weft.engine.state import OpenGate, OpenStep, RunState
 
-
-@dataclass(slots=True)
-class OpenStep:
-    """A step that has started and has no outcome. `attempt` counts from 1; `next_at` is when its next attempt is due."""
-
-    type: str
-    target: str
-    effect: str
-    since: int
-    attempt: int = 1
-    next_at: int | None = None
-    error: Mapping[str, Any] | None = None
-
-
-@dataclass(slots=True)
-class RunState:
-    """What the events of a run say.
-
-    `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
-    steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
-    began, in microseconds since the epoch. `positions` says where loops and machines stand; what they left behind and nobody
-    can ask for is no longer in memory. `undo` says what is to be undone in
-    the blocks that have not ended, `undone` how often a block was undone and begun again, `cancelling` why the run is cancelled.
-    """
-
-    status: str = "queued"
-    scope: dict[str, Any] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    outcomes: dict[str, Success | Failure] = field(default_factory=dict)
-    finished: dict[str, Composite | Failure] = field(default_factory=dict)
-    open: dict[str, OpenStep] = field(default_factory=dict)
-    settled: dict[str, bool] = field(default_factory=dict)
-    failed: dict[str, OpenStep] = field(default_factory=dict)
-    timers: dict[str, int] = field(default_factory=dict)
-    calls: dict[str, str] = field(default_factory=dict)
-    usage: dict[str, Usage] = field(default_factory=dict)
-    warned: set[tuple[str, str]] = field(default_factory=set)
-    references: References = field(default_factory=References)
-    positions: dict[str, Kept] = field(default_factory=dict)
-    undo: dict[str, Undo] = field(default_factory=dict)
-    undone: dict[str, int] = field(default_factory=dict)
-    cancelling: str | None = None
-    paths: PathTree = field(default_factory=PathTree)
-    started_at: int | None = None
-    waits: tuple[dict[str, Any], ...] = ()
-    outputs: Any = None
-    error: Mapping[str, Any] | None = None
-
-    def total(self) -> Usage:
-        """What the whole run has consumed."""
-        return sum(self.usage.values(), Usage())
-
-    def doubts(self) -> list[str]:
-        """The steps of which only a person can say whether they happened, if nobody performs them now."""
-        begun = {path for path, step in self.open.items() if step.effect == "once" and step.next_at is None}
-        told = {wait["path"] for wait in self.waits if wait.get("kind") == "doubt"}
-        return sorted(begun | told)
-
-    def succeed(self, path: str, data: Mapping[str, Any]) -> Success:
-        """Take in a `step.completed`."""
-        outcome = Success(data["value"])
-        self.outcomes[path] = outcome
-        self.paths.add(path)
-        self.open.pop(path, None)
-        self.references.remember(path, outcome.value)
-        self._account(path, data)
-        return outcome
-
-    def fail(self, path: str, data: Mapping[str, Any]) -> Failure:
-        """Take in a `step.failed`."""
-        error = from_json(data["error"])
-        error.final = True
-        outcome = Failure(error)
-        self.outcomes[path] = outcome
-        self.paths.add(path)
-        begun = self.open.pop(path, None)
-        if begun is not None and begun.effect == "reconcile":
-            self.failed[path] = begun
-        # A call that was refused for being one too many has not begun.
-        if not (error.code == "budget" and error.ids.get("limit") == "max_steps" and error.place.path == path):
-            self._account(path, data)
-        return outcome
-
-    def finish(self, path: str, data: Mapping[str, Any]) -> Composite:
-        """Take in a `node.completed`."""
-        restore = self.references.restore
-        finished = Composite(
-            restore(data["value"]), restore(data.get("exported") or {}), data.get("conversations") or {}
-        )
-        self.finished[path] = finished
-        self.paths.add(path)
-        self.positions.pop(path, None)
-        # What ended well has nothing to undo any more, and neither has what somebody else has put up with.
-        for mark in [mark for mark in self.undo if within(mark, path)]:
-            del self.undo[mark]
-        return finished
-
-    def keep(self, path: str, data: Mapping[str, Any]) -> None:
-        """Take in a `node.position`, and forget what is over and not named in it."""
-        kept = self.positions.setdefault(path, Kept())
-        rows = data.get("rows") or []
-        kept.position = self.references.restore(data["position"])
-        kept.rows.extend(self.references.restore(rows))
-        kept.pinned |= paths_in(rows, path)
-        names = paths_in(data["position"], path)
-        over = {each for part in data["done"] for each in self.paths.take(part)}
-        for each in over | kept.loose:
-            self.paths.take(each)
-        stays = {each for each in over | kept.loose if named(each, names)}
-        for each in over | kept.loose:
-            if each in stays or named(each, kept.pinned):
-                self.paths.add(each)
-            else:
-                self._forget(each, f"{path}/$past")
-        kept.loose = stays - kept.pinned
-
-    def to_undo(self, path: str) -> bool:
-        """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
-        return any(within(mark, path) and mark not in self.finished for mark in self.undo)
-
-    def begin_again(self, mark: str) -> None:
-        """What a block did was undone, so that nothing of it counts any more."""
-        block = mark.removesuffix("/$saga").removesuffix("/$block")
-        self.undone[block] = self.undone.get(block, 0) + 1
-        for path in self.paths.take(block):
-            self._forget(path, f"{block}/$past")
-        for known in (self.positions, self.undo, self.open, self.failed):
-            for path in [path for path in known if within(path, block)]:
-                del known[path]
-
-    def key_path(self, path: str) -> str:
-        """`path` for a step's key, which is another one after the step was undone."""
-        times = sum(count for block, count in self.undone.items() if within(path, block))
-        return f"{path}#{times}" if times else path
-
-    def _forget(self, path: str, into: str) -> None:
-        for known in (self.outcomes, self.finished, self.open, self.settled, self.failed, self.timers):
-            known.pop(path, None)
-        self.references.forget(path)
-        if used := self.usage.pop(path, None):
-            self.usage[into] = self.usage.get(into, Usage()) + used
-
-    def _account(self, path: str, data: Mapping[str, Any]) -> None:
-        if call := data.get("call"):
-            self.calls[path] = call
-        if usage := data.get("usage"):
-            self.usage[path] = Usage.from_json(usage)
-
-
-def within(path: str, above: str) -> bool:
-    """Whether `path` is `above` or inside it."""
-    return path.startswith(above) and path[len(above) : len(above) + 1] in {"", "/", "["}
+__all__ = ["OpenGate", "OpenStep", "RunState", "apply", "edited", "fold"]
 
 
 def fold(events: Iterable[Event]) -> RunState:
@@ -197,6 +44,7 @@ def apply(state: RunState, event: Event) -> None:
 def _created(state: RunState, event: Event) -> None:
     state.scope = event.data["scope"]
     state.options = event.data.get("options") or {}
+    state.depth = (event.data.get("parent") or {}).get("depth", 0)
 
 
 def _started(state: RunState, event: Event) -> None:
@@ -231,6 +79,7 @@ def _node_failed(state: RunState, event: Event) -> None:
     error = from_json(event.data["error"])
     error.final = True
     state.finished[event.path] = Failure(error)
+    state.close_waits(event.path)
     state.paths.add(event.path)
 
 
@@ -249,6 +98,19 @@ def _node_undoing(state: RunState, event: Event) -> None:
 
 def _timer_set(state: RunState, event: Event) -> None:
     state.timers[event.path] = event.data["due"]
+
+
+def _gate_opened(state: RunState, event: Event) -> None:
+    state.gates[event.path] = OpenGate(event.data["gate"], event.data)
+
+
+def _gate_told(state: RunState, event: Event) -> None:
+    if gate := state.gates.get(event.path):
+        gate.told.add(event.kind)
+
+
+def _awaited(state: RunState, event: Event) -> None:
+    state.awaited[event.path] = tuple(event.data["names"])
 
 
 def _budget_warning(state: RunState, event: Event) -> None:
@@ -287,11 +149,49 @@ def _reopened(state: RunState, _: Event) -> None:
         state.begin_again(mark)
     state.open |= state.failed
     state.failed = {}
-    # Time limits begin anew, or a run that exceeded one could never go on.
-    state.timers = {}
+    # Time limits begin anew, or a run that exceeded one could never go on; so do questions and waits.
+    state.timers, state.gates, state.awaited = {}, {}, {}
+    state.life += 1
+    _forget_failures(state)
+    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+def _forget_failures(state: RunState) -> None:
     state.outcomes = {path: outcome for path, outcome in state.outcomes.items() if isinstance(outcome, Success)}
     state.finished = {path: done for path, done in state.finished.items() if isinstance(done, Composite)}
-    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+def _forked(state: RunState, event: Event) -> None:
+    if state.status in {"failed", "cancelled"}:
+        _forget_failures(state)
+    state.status, state.error, state.outputs, state.waits = "queued", None, None, ()
+    # What was under way belongs to the other run: here it starts anew, under keys of its own, and so do waits and limits.
+    state.open, state.settled, state.failed, state.timers, state.gates, state.awaited = {}, {}, {}, {}, {}, {}
+    state.life += 1
+    state.inherited += state.total()
+    state.usage, state.calls, state.warned = {}, {}, set()
+    state.scope = state.scope | event.data["scope"]
+    for edit in event.data["edits"]:
+        known = state.outcomes[edit["path"]]
+        value = edited(known.value if isinstance(known, Success) else None, edit["at"], edit["value"])
+        state.outcomes[edit["path"]] = Success(value)
+        state.references.forget(edit["path"])
+        state.references.remember(edit["path"], value)
+
+
+def edited(value: Any, at: list[str], new: Any) -> Any:
+    """`value` with `new` as its member at the keys `at`; it is itself not changed.
+
+    Raises:
+        TypeError: there are keys left and what they lead into is no mapping.
+    """
+    if not at:
+        return new
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise TypeError(f"it is no mapping, and has no {at[0]!r}")
+    return {**value, at[0]: edited(value.get(at[0]), at[1:], new)}
 
 
 _HANDLERS = {
@@ -304,6 +204,7 @@ _HANDLERS = {
     "run.cancelled": _cancelled,
     "run.stalled": _stalled,
     "run.reopened": _reopened,
+    "run.forked": _forked,
     "step.started": _step_started,
     "step.retrying": _step_retrying,
     "step.completed": lambda state, event: state.succeed(event.path, event.data),
@@ -315,5 +216,9 @@ _HANDLERS = {
     "node.undoable": _node_undoable,
     "node.undoing": _node_undoing,
     "timer.set": _timer_set,
+    "gate.opened": _gate_opened,
+    "gate.warned": _gate_told,
+    "gate.escalated": _gate_told,
+    "signal.awaited": _awaited,
     "budget.warning": _budget_warning,
 }

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.core.errors import WeftError, from_json
-from weft.engine.port import Composite, Failure, Outcome, Position, Runtime, Settings, Undo
-from weft.plan.nodes import Budget, Call
+from weft.engine.port import Composite, Failure, GateRequest, Outcome, Position, Runtime, Settings, Undo
+from weft.plan.nodes import Budget, Call, Child
 
 
 class Unwinding:
@@ -33,6 +33,22 @@ class Unwinding:
 
     async def sleep(self, path: str, seconds: float) -> Outcome:
         """See `Runtime.sleep`."""
+        return self._forward.recorded(path) or self._failure
+
+    async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
+        """See `Runtime.ask`."""
+        return self._forward.recorded(path) or self._failure
+
+    async def listen(
+        self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Any]], bool]
+    ) -> Outcome:
+        """See `Runtime.listen`."""
+        return self._forward.recorded(path) or self._failure
+
+    async def child(
+        self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
+    ) -> Outcome:
+        """See `Runtime.child`."""
         return self._forward.recorded(path) or self._failure
 
     def recorded(self, path: str) -> Outcome | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from weft.plan.nodes import Branch, Call, Choose, Loop, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler
-from weft.plan.patterns.crowd import agent_call, compute, verbatim
+from weft.plan.patterns.crowd import Question, agent_call, compute, verbatim
 from weft.spec.model.swarm import Handoff, HandoffConfig
 
 _CONVERSATION = "handoff"
@@ -70,7 +70,7 @@ def _turn(name: str, config: HandoffConfig, question: str) -> Call:
         "{% if chain[-1].reason %}, because: {{ chain[-1].reason }}{% endif %}."
         "{% if chain[-1].message %}\n{{ chain[-1].message }}{% endif %}\n\n{% endif %}"
     )
-    call = agent_call(name, name, f"{taken}{opening}\n\n{_form(desk.to, config)}", "turn", {})
+    call = agent_call(name, name, f"{taken}{opening}\n\n{_form(desk.to, config)}", Question("turn"))
     return replace(call, conversation=_CONVERSATION, input={**call.input, "history": "all"})
 
 
