@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock
-from weft.core.errors import InternalError, WeftError
+from weft.core.errors import InternalError, Place, TemplateError, WeftError
 from weft.engine.port import Composite, Failure, Outcome, Performer, Settings, StepContext, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.retention import Kept
