@@ -9,12 +9,12 @@ from weft.spec.lint_schemas import schema_problems
 from weft.spec.lint_templates import template_problems
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, walk
+from weft.spec.model.joins import JoinRule
 from weft.spec.model.patterns import (
     Chain,
     ChoiceEdge,
     EvaluatorConfig,
     Graph,
-    JoinRule,
     Parallel,
     PlainEdge,
     TaskGraph,

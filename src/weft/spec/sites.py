@@ -196,5 +196,5 @@ def texts(step: Step | Task, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
             yield (*pointer, "input"), step.input
     elif isinstance(step, ToolStep):
         yield from texts_in(step.args, (*pointer, "args"))
-    elif step.context_display is not None:
+    elif isinstance(step, HitlStep) and step.context_display is not None:
         yield (*pointer, "context_display"), step.context_display

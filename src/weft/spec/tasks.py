@@ -72,7 +72,9 @@ def task_reads(task: Task) -> Reads:
         return reads(task.input or "")
     if isinstance(task, ToolTask):
         return reads_value(task.args)
-    return reads(task.context_display or "")
+    if isinstance(task, HitlTask):
+        return reads(task.context_display or "")
+    return reads_value(task.model_dump(exclude={"id", "deps", "description"}))
 
 
 def ancestors(deps: Mapping[str, Sequence[str]], task: str) -> set[str]:

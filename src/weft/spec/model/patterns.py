@@ -2,21 +2,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from weft.spec.model.base import Identifier, Name, Scalar, Section, Text, addition, by_shape
+from weft.spec.model.base import Identifier, Name, Scalar, Section, Text, addition
+from weft.spec.model.behavior import BehaviorTree
+from weft.spec.model.flow import TaggedFlowStep
+from weft.spec.model.joins import Join
+from weft.spec.model.late import bind
+from weft.spec.model.machine import StateMachine
+from weft.spec.model.mapping import MapPattern
 from weft.spec.model.runtime import Count
+from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep, step_kind
-
-JoinPolicy = Literal["all", "quorum", "best_effort", "first"]
-
-
-class JoinRule(Section):
-    """When a fan-out is done. `quorum` is how many successes are enough; without it, a majority."""
-
-    policy: JoinPolicy
-    quorum: Count | None = None
-
-
-Join = Annotated[Annotated[JoinPolicy, Tag("<text>")] | Annotated[JoinRule, Tag("<map>")], by_shape()]
 
 
 class ChainConfig(Section):
@@ -140,7 +135,10 @@ class AgentNode(AgentStep):
 
 
 GraphNode = Annotated[
-    Annotated[AgentNode, Tag("<agent>")] | Annotated[ToolStep, Tag("<tool>")] | Annotated[HitlStep, Tag("<person>")],
+    Annotated[AgentNode, Tag("<agent>")]
+    | Annotated[ToolStep, Tag("<tool>")]
+    | Annotated[HitlStep, Tag("<person>")]
+    | TaggedFlowStep,
     Discriminator(step_kind),
 ]
 
@@ -232,6 +230,17 @@ class Graph(Section):
 
 
 Pattern = Annotated[
-    Chain | TaskGraph | Parallel | Routing | EvaluatorOptimizer | OrchestratorWorkers | Graph,
+    Chain
+    | TaskGraph
+    | Parallel
+    | Routing
+    | EvaluatorOptimizer
+    | OrchestratorWorkers
+    | Graph
+    | StateMachine
+    | BehaviorTree
+    | Saga
+    | MapPattern,
     Discriminator("type"),
 ]
+bind("pattern", Pattern)
