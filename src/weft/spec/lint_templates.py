@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from weft.core.errors import Problem, TemplateError
 from weft.spec.model.base import Pointer, walk
@@ -10,7 +11,9 @@ from weft.spec.model.steps import HitlStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.references import Key, Reads, reads
 from weft.spec.scopes import ALWAYS, OURS, STEP_FACTS, Site, sites
+from weft.spec.sites_flow import flow_sites
 from weft.spec.suggest import did_you_mean
+from weft.spec.support import PATTERNS
 from weft.spec.template import is_template
 from weft.spec.tree import Source
 
@@ -20,7 +23,7 @@ _METHODS = frozenset({"get", "keys", "values", "items"})
 def template_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
     """Findings about every template of `workflow` that this version renders."""
     inputs = workflow.inputs.names() | ALWAYS
-    for site in sites(workflow):
+    for site in chain(sites(workflow), flow_sites(workflow)):
         for pointer, text in site.texts:
             try:
                 found = reads(text)
@@ -113,7 +116,7 @@ def _prompts(workflow: Workflow, source: Source) -> Iterator[Problem]:
 
 def _other_texts(workflow: Workflow, source: Source) -> Iterator[Problem]:
     """Syntax of templates outside the patterns that this version runs."""
-    if workflow.pattern.type in {"chain", "workflow", "parallel"}:
+    if workflow.pattern.type in PATTERNS:
         return
     for pointer, section in walk(workflow.pattern, ("pattern",)):
         names = ("context_display",) if isinstance(section, HitlStep) else ("input", "revise_prompt")

@@ -10,6 +10,7 @@ from weft.spec.model.patterns import Chain, Parallel, TaskGraph
 from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.tasks import Earlier, depths
+from weft.spec.texts import texts
 
 ALWAYS = frozenset({"name", "runtime", "context_policy", "execution_context"})
 """The names that every template may read."""
@@ -119,22 +120,4 @@ def _vars(step: Step | Task) -> frozenset[str]:
 
 
 def _texts(step: Step | Task, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    if isinstance(step, AgentStep):
-        if step.input is not None:
-            yield (*pointer, "input"), step.input
-    elif isinstance(step, ToolStep):
-        yield from texts_in(step.args, (*pointer, "args"))
-    elif step.context_display is not None:
-        yield (*pointer, "context_display"), step.context_display
-
-
-def texts_in(value: object, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """Every text inside a JSON value, with its pointer."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from texts_in(item, (*pointer, key))
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from texts_in(item, (*pointer, place))
+    return texts(step, pointer) if isinstance(step, (AgentStep, ToolStep, HitlStep)) else iter(())
