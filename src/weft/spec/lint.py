@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
+from weft.spec.lint_flow import flow_problems
 from weft.spec.lint_schemas import schema_problems
 from weft.spec.lint_templates import template_problems
 from weft.spec.model.agents import Agent
@@ -42,6 +43,7 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *_tasks(workflow, source),
         *_duplicates(workflow, source),
         *_joins(workflow, source),
+        *flow_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
         *template_problems(workflow, source),
