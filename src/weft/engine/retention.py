@@ -21,11 +21,11 @@ class Kept:
     loose: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
 class PathTree:
     """Paths of steps and composites, such that all below one of them are found at once."""
 
-    def __init__(self) -> None:
-        self._top: dict[str, Any] = {}
+    _top: dict[str, Any] = field(default_factory=dict)
 
     def add(self, path: str) -> None:
         """Take in a path."""
