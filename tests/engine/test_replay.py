@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.plans import Case, cases
-from tests.engine.world import World, call, chain, fan
+from tests.engine.world import DyingWriter, World, call, chain, fan
 from weft.core.errors import MismatchError
 from weft.engine.replay import replay
 from weft.plan.nodes import Block, Branch, Choose, Graph, Join, Map, Plan, Wait
@@ -17,7 +17,11 @@ from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
 
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 def recorded(plan: Plan, troubles=None, *, seed=None, how=None):
@@ -138,7 +142,7 @@ def test_a_step_that_waits_for_a_person_comes_out_again():
     plan = Plan(workflow="w", root=chain(call("a"), call("b", effect="once"), call("c")))
 
     async def doubtful(world, run_id):
-        world.journal.writer = CrashingWriter(world.journal, at=3, when="after")
+        world.journal.writer = DyingWriter(world.journal, "step.started", "/b")
         try:
             await world.engine.drive(run_id)
         except Crash:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from weft.core.canonical import digest
@@ -19,7 +20,7 @@ from weft.engine.ending import last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
 from weft.engine.port import Failure, Outcome
-from weft.engine.rewalk import Emission, QuietLoop, Rewalk, quietly
+from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
 from weft.plan.nodes import Plan
 
 _SHORT = 300
@@ -99,7 +100,11 @@ def replay(run_id: str, plan: Plan, events: Sequence[Event]) -> Replayed:
 
 
 class _Replay:
-    """One pass over the events. `eager`, each recorded end is acted on before the next event is looked at."""
+    """One pass over the events.
+
+    A recorded end is handed to the walk only when a later event needs it, those nearest to that event first: what the journal
+    had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once.
+    """
 
     def __init__(self, loop: QuietLoop, plan: Plan, events: Sequence[Event], *, eager: bool = False) -> None:
         self._loop = loop
@@ -110,6 +115,7 @@ class _Replay:
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
         self._derived = 0
+        self._due: list[tuple[str, Callable[[], None]]] = []
 
     async def run(self, run_id: str) -> Replayed:
         difference = None
@@ -137,6 +143,7 @@ class _Replay:
             apply(self._state, event)
             if kind == "run.started":
                 self._begin(place)
+                await self._loop.quiet()
         elif kind.startswith("run.") or kind == "budget.warning":
             apply(self._state, event)
         else:
@@ -154,11 +161,7 @@ class _Replay:
                 raise _Parted(event, "that nobody drives the run there")
             apply(self._state, event)
             return
-        leaf = self._walk.asked(event.path)
-        if leaf is None:
-            await self._loop.quiet()
-            leaf = self._walk.asked(event.path)
-        if leaf is None:
+        if not await self._until(lambda: self._asked(event.path), event.path):
             raise _Parted(event, "that the plan does not come to this step")
         apply(self._state, event)
         own = self._walk.leaves.get(event.path)
@@ -169,9 +172,7 @@ class _Replay:
             if wrong:
                 raise _Parted(event, _said("step.started", event.path, dict(own.looks)))
         elif event.kind in {"step.completed", "step.failed"} and own.ended is not None and not own.ended.done():
-            own.ended.set_result(self._state.outcomes[event.path])
-            if self._eager:
-                await self._loop.quiet()
+            await self._owe(event.path, partial(_settle, own.ended, self._state.outcomes[event.path]))
 
     async def _expect(self, event: Event) -> None:
         """An event that must come out of the walk."""
@@ -188,19 +189,45 @@ class _Replay:
         self._derived += 1
         if event.kind == "timer.set":
             apply(self._state, event)
-        if emission.known is not None and not emission.known.done():
-            emission.known.set_result(None)
+        if emission.known is not None:
+            await self._owe(event.path, partial(_settle, emission.known, None))
 
     async def _emission(self, event: Event) -> Emission | None:
         """What the walk says of this event, which it is given the time to say."""
         if (walk := self._walk) is None:
             return None
         key = (event.kind, event.path)
-        if key not in walk.emitted:
-            await self._loop.quiet()
-        if key not in walk.emitted and event.kind == "node.failed" and self._ring(event.path):
+        said = await self._until(lambda: key in walk.emitted, event.path)
+        if not said and event.kind == "node.failed" and self._ring(event.path):
             await self._loop.quiet()
         return walk.emitted.pop(key, None)
+
+    def _asked(self, path: str) -> bool:
+        return self._walk is not None and self._walk.asked(path) is not None
+
+    async def _until(self, holds: Callable[[], bool], path: str) -> bool:
+        """Let the walk go on until `holds` does, with recorded ends from ever wider around `path`; whether it does."""
+        while not holds():
+            await self._deliver(path)
+            if not path:
+                return holds()
+            path = around(path)
+        return True
+
+    async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
+        self._due.append((path, hand_over))
+        if self._eager:
+            await self._deliver("")
+
+    async def _deliver(self, path: str) -> None:
+        """Hand over what is recorded at `path` and inside it, and let the walk go on."""
+        inside = (f"{path}/", f"{path}[")
+        ready = [hand_over for at, hand_over in self._due if at == path or at.startswith(inside)]
+        if ready:
+            self._due = [(at, hand_over) for at, hand_over in self._due if not (at == path or at.startswith(inside))]
+            for hand_over in ready:
+                hand_over()
+            await self._loop.quiet()
 
     def _ring(self, path: str) -> bool:
         """The time of the block at `path` is over; False when no limit runs there."""
@@ -214,7 +241,7 @@ class _Replay:
         """The last event of a drive: the walk must have come to the same end."""
         if self._task is None or self._walk is None:
             raise _Parted(event, "that nobody drives the run there")
-        await self._loop.quiet()
+        await self._deliver("")
         if not self._task.done() and event.kind == "run.failed" and self._ring(""):
             await self._loop.quiet()
         if not self._task.done():
@@ -233,7 +260,7 @@ class _Replay:
     def _cut_off(self, path: str) -> bool:
         """Whether something around `path` ended without waiting for it."""
         return any(
-            path.startswith((f"{around}/", f"{around}[")) for around in self._state.finished if len(around) < len(path)
+            path.startswith((f"{outer}/", f"{outer}[")) for outer in self._state.finished if len(outer) < len(path)
         )
 
     def _end(self, task: asyncio.Task[tuple[Outcome, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
@@ -250,9 +277,13 @@ class _Replay:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._walk is not None:
-            self._walk.undo()
         self._task = self._walk = None
+        self._due.clear()
+
+
+def _settle(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
 
 
 def _let_go(event: Event) -> bool:

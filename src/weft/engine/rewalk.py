@@ -76,6 +76,11 @@ def quietly(main: Callable[[QuietLoop], Coroutine[Any, Any, T]], seed: int | Non
         loop.close()
 
 
+def around(path: str) -> str:
+    """The path of what is right around `path`."""
+    return path[: max(path.rfind("/"), path.rfind("["), 0)]
+
+
 @dataclass(slots=True)
 class Emission:
     """What the walk says it has come to. `data` is None for what says only when; `known` is done once the journal says it too."""
@@ -114,7 +119,7 @@ class Rewalk:
         """See `Runtime.sleep`."""
         del seconds
         if path not in self.state.timers and path not in self.state.outcomes:
-            await self._emit("timer.set", path, None, durable=True)
+            await self._emit("timer.set", path, None)
         return await self._leaf(path, {})
 
     async def within(
@@ -150,13 +155,14 @@ class Rewalk:
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
+        del decision
         data = loads(self.state.written(path, composite))
-        await self._emit("node.completed", path, data, durable=decision)
+        await self._emit("node.completed", path, data)
         return self.state.finish(path, data)
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
-        await self._emit("node.failed", path, {"error": error.as_json()}, durable=True)
+        await self._emit("node.failed", path, {"error": error.as_json()})
         error.final = True
         self.state.finished[path] = Failure(error)
 
@@ -168,19 +174,12 @@ class Rewalk:
         while path:
             if leaf := self.leaves.get(path):
                 return leaf
-            path = path[: max(path.rfind("/"), path.rfind("["))] if "/" in path else ""
+            path = around(path)
         return None
 
     def pending(self) -> list[str]:
         """The paths of what was asked for and has not ended."""
         return [path for path, leaf in self.leaves.items() if leaf.ended is not None and not leaf.ended.done()]
-
-    def undo(self) -> None:
-        """Forget what the walk has said and the journal never did."""
-        for kind, path in self.emitted:
-            if kind.startswith("node."):
-                self.state.finished.pop(path, None)
-        self.emitted.clear()
 
     async def _leaf(self, path: str, looks: Mapping[str, str]) -> Outcome:
         known = self.state.outcomes.get(path)
@@ -197,8 +196,8 @@ class Rewalk:
         emission = self.emitted[kind, path] = Emission(data)
         return emission
 
-    async def _emit(self, kind: str, path: str, data: Any, *, durable: bool) -> None:
+    async def _emit(self, kind: str, path: str, data: Any) -> None:
+        """Say something, and go on once the journal says it too."""
         emission = self._note(kind, path, data)
-        if durable:
-            emission.known = asyncio.get_running_loop().create_future()
-            await emission.known
+        emission.known = asyncio.get_running_loop().create_future()
+        await emission.known
