@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from weft.engine.port import GateRequest
 MAX_TEXT = 200_000
 """Characters of a prompt, of what is shown with it, or of an answer."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
+_MAX_MATCHED = 2_000
+"""Characters of an answer that is held to a pattern: matching takes longer than it should for some."""
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
 
@@ -59,6 +62,7 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
         "choices": list(request.choices),
         "form": None if request.form is None else dict(request.form),
         "given": request.given,
+        "pattern": request.pattern,
         "rejections": list(request.rejections),
         "on_reject": request.on_reject,
         "assignees": list(request.assignees),
@@ -105,9 +109,13 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     if len(answer.response or "") > MAX_TEXT or len(answer.why) > MAX_TEXT:
         raise InputError(f"an answer may have {MAX_TEXT} characters", fix="make it shorter")
     choice = _choice(request, answer)
-    response = answer.response if answer.response is not None else choice
+    response = next(
+        (said for said in (answer.response, choice, answer.choice, answer.verdict) if said is not None), None
+    )
     if response is None:
         raise InputError("an answer is needed", fix="say what with --answer TEXT")
+    if choice is None and (pattern := request.get("pattern")) is not None:
+        _check_pattern(pattern, response)
     rejected = is_rejection(request, choice, response)
     return {
         "how": "answer",
@@ -165,11 +173,11 @@ def conclusion(request: Mapping[str, Any], made: Mapping[str, Any], path: str) -
 
 def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
     choices: list[str] = list(request.get("choices", ()))
-    if answer.verdict is not None and answer.choice is None:
+    if choices and answer.verdict is not None and answer.choice is None:
         return _by_verdict(request, choices, answer.verdict)
     said = answer.choice if answer.choice is not None else answer.response
     if not choices:
-        return answer.choice
+        return None
     if answer.choice is None and answer.response is None and request.get("form") is not None:
         said = _by_verdict(request, choices, "approve")
     near = [choice for choice in choices if said is not None and choice.casefold() == said.strip().casefold()]
@@ -183,14 +191,21 @@ def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
 
 
 def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) -> str:
-    """The choice that approves or rejects; the word itself where any answer may be given."""
-    if not choices:
-        return verdict
+    """The first choice that approves or rejects."""
     rejects = verdict == "reject"
     fitting = [choice for choice in choices if is_rejection(request, choice, choice) == rejects]
     if not fitting:
         raise InputError(f"no choice of this gate means {verdict!r}", fix=f"choose one of: {', '.join(choices)}")
     return fitting[0]
+
+
+def _check_pattern(pattern: str, response: str) -> None:
+    try:
+        fits = len(response) <= _MAX_MATCHED and re.fullmatch(pattern, response) is not None
+    except re.error as error:
+        raise InputError(f"the gate's pattern is no regular expression: {error}", fix="correct the workflow") from error
+    if not fits:
+        raise InputError(f"the answer does not match {pattern!r}", fix="give one that matches as a whole")
 
 
 def _values(request: Mapping[str, Any], answer: Answer) -> Any:

@@ -245,7 +245,7 @@ class Gate:
     as a whole, `form` a JSON Schema that the values given with the answer must fit. An answer in `rejections` fails the node, unless `on_reject` is ``continue``. Seconds count from the
     opening: at `warn_s` those who are asked are warned, at `escalate_s` the gate is also theirs who stand in `escalate_to`, at
     `deadline_s` it is answered by `default`, or fails when there is none. The value is ``{"type": "hitl", "response", "choice",
-    "values", "by", "why", "at", "prompt"}``, and `into` names it in the scope.
+    "values", "by", "why", "at", "prompt"}`` and what `facts` hold; `into` names the response in the scope.
     """
 
     name: str
