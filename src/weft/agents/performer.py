@@ -11,9 +11,13 @@ from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, Usage
 from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
+from weft.agents.compaction import request_overhead
 from weft.agents.conversation import history, pack
 from weft.agents.durability import CALL, AgentCall
+from weft.agents.input import hold_input
 from weft.agents.instructions import instructions_for
+from weft.agents.notes import Notes
+from weft.agents.view import Compaction, View
 from weft.core.errors import BudgetError, Place, ProviderError, SpecError
 from weft.engine.port import Done, StepContext
 from weft.plan.nodes import Call, Plan
@@ -53,18 +57,34 @@ class AgentPerformer:
         local = {**scope, **(call.input.get("vars") or {})}
         prompt = render(call.input.get("prompt") or "", local)
         instructions = instructions_for(call.target, definition, context.plan, local)
-        tools = pick_tools(call.target, definition, self._tools(context.plan), call.input.get("tools"))
+        hold_input(call.target, definition.get("input_schema"), prompt, local, context)
+        about = context.plan.definitions
+        tools = pick_tools(
+            call.target,
+            definition,
+            self._tools(context.plan),
+            call.input.get("tools"),
+            about.get("common_tools") or (),
+        )
+        notes = Notes.of(about.get("context_policy") or {})
+        if notes is not None:
+            instructions = "\n\n".join(part for part in (instructions, await notes.given(context)) if part)
         context.note("step.input", {"prompt": prompt, "instructions": instructions})
         agent = self._builder.build(call.target, definition, tools, stream=self._stream)
         earlier = history(context)
         before = sum(message.kind == "response" for message in earlier)
+        model = model_ref(definition)
         deps = AgentCall(
             context=context,
             agent=call.target,
-            model=model_ref(definition),
+            model=model,
             tools=tools,
             tool_context=self._builder.tool_context,
             before=before,
+            view=View(
+                compaction=Compaction.of(about.get("context_policy") or {}, model),
+                overhead=request_overhead(instructions, list(tools.values())),
+            ),
         )
         call_token, emit_token = CALL.set(deps), _EMIT.set(context.emit)
         try:
@@ -90,7 +110,13 @@ class AgentPerformer:
         finally:
             CALL.reset(call_token)
             _EMIT.reset(emit_token)
-        return Done(self._value(call, prompt, result.output, pack(result.new_messages()), result.usage.total_tokens))
+        messages = result.new_messages()
+        value = self._value(call, prompt, result.output, pack(messages), result.usage.total_tokens)
+        if shortened := deps.view.as_json():
+            value["compaction"] = shortened
+        if notes is not None:
+            await notes.leave(context, call, prompt, result.output, messages)
+        return Done(value)
 
     async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:
         """An agent call has no effect of its own: what it did is in the steps inside it."""

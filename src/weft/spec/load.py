@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from weft.core.errors import Place, Problem, SpecError
+from weft.spec.attachments import attach
 from weft.spec.files import parse, read_source
 from weft.spec.lint import lint
 from weft.spec.model.workflow import Workflow
@@ -118,6 +119,9 @@ def _check(source: Source, folder: Path) -> Report:
         seen = [problem.place.pointer or "" for problem in problems]
         found = [problem for problem in lint(workflow, source) if not _covered(problem, seen)]
         missing = unsupported(workflow, source)
+        # After the checks, which are about what the file says.
+        workflow, wrong = attach(workflow, source, folder)
+        found += wrong
     ordered = sorted(problems + found, key=_order)[:_MAX_PROBLEMS]
     valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
     return Report(

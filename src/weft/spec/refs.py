@@ -40,7 +40,7 @@ def resolve_references(data: Any, source: Source, folder: Path) -> list[Problem]
                 problems.append(error.problem)
                 resolved = {"prompt": "unresolved"}
             agents[name] = resolved
-        problems += _inline_schemas(resolved, source, pointer, base, _bounds(folder))
+        problems += _inline_schemas(resolved, source, pointer, base, project_folder(folder))
     return problems
 
 
@@ -65,7 +65,7 @@ def _wrong_overrides(agent: dict[str, Any], source: Source, pointer: tuple[str, 
 
 def _referenced(agent: Any, source: Source, pointer: tuple[str, str], folder: Path) -> tuple[Any, Path]:
     spot = (*pointer, "$ref")
-    path = _target(agent["$ref"], source, spot, folder, _bounds(folder))
+    path = _target(agent["$ref"], source, spot, folder, project_folder(folder))
     target, data = _load(path, source, spot)
     found = data.get("agents") if isinstance(data, dict) else None
     if not isinstance(found, dict) or len(found) != 1:
@@ -114,7 +114,8 @@ def _target(text: str, source: Source, spot: tuple[str, ...], folder: Path, boun
     return path
 
 
-def _bounds(folder: Path) -> Path:
+def project_folder(folder: Path) -> Path:
+    """The folder that paths in a document of `folder` do not leave: the nearest one above that is marked as a project."""
     here = folder.resolve()
     marked = (each for each in (here, *here.parents) if any((each / mark).exists() for mark in _ROOT_MARKS))
     return next(marked, here)
