@@ -80,7 +80,7 @@ async def test_of_many_writers_of_one_name_one_wins_whole(workdir):
         thread.join()
     assert len(won) == 1
     assert (workdir / "a").read_bytes() == str(won[0]).encode() * 50_000
-    assert os.listdir(workdir) == ["a"]
+    assert [path.name for path in workdir.iterdir()] == ["a"]
 
 
 async def test_a_search_takes_a_text_to_the_letter_unless_it_is_a_pattern(context, workdir):

@@ -71,9 +71,12 @@ class Compacting(AbstractCapability[AgentCall]):
         place = cut_before(shown, how.preserve_recent_messages)
         if place <= (1 if view.cut else 0):
             return
-        view.tried = len(messages)
         old, kept = shown[:place], shown[place:]
         size = int(estimate(old) * factor)
+        if whole - size > whole * _ENOUGH:
+            # Not even an empty summary would spare enough; asking for one would be paid for nothing.
+            return
+        view.tried = len(messages)
         words = max(int(size * how.summary_ratio), _LEAST_WORDS)
         number, view.steps = view.steps, view.steps + 1
         try:

@@ -28,7 +28,8 @@ from weft.plan.nodes import Call
 from weft.tools.builtin.jail import open_file, open_to_append
 
 _FIELD = 500
-_TAIL = 4 * 1024 * 1024
+_TAIL = 8 * 1024
+"""Bytes that are read for each of the last entries; ours are shorter."""
 _HEADING = re.compile(r"(?m)^(?=## )")
 _MARK = re.compile(r"(?m)^<!-- weft:[0-9a-f]{1,64} -->\n?")
 _BLOCK = 65_536
@@ -140,9 +141,9 @@ class Notes:
             with open_file(folder, self.file) as file:
                 # Writers append whole entries under a lock, and readers wait for them.
                 fcntl.flock(file, fcntl.LOCK_SH)
-                start = max(0, os.fstat(file.fileno()).st_size - _TAIL)
-                file.seek(start)
-                text = file.read(_TAIL).decode(errors="replace")
+                room = _TAIL * self.last
+                file.seek(max(0, os.fstat(file.fileno()).st_size - room))
+                text = file.read(room).decode(errors="replace")
         except ToolError:
             return ""
         entries = (

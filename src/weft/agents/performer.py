@@ -6,9 +6,9 @@ from collections.abc import AsyncIterable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from pydantic_ai import RunContext, UsageLimits
+from pydantic_ai import Agent, AgentRunResult, RunContext, UsageLimits
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
-from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
 from weft.agents.compaction import request_overhead
@@ -58,58 +58,27 @@ class AgentPerformer:
         prompt = render(call.input.get("prompt") or "", local)
         instructions = instructions_for(call.target, definition, context.plan, local)
         hold_input(call.target, definition.get("input_schema"), prompt, local, context)
-        about = context.plan.definitions
-        tools = pick_tools(
-            call.target,
-            definition,
-            self._tools(context.plan),
-            call.input.get("tools"),
-            about.get("common_tools") or (),
-        )
-        notes = Notes.of(about.get("context_policy") or {})
+        policy = context.plan.definitions.get("context_policy") or {}
+        tools = self._usable(call, definition, context)
+        notes = Notes.of(policy)
         if notes is not None:
             instructions = "\n\n".join(part for part in (instructions, await notes.given(context)) if part)
         context.note("step.input", {"prompt": prompt, "instructions": instructions})
         agent = self._builder.build(call.target, definition, tools, stream=self._stream)
-        earlier = history(context)
-        before = sum(message.kind == "response" for message in earlier)
-        model = model_ref(definition)
+        earlier, model = history(context), model_ref(definition)
         deps = AgentCall(
             context=context,
             agent=call.target,
             model=model,
             tools=tools,
             tool_context=self._builder.tool_context,
-            before=before,
+            before=sum(message.kind == "response" for message in earlier),
             view=View(
-                compaction=Compaction.of(about.get("context_policy") or {}, model),
+                compaction=Compaction.of(policy, model),
                 overhead=request_overhead(instructions, list(tools.values())),
             ),
         )
-        call_token, emit_token = CALL.set(deps), _EMIT.set(context.emit)
-        try:
-            result = await agent.run(
-                prompt,
-                message_history=earlier,
-                deps=deps,
-                instructions=instructions,
-                usage_limits=UsageLimits(request_limit=REQUESTS),
-            )
-        except UsageLimitExceeded as error:
-            raise BudgetError(
-                f"agent {call.target!r} made {REQUESTS} model requests and is still not done",
-                fix="give it a smaller task, or say in its prompt when to stop",
-                place=Place(path=context.path),
-            ) from error
-        except (UnexpectedModelBehavior, AgentRunError) as error:
-            raise ProviderError(
-                f"agent {call.target!r} got no usable answer from {definition['model']}: {error}",
-                fix="look at the answers with `weft show`, and adjust the prompt or the output_schema",
-                place=Place(path=context.path),
-            ) from error
-        finally:
-            CALL.reset(call_token)
-            _EMIT.reset(emit_token)
+        result = await _ask(agent, prompt, deps, earlier, instructions)
         messages = result.new_messages()
         value = self._value(call, prompt, result.output, pack(messages), result.usage.total_tokens)
         if shortened := deps.view.as_json():
@@ -122,6 +91,10 @@ class AgentPerformer:
         """An agent call has no effect of its own: what it did is in the steps inside it."""
         del call, scope, context
         return None
+
+    def _usable(self, call: Call, definition: Mapping[str, Any], context: StepContext) -> Mapping[str, Tool]:
+        common = context.plan.definitions.get("common_tools") or ()
+        return pick_tools(call.target, definition, self._tools(context.plan), call.input.get("tools"), common)
 
     def _definition(self, call: Call, context: StepContext) -> Mapping[str, Any]:
         agents: Mapping[str, Any] = context.plan.definitions.get("agents") or {}
@@ -151,6 +124,35 @@ class AgentPerformer:
             "tokens_estimated": tokens,
             "messages": messages,
         }
+
+
+async def _ask(
+    agent: Agent[AgentCall, Any], prompt: str, deps: AgentCall, earlier: list[ModelMessage], instructions: str
+) -> AgentRunResult[Any]:
+    call_token, emit_token = CALL.set(deps), _EMIT.set(deps.context.emit)
+    try:
+        return await agent.run(
+            prompt,
+            message_history=earlier,
+            deps=deps,
+            instructions=instructions,
+            usage_limits=UsageLimits(request_limit=REQUESTS),
+        )
+    except UsageLimitExceeded as error:
+        raise BudgetError(
+            f"agent {deps.agent!r} made {REQUESTS} model requests and is still not done",
+            fix="give it a smaller task, or say in its prompt when to stop",
+            place=Place(path=deps.context.path),
+        ) from error
+    except (UnexpectedModelBehavior, AgentRunError) as error:
+        raise ProviderError(
+            f"agent {deps.agent!r} got no usable answer from {deps.model.id}: {error}",
+            fix="look at the answers with `weft show`, and adjust the prompt or the output_schema",
+            place=Place(path=deps.context.path),
+        ) from error
+    finally:
+        CALL.reset(call_token)
+        _EMIT.reset(emit_token)
 
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:

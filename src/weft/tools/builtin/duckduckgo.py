@@ -57,7 +57,7 @@ async def _news(context: ToolContext, query: str, asked: dict[str, str]) -> list
     # The service hands out a pass with its page, and gives news only to who shows it.
     passed = _PASS.search((await _get(context, "", {"q": query})).text()[:_PAGE])
     if passed is None:
-        raise ProviderError("DuckDuckGo gave no pass for news", fix="search with search_type text")
+        raise ProviderError("the search service gave no pass for news", fix="search with search_type text")
     parameters = {"o": "json", "noamp": "1", "l": asked["kl"], "q": query, "vqd": passed[1], "p": asked["kp"]}
     answer = (await _get(context, "news.js", parameters | ({"df": asked["df"]} if "df" in asked else {}))).json()
     found = answer.get("results") if isinstance(answer, dict) else None
@@ -78,7 +78,7 @@ async def _get(context: ToolContext, path: str, parameters: dict[str, str]) -> R
     base = context.options.duckduckgo_url.rstrip("/")
     answer = await context.http.request("GET", f"{base}/{path}?{urlencode(parameters)}")
     if answer.status in {202, 403, 429}:
-        raise RateLimitError("DuckDuckGo asks to slow down", fix="wait, or use tavily_search")
+        raise RateLimitError("the search service asks to slow down", fix="wait, or use tavily_search")
     if answer.status != 200:
-        raise ProviderError(f"DuckDuckGo answered {answer.status}", fix="try again later, or use tavily_search")
+        raise ProviderError(f"the search service answered {answer.status}", fix="try again later, or use tavily_search")
     return answer

@@ -64,7 +64,7 @@ async def _run(folder: Path, code: str, seconds: float) -> dict[str, Any]:
             )
     except OSError as error:
         os.close(hear)
-        raise ToolError(f"Python cannot be started: {error.strerror}", fix="try again later") from error
+        raise ToolError(f"the process cannot be started: {error.strerror}", fix="try again later") from error
     finally:
         os.close(held)
     late = False

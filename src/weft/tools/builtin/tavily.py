@@ -34,14 +34,16 @@ async def tavily_search(
         json={"query": query, "max_results": max_results, "include_answer": include_answer},
     )
     if answer.status in {401, 403}:
-        raise AuthError("Tavily does not accept the key", fix=f"set {KEY} to a key that is valid")
+        raise AuthError("the search service does not accept the key", fix=f"set {KEY} to a key that is valid")
     if answer.status in {429, 432}:
-        raise RateLimitError("Tavily asks to slow down", fix="wait, or raise the plan of the key")
+        raise RateLimitError("the search service asks to slow down", fix="wait, or raise the plan of the key")
     if answer.status != 200:
-        raise ProviderError(f"Tavily answered {answer.status}", fix="try again later, or use duckduckgo_search")
+        raise ProviderError(
+            f"the search service answered {answer.status}", fix="try again later, or use duckduckgo_search"
+        )
     data = answer.json()
     if not isinstance(data, dict) or not isinstance(data.get("results"), list):
-        raise ProviderError("the answer of Tavily cannot be read", fix="try again later")
+        raise ProviderError("the answer of the search service cannot be read", fix="try again later")
     results = [
         {name: one.get(name) for name in ("title", "url", "content", "score")}
         for one in data["results"]
