@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.agents.studio import ask, plan_of, studio
-from weft.agents.notes import Notes
+from weft.agents.notebook import Notebook
 from weft.plan.nodes import Plan
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.providers import Script, call, say
@@ -132,13 +132,13 @@ async def test_after_a_crash_at_any_append_each_step_has_left_one_entry(tmp_path
 WRITER = """
 import sys
 from pathlib import Path
-from weft.agents.notes import Notes
-notes = Notes(file="n.md", last=5, as_json=False)
+from weft.agents.notebook import Notebook
+notes = Notebook(file="n.md", last=5, as_json=False)
 me = int(sys.argv[2])
 for n in range(20):
     facts = {"agent": f"w{me}", "step": str(n), "input": "i" * 400, "tools": "none", "outcome": "o" * 400}
-    notes._append(Path(sys.argv[1]), notes._entry(f"{me:02x}{n:04x}", "2026-11-21T05:28:00.123Z", facts))
-    assert notes._last(Path(sys.argv[1])).count("Agent:") in range(1, 6)
+    notes.append(Path(sys.argv[1]), notes.entry(f"{me:02x}{n:04x}", "2026-11-21T05:28:00.123Z", facts))
+    assert notes.latest(Path(sys.argv[1])).count("Agent:") in range(1, 6)
 """
 
 
@@ -153,10 +153,10 @@ def test_ten_processes_write_one_file_and_every_entry_is_whole(tmp_path: Path) -
 
 
 def test_what_a_power_cut_left_of_an_entry_does_not_spoil_the_next(tmp_path: Path) -> None:
-    notes = Notes(file="n.md", last=5, as_json=False)
+    notes = Notebook(file="n.md", last=5, as_json=False)
     facts = {"agent": "a", "step": "1", "input": "i", "tools": "none", "outcome": "o"}
     (tmp_path / "n.md").write_text("## [2026-11-21T05:28:00.123Z] — Agent: a (Step 0)\n\n- **In")
-    notes._append(tmp_path, notes._entry("ab", "2026-11-21T05:28:00.123Z", facts))
+    notes.append(tmp_path, notes.entry("ab", "2026-11-21T05:28:00.123Z", facts))
     assert ENTRY.findall((tmp_path / "n.md").read_text()) == [("a", "1", "i", "none", "o")]
-    assert notes._has(tmp_path, "ab")
-    assert not notes._has(tmp_path, "abc")
+    assert notes.has(tmp_path, "ab")
+    assert not notes.has(tmp_path, "abc")
