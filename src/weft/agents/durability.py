@@ -43,10 +43,10 @@ from weft.tools.runner import reconcile_tool
 
 @dataclass(slots=True, kw_only=True)
 class AgentCall:
-    """One call of an agent: the `deps` of its run.
+    """One call of an agent: the `deps` of its runs.
 
-    `before` counts the responses that its history brought along, `requests` those that it has got since. `view` is what it sees of
-    its conversation.
+    `before` counts the responses that its history brought along, `requests` those that it has got since, `turns` how often the
+    agent has been run in this call. `view` is what it sees of its conversation.
     """
 
     context: StepContext
@@ -57,6 +57,7 @@ class AgentCall:
     before: int = 0
     requests: int = 0
     view: View = field(default_factory=View)
+    turns: int = 0
 
 
 CALL: ContextVar[AgentCall | None] = ContextVar("weft_agent_call", default=None)
@@ -201,7 +202,9 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
     def get_default_run_id(self) -> str | None:
         """An id that is the same when the call is performed again."""
         call = CALL.get()
-        return call.context.key if call else None
+        if call is None:
+            return None
+        return call.context.key if call.turns <= 1 else f"{call.context.key}.{call.turns}"
 
     def get_run_clock(self) -> Callable[[], datetime] | None:
         """The run's clock."""

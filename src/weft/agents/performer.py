@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from pydantic_ai import Agent, AgentRunResult, RunContext, UsageLimits
+from pydantic_ai import Agent, RunContext, UsageLimits
+from pydantic_ai.agent import AgentRunResult
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
 from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
+from weft.agents.answer import Answered, Turn, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
 from weft.agents.compaction import request_overhead
 from weft.agents.conversation import history, pack
@@ -17,11 +19,12 @@ from weft.agents.durability import CALL, AgentCall
 from weft.agents.input import hold_input
 from weft.agents.instructions import instructions_for
 from weft.agents.notes import Notes
+from weft.agents.subtasks import watched
 from weft.agents.view import Compaction, View
 from weft.core.errors import BudgetError, Place, ProviderError, SpecError
 from weft.engine.port import Done, StepContext
 from weft.plan.nodes import Call, Plan
-from weft.plan.template import render
+from weft.plan.template import render, render_value
 from weft.tools.port import Tool
 
 REQUESTS = 50
@@ -48,11 +51,16 @@ class AgentPerformer:
         """Run the agent on the rendered prompt.
 
         The value holds ``response`` (text, or an object when the agent has an output schema), ``agent``, ``prompt``,
-        ``status``, ``tokens_estimated``, and the ``messages`` that the conversation goes on with.
+        ``status``, ``tokens_estimated``, and the ``messages`` that the conversation goes on with; ``data`` where the call asks
+        for an answer in a form.
 
         Raises:
-            WeftError: the prompt cannot be rendered, the model failed, or a budget is reached.
+            WeftError: the prompt cannot be rendered, the model failed, no answer could be used, or a budget is reached.
         """
+        with watched(context, render_value(call.input.get("worker"), scope)):
+            return await self._perform(call, scope, context)
+
+    async def _perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
         definition = self._definition(call, context)
         local = {**scope, **(call.input.get("vars") or {})}
         prompt = render(call.input.get("prompt") or "", local)
@@ -78,13 +86,15 @@ class AgentPerformer:
                 overhead=request_overhead(instructions, list(tools.values())),
             ),
         )
-        result = await _ask(agent, prompt, deps, earlier, instructions)
-        messages = result.new_messages()
-        value = self._value(call, prompt, result.output, pack(messages), result.usage.total_tokens)
+        wanted = call.input.get("answer")
+        answered = await _ask(
+            agent, deps, instructions, lambda turn: converse(turn, prompt, earlier, wanted, local, context)
+        )
+        value = self._value(call, prompt, answered)
         if shortened := deps.view.as_json():
             value["compaction"] = shortened
         if notes is not None:
-            await notes.leave(context, call, prompt, result.output, messages)
+            await notes.leave(context, call, prompt, answered.output, answered.messages)
         return Done(value)
 
     async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:
@@ -107,9 +117,8 @@ class AgentPerformer:
             )
         return definition
 
-    def _value(
-        self, call: Call, prompt: str, output: Any, messages: list[dict[str, Any]], tokens: int
-    ) -> dict[str, Any]:
+    def _value(self, call: Call, prompt: str, answered: Answered) -> dict[str, Any]:
+        output = answered.output
         if isinstance(output, str) and len(output) > MAX_RESPONSE:
             raise ProviderError(
                 f"agent {call.target!r} answered {len(output)} characters, more than {MAX_RESPONSE}",
@@ -121,23 +130,30 @@ class AgentPerformer:
             "agent": call.target,
             "prompt": prompt,
             "status": "completed",
-            "tokens_estimated": tokens,
-            "messages": messages,
+            "tokens_estimated": answered.tokens,
+            "messages": pack(answered.messages),
+            **({"data": answered.data} if "answer" in call.input else {}),
         }
 
 
 async def _ask(
-    agent: Agent[AgentCall, Any], prompt: str, deps: AgentCall, earlier: list[ModelMessage], instructions: str
-) -> AgentRunResult[Any]:
-    call_token, emit_token = CALL.set(deps), _EMIT.set(deps.context.emit)
-    try:
+    agent: Agent[AgentCall, Any], deps: AgentCall, instructions: str, talk: Callable[[Turn], Awaitable[Answered]]
+) -> Answered:
+    """What comes of it when `talk` says things to the agent."""
+
+    async def turn(said: str, messages: Sequence[ModelMessage]) -> AgentRunResult[Any]:
+        deps.turns += 1
         return await agent.run(
-            prompt,
-            message_history=earlier,
+            said,
+            message_history=messages,
             deps=deps,
             instructions=instructions,
             usage_limits=UsageLimits(request_limit=REQUESTS),
         )
+
+    call_token, emit_token = CALL.set(deps), _EMIT.set(deps.context.emit)
+    try:
+        return await talk(turn)
     except UsageLimitExceeded as error:
         raise BudgetError(
             f"agent {deps.agent!r} made {REQUESTS} model requests and is still not done",

@@ -13,6 +13,7 @@ from typing import Any
 from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
+from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import check_text, prepare
@@ -22,6 +23,7 @@ from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
 from weft.core.settings import Settings
+from weft.engine.clock import ClockPerformer
 from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
@@ -66,6 +68,8 @@ class Driving:
             "agent": AgentPerformer(builder, self._tools_of, streaming=streaming),
             "tool": ToolPerformer(self._tools_of, self._tool_context),
             "artifact": ArtifactPerformer(self._trace_of),
+            "clock": ClockPerformer(),
+            "swarm": SwarmPerformer(),
         }
         self.engine = Engine(
             journal,

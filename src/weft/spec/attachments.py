@@ -12,7 +12,7 @@ from weft.spec.model.base import Pointer
 from weft.spec.model.context import Skill
 from weft.spec.model.tools import PythonTool
 from weft.spec.model.workflow import Workflow
-from weft.spec.refs import project_folder
+from weft.spec.refs import bounds_of
 from weft.spec.support import is_file_callable
 from weft.spec.tree import DocumentError, Source, plain_data
 from weft.spec.yaml_tree import parse_yaml
@@ -86,7 +86,7 @@ def _skill(skill: Skill, folder: Path) -> Skill:
 
 
 def _read(path: str, folder: Path) -> dict[str, str]:
-    bounds = project_folder(folder)
+    bounds = bounds_of(folder)
     if len(path) > 1000 or PurePosixPath(path).is_absolute() or "\x00" in path:
         raise DocumentError("skill", "the path of a skill is relative", "write it relative to this file")
     root = (folder / path).resolve()
