@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import py_trees
-import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from py_trees.common import Status
 
-from tests.engine.world import simulated
-from tests.patterns.flows import Doer, FlowWorld, compiled, run, tool
+from tests.patterns.flows import run, tool
 from weft.testing.simulation import simulate
 
 RELAXED = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
@@ -85,7 +83,11 @@ def trees(draw: st.DrawFn, depth: int = 3, *, side_by_side: bool = False) -> dic
     kind = draw(st.sampled_from(kinds))
     inner = trees(depth - 1, side_by_side=side_by_side)
     if kind == "leaf":
-        return tool("?", takes=draw(st.integers(int(side_by_side), 40)), fails=draw(st.lists(st.booleans(), min_size=1, max_size=3)))
+        return tool(
+            "?",
+            takes=draw(st.integers(int(side_by_side), 40)),
+            fails=draw(st.lists(st.booleans(), min_size=1, max_size=3)),
+        )
     if kind == "count":
         return {"set": {"n": "n + 1"}}
     if kind == "condition":

@@ -11,6 +11,7 @@ from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.port import Composite, Failure, Success
 from weft.engine.references import References
+from weft.engine.retention import Kept, PathTree, named, paths_in
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class RunState:
 
     `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
-    began, in microseconds since the epoch.
+    began, in microseconds since the epoch. `positions` says where loops and machines stand; what they left behind and nobody
+    can ask for is no longer in memory.
     """
 
     status: str = "queued"
@@ -48,6 +50,8 @@ class RunState:
     usage: dict[str, Usage] = field(default_factory=dict)
     warned: set[tuple[str, str]] = field(default_factory=set)
     references: References = field(default_factory=References)
+    positions: dict[str, Kept] = field(default_factory=dict)
+    paths: PathTree = field(default_factory=PathTree)
     started_at: int | None = None
     waits: tuple[dict[str, Any], ...] = ()
     outputs: Any = None
@@ -67,6 +71,7 @@ class RunState:
         """Take in a `step.completed`."""
         outcome = Success(data["value"])
         self.outcomes[path] = outcome
+        self.paths.add(path)
         self.open.pop(path, None)
         self.references.remember(path, outcome.value)
         self._account(path, data)
@@ -78,6 +83,7 @@ class RunState:
         error.final = True
         outcome = Failure(error)
         self.outcomes[path] = outcome
+        self.paths.add(path)
         begun = self.open.pop(path, None)
         if begun is not None and begun.effect == "reconcile":
             self.failed[path] = begun
@@ -93,7 +99,35 @@ class RunState:
             restore(data["value"]), restore(data.get("exported") or {}), data.get("conversations") or {}
         )
         self.finished[path] = finished
+        self.paths.add(path)
+        self.positions.pop(path, None)
         return finished
+
+    def keep(self, path: str, data: Mapping[str, Any]) -> None:
+        """Take in a `node.position`, and forget what is over and not named in it."""
+        kept = self.positions.setdefault(path, Kept())
+        rows = data.get("rows") or []
+        kept.position = self.references.restore(data["position"])
+        kept.rows.extend(self.references.restore(rows))
+        kept.pinned |= paths_in(rows, path)
+        names = paths_in(data["position"], path)
+        over = {each for part in data["done"] for each in self.paths.take(part)}
+        for each in over | kept.loose:
+            self.paths.take(each)
+        stays = {each for each in over | kept.loose if named(each, names)}
+        for each in over | kept.loose:
+            if each in stays or named(each, kept.pinned):
+                self.paths.add(each)
+            else:
+                self._forget(each, f"{path}/$past")
+        kept.loose = stays - kept.pinned
+
+    def _forget(self, path: str, into: str) -> None:
+        for known in (self.outcomes, self.finished, self.open, self.settled, self.failed, self.timers):
+            known.pop(path, None)
+        self.references.forget(path)
+        if used := self.usage.pop(path, None):
+            self.usage[into] = self.usage.get(into, Usage()) + used
 
     def _account(self, path: str, data: Mapping[str, Any]) -> None:
         if call := data.get("call"):
@@ -166,6 +200,11 @@ def _node_failed(state: RunState, event: Event) -> None:
     error = from_json(event.data["error"])
     error.final = True
     state.finished[event.path] = Failure(error)
+    state.paths.add(event.path)
+
+
+def _node_position(state: RunState, event: Event) -> None:
+    state.keep(event.path, event.data)
 
 
 def _timer_set(state: RunState, event: Event) -> None:
@@ -225,6 +264,7 @@ _HANDLERS = {
     "step.settled": _settled,
     "node.completed": lambda state, event: state.finish(event.path, event.data),
     "node.failed": _node_failed,
+    "node.position": _node_position,
     "timer.set": _timer_set,
     "budget.warning": _budget_warning,
 }

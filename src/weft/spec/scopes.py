@@ -9,6 +9,7 @@ from weft.spec.model.base import Pointer
 from weft.spec.model.patterns import Chain, Parallel, TaskGraph
 from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep
 from weft.spec.model.workflow import Workflow
+from weft.spec.scopes_swarm import AT_THE_END, Swarm, swarm_texts
 from weft.spec.tasks import Earlier, depths
 from weft.spec.texts import texts
 
@@ -23,6 +24,13 @@ OURS = ALWAYS | {
     "branches",
     "nodes",
     "hitl_response",
+    "rounds",
+    "votes",
+    "tally",
+    "transcript",
+    "turns",
+    "board",
+    "ballots",
 }
 """The names that the language itself fills; where they are not visible, no `--var` is meant."""
 
@@ -77,6 +85,10 @@ def sites(workflow: Workflow) -> Iterator[Site]:
         yield from _parallel(pattern, base)
         ids = frozenset(branch.id for branch in pattern.config.branches)
         end = Site((), frozenset({"branches", "last_response"}), keyed={"branches": ids})
+    elif isinstance(pattern, Swarm):
+        for pointer, text, names in swarm_texts(pattern):
+            yield Site(((pointer, text),), names)
+        end = Site((), AT_THE_END[type(pattern)] | {"last_response"})
     else:
         return
     for place, artifact in enumerate(workflow.outputs.artifacts):

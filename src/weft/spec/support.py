@@ -36,7 +36,23 @@ OTHER_BUILTINS = frozenset(
 )
 """Built-in tools of the language that this version does not have."""
 
-PATTERNS = frozenset({"chain", "workflow", "parallel", "state_machine", "behavior_tree", "saga", "map"})
+PATTERNS = frozenset(
+    {
+        "chain",
+        "workflow",
+        "parallel",
+        "state_machine",
+        "behavior_tree",
+        "saga",
+        "map",
+        "vote",
+        "debate",
+        "handoff",
+        "blackboard",
+        "gossip",
+        "consensus",
+    }
+)
 _OLD_PREFIXES = ("strands_cli.tools.", "strands_tools.")
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 

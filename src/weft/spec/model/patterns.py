@@ -11,6 +11,7 @@ from weft.spec.model.mapping import MapPattern
 from weft.spec.model.runtime import Count
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import HitlStep, Step, Task
+from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 
 
 class ChainConfig(Section):
@@ -234,7 +235,13 @@ Pattern = Annotated[
     | StateMachine
     | BehaviorTree
     | Saga
-    | MapPattern,
+    | MapPattern
+    | Vote
+    | Debate
+    | Handoff
+    | Blackboard
+    | Gossip
+    | Consensus,
     Discriminator("type"),
 ]
 bind("pattern", Pattern)
