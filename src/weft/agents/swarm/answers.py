@@ -68,10 +68,11 @@ def ids(seat: Mapping[str, Json]) -> list[str]:
 
 
 def response_of(value: Json) -> Json:
-    """The response in the value of an agent call; None when it failed."""
+    """What the value of an agent call says: the data of an answer in a form, or its words; None when it failed."""
     if not isinstance(value, Mapping) or value.get("status") == "failed":
         return None
-    return value.get("response")
+    data = value.get("data")
+    return value.get("response") if data is None else data
 
 
 def as_object(response: Json) -> Mapping[str, Json] | None:

@@ -50,14 +50,8 @@ def _writes(response: Json, allowed: list[str]) -> dict[str, str]:
     """What an agent wants to write, by section; what it may not write is left out."""
     found = as_object(response)
     if found is not None:
-        wanted = found.get("write", found)
-        if not isinstance(wanted, Mapping):
-            return {}
-        return {
-            name: text.strip()[:_LONGEST]
-            for name in allowed
-            if isinstance(text := wanted.get(name), str) and text.strip()
-        }
+        texts = ((name, found.get(name)) for name in allowed)
+        return {name: text.strip()[:_LONGEST] for name, text in texts if isinstance(text, str) and text.strip()}
     text = said(response)
     if len(allowed) == 1 and normal(text) not in _NOTHING:
         return {allowed[0]: text[:_LONGEST]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weft.agents.swarm.answers import as_object, choice_of, heard, normal
+from weft.agents.swarm.answers import as_object, choice_of, heard, normal, response_of
 from weft.core.errors import RejectedError
 
 Json = Any
@@ -68,7 +68,7 @@ def result(settings: Mapping[str, Json], given: Mapping[str, Json], _: str) -> d
     Raises:
         RejectedError: nothing has won.
     """
-    last, ruling = given["last"], given.get("ruling")
+    last, ruling = given["last"], response_of(given.get("ruling"))
     chosen, decided_by = last["winner"], settings["rule"]
     if chosen is None and ruling is not None:
         options = settings.get("choices") or list(last["tally"]) or None

@@ -10,6 +10,7 @@ from weft.plan.patterns.chain import compile_chain
 from weft.plan.patterns.compiler import Compiler, PatternCompiler, StepCompiler
 from weft.plan.patterns.consensus import compile_consensus
 from weft.plan.patterns.debate import compile_debate
+from weft.plan.patterns.evaluator import compile_evaluator
 from weft.plan.patterns.flow import (
     compile_choose,
     compile_first_of,
@@ -20,11 +21,14 @@ from weft.plan.patterns.flow import (
     compile_workflow_step,
 )
 from weft.plan.patterns.gossip import compile_gossip
+from weft.plan.patterns.graph import compile_graph
 from weft.plan.patterns.handoff import compile_handoff
 from weft.plan.patterns.machine import compile_machine
 from weft.plan.patterns.mapping import compile_mapping
+from weft.plan.patterns.orchestrator import compile_orchestrator
 from weft.plan.patterns.parallel import compile_parallel
 from weft.plan.patterns.people import compile_person
+from weft.plan.patterns.routing import compile_routing
 from weft.plan.patterns.saga import compile_saga
 from weft.plan.patterns.steps import compile_agent, compile_tool, opening_prompt
 from weft.plan.patterns.vote import compile_vote
@@ -41,7 +45,15 @@ from weft.spec.model.flow import (
 )
 from weft.spec.model.machine import StateMachine
 from weft.spec.model.mapping import MapPattern
-from weft.spec.model.patterns import Chain, Parallel, TaskGraph
+from weft.spec.model.patterns import (
+    Chain,
+    EvaluatorOptimizer,
+    Graph,
+    OrchestratorWorkers,
+    Parallel,
+    Routing,
+    TaskGraph,
+)
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
@@ -61,6 +73,10 @@ PATTERNS: Mapping[type, PatternCompiler] = {
     Blackboard: compile_blackboard,
     Gossip: compile_gossip,
     Consensus: compile_consensus,
+    Routing: compile_routing,
+    EvaluatorOptimizer: compile_evaluator,
+    OrchestratorWorkers: compile_orchestrator,
+    Graph: compile_graph,
 }
 """The compiler of each kind of pattern."""
 

@@ -6,7 +6,7 @@ import json
 
 from weft.plan.nodes import Branch, Choose, Graph, Loop, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler
-from weft.plan.patterns.crowd import agent_call, compute, kept, verbatim
+from weft.plan.patterns.crowd import Question, agent_call, compute, in_form, kept, verbatim
 from weft.spec.model.swarm import Blackboard, BlackboardConfig, Writer
 
 _BOARD = "([start[0]] + rounds) | map(attribute='changes') | combine"
@@ -81,8 +81,8 @@ def _writer(each: Writer, config: BlackboardConfig, question: str) -> Node:
     call = agent_call(
         each.name,
         each.agent,
-        f"{question if each.input is None else each.input}\n\n{_shown(config)}{_form(names)}",
-        "write",
+        f"{question if each.input is None else each.input}\n\n{_shown(config)}",
+        _form(names),
         {"member": each.name},
     )
     return Choose(name=each.name, branches=(Branch(when=when, node=call),))
@@ -97,10 +97,9 @@ def _shown(config: BlackboardConfig) -> str:
     return "The board:\n\n" + "\n".join(parts) + "\n"
 
 
-def _form(names: list[str]) -> str:
-    return (
-        f"You may write these sections: {', '.join(names)}. Answer with JSON alone, the whole new text of each section "
-        'that you want to change, by its name, such as {"'
-        + names[0]
-        + '": "…"}, or {} when the board is good as it is.'
+def _form(names: list[str]) -> Question:
+    instruction = (
+        f"You may write these sections: {', '.join(names)}. Answer with JSON and nothing else: the whole new text of each "
+        f'section that you want to change, such as {{"{names[0]}": "<text>"}}, or {{}} when the board is good as it is.'
     )
+    return in_form("write", {name: {"type": "string"} for name in names}, instruction, required=False)

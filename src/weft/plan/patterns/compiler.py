@@ -54,7 +54,9 @@ class Compiler:
     def nested(self, pattern: Any, name: str) -> nodes.Node:
         """The tree of a pattern that stands as a step: it begins with what came before and leaves only its response."""
         inside = replace(self, opening=PREVIOUS)
-        return nodes.Sequence(name=name, children=(inside.pattern(pattern, pattern.type),))
+        return nodes.Sequence(
+            name=name, children=(inside.pattern(pattern, pattern.type),), value={"response": "last_response"}
+        )
 
     def step(self, step: Section, slot: Slot) -> nodes.Node:
         """The node of one step, of whatever kind."""

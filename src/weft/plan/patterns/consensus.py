@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.plan.nodes import Loop, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler
-from weft.plan.patterns.crowd import ask_some, compute, kept, questions, seats, verbatim
+from weft.plan.patterns.crowd import ask_some, choice_form, compute, kept, questions, seats
 from weft.spec.model.swarm import Consensus
 
 _LAST = (
@@ -13,7 +13,7 @@ _LAST = (
     "{% for each in tally %}- {{ each.choice }}: {{ each.votes }}\n{% endfor %}"
     "{{ parts[0].needed }} must agree. You may change your mind to reach a decision.\n\n{% endif %}"
 )
-_FORM = 'You are {{ item.member }}. Answer with JSON alone: {"vote": "your choice"}'
+_WHO = "You are {{ item.member }}."
 
 
 def compile_consensus(pattern: Consensus, compiler: Compiler, name: str) -> Node:
@@ -27,16 +27,15 @@ def compile_consensus(pattern: Consensus, compiler: Compiler, name: str) -> Node
         "network": config.network.model_dump(mode="json"),
     }
     question = compiler.opening if config.input is None else config.input
-    offer = "Give your choice in a few words. "
-    if config.choices is not None:
-        offer = "Choose one of these, word for word: " + "; ".join(map(verbatim, config.choices)) + ".\n"
     state = {"state": "{{ ballots[-1] if ballots else none }}", "iteration": "{{ iteration }}"}
-    prompts = questions(config.agents, question, _LAST + offer + _FORM)
+    prompts = questions(config.agents, question, _LAST + _WHO)
     ballot = Sequence(
         name="",
         children=(
             compute("call", "consensus.call", settings, state),
-            ask_some(config.agents, "parts[0].ask", prompts, "ballot", compiler.workflow),
+            ask_some(
+                config.agents, "parts[0].ask", prompts, choice_form("ballot", "vote", config.choices), compiler.workflow
+            ),
             compute(
                 "count", "consensus.count", settings, state | {"ask": "{{ parts[0].ask }}", "asked": "{{ asked }}"}
             ),

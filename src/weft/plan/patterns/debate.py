@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weft.plan.nodes import Loop, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler
-from weft.plan.patterns.crowd import ask_all, compute, judge_call, kept, questions, seats
+from weft.plan.patterns.crowd import Question, ask_all, compute, judge_call, kept, questions, seats
 from weft.spec.model.swarm import Debate
 
 _ROUNDS = (
@@ -14,8 +14,7 @@ _ROUNDS = (
     "Answer the others. Say where they have convinced you.\n\n{% endif %}"
 )
 _FORM = (
-    "Answer with JSON alone: "
-    '{"statement": "what you say to the others", "position": "what you stand for now, in a few words"}'
+    "Say what you have to say to the others, and end with one line: Position: <what you stand for now, in a few words>"
 )
 _TRANSCRIPT = (
     "The debate:\n\n{% for each in transcript %}{{ each.member }}: {{ each.text }}\n\n{% endfor %}"
@@ -34,7 +33,10 @@ def compile_debate(pattern: Debate, compiler: Compiler, name: str) -> Node:
             name="",
             children=(
                 ask_all(
-                    config.agents, questions(config.agents, question, _ROUNDS + _FORM), "statement", compiler.workflow
+                    config.agents,
+                    questions(config.agents, question, _ROUNDS + _FORM),
+                    Question("statement"),
+                    compiler.workflow,
                 ),
                 compute("listen", "debate.listen", settings, {"asked": "{{ asked }}"}),
             ),
@@ -46,7 +48,7 @@ def compile_debate(pattern: Debate, compiler: Compiler, name: str) -> Node:
     given = {"last": "{{ rounds[-1] }}", "rounds": "{{ rounds | length }}"}
     end: tuple[Node, ...] = (compute("result", "debate.result", {}, given),)
     if config.judge is not None:
-        judge = judge_call(config.judge, f"{question}\n\n{_TRANSCRIPT}", "verdict")
+        judge = judge_call(config.judge, f"{question}\n\n{_TRANSCRIPT}", Question("verdict"))
         end = (judge, compute("result", "debate.result", {}, given | {"verdict": "{{ ends[0].response }}"}))
     return Sequence(
         name=name,
@@ -61,6 +63,9 @@ def compile_debate(pattern: Debate, compiler: Compiler, name: str) -> Node:
                 },
             ),
             kept("end", *end, into="ends"),
-            Set(name="outcome", values={"response": "ends[-1].response"}),
+            Set(
+                name="outcome",
+                values={key: key for key in ("transcript", "agreed", "position")} | {"response": "ends[-1].response"},
+            ),
         ),
     )

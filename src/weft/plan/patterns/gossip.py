@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from weft.plan.nodes import Loop, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler
-from weft.plan.patterns.crowd import ask_all, ask_some, compute, kept, questions, seats
+from weft.plan.patterns.crowd import Question, ask_all, ask_some, compute, in_form, kept, questions, seats
 from weft.spec.model.swarm import Gossip, members
 
-_TELL = 'Tell the one fact that the others should know. Answer with JSON alone: {"fact": "…"}'
+_TELL = "Tell the one fact that the others should know, in one sentence and nothing else."
 _HEARD = (
-    "You are {{ item.member }}. You have heard:\n"
-    "{% for fact in item.facts %}{{ loop.index }}. {{ fact }}\n{% endfor %}\n"
-    'Answer with JSON alone, the numbers of what you believe and pass on: {"accept": [1]}'
+    "You are {{ item.member }}. You have heard:\n{% for fact in item.facts %}{{ loop.index }}. {{ fact }}\n{% endfor %}"
+)
+_ACCEPT = in_form(
+    "belief",
+    {"accept": {"type": "array", "items": {"type": "integer"}}},
+    'Answer with JSON and nothing else, the numbers of what you believe and pass on: {"accept": [<number>, …]}',
 )
 _STATE = "{{ rounds[-1] if rounds else start[-1] }}"
 
@@ -30,7 +33,7 @@ def compile_gossip(pattern: Gossip, compiler: Compiler, name: str) -> Node:
     facts = "{{ start[-1].facts }}"
     if config.facts is None:
         prompts = questions(config.agents, question, _TELL)
-        learn = ask_all(config.agents, prompts, "fact", compiler.workflow, best_effort=True)
+        learn = ask_all(config.agents, prompts, Question("fact"), compiler.workflow, best_effort=True)
         begin = kept("begin", learn, compute("known", "gossip.begin", settings, {"asked": "{{ asked }}"}), into="start")
     else:
         begin = kept("begin", compute("known", "gossip.begin", settings, {"facts": config.facts}), into="start")
@@ -44,7 +47,7 @@ def compile_gossip(pattern: Gossip, compiler: Compiler, name: str) -> Node:
     if config.believe is not None:
         names = [one.name for one in members(config.agents)]
         prompts = dict.fromkeys(names, f"{config.believe}\n\n{_HEARD}")
-        judge = ask_some(config.agents, "parts[0].news", prompts, "belief", compiler.workflow)
+        judge = ask_some(config.agents, "parts[0].news", prompts, _ACCEPT, compiler.workflow)
         accept = compute("accept", "gossip.accept", settings, {"state": "{{ parts[0] }}", "asked": "{{ asked }}"})
         children = (exchange, judge, accept)
     result = compute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -69,6 +70,32 @@ def compile_agent(step: AgentStep, compiler: Compiler, slot: Slot) -> Call:
         retry=_retry(step.retries, workflow),
         timeout_s=step.timeout_s,
         conversation=_conversation(step, tools),
+    )
+
+
+def ask(
+    agent: str,
+    name: str,
+    prompt: str,
+    *,
+    tools: list[str] | None = None,
+    answer: Mapping[str, Any] | None = None,
+    worker: Mapping[str, str] | None = None,
+    alone: bool = False,
+) -> Call:
+    """The call of an agent that a pattern makes by itself.
+
+    `answer` is what it must answer (see `weft.plan.patterns.answers`), `worker` says that it is a worker and which. `alone` keeps
+    it out of every conversation.
+    """
+    asked = {"answer": dict(answer)} if answer else {}
+    watched = {"worker": dict(worker)} if worker else {}
+    return Call(
+        name=name,
+        performer="agent",
+        target=agent,
+        input={"prompt": prompt, "tools": tools, "facts": {"agent": agent, "type": "agent"}, **asked, **watched},
+        conversation=None if alone else conversation_of(agent, tools),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from weft.plan.nodes import Branch, Choose, Loop, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler
-from weft.plan.patterns.crowd import ask_all, compute, judge_call, kept, questions, seats, verbatim
+from weft.plan.patterns.crowd import ask_all, choice_form, compute, judge_call, kept, questions, seats
 from weft.spec.model.swarm import Vote, VoteConfig
 
 _EARLIER = (
@@ -14,7 +14,6 @@ _EARLIER = (
     "{% for choice, votes in rounds[-1].tally.items() %}- {{ choice }}: {{ votes }}\n{% endfor %}"
     "You may change your mind.\n\n{% endif %}"
 )
-_FORM = 'Answer with JSON alone: {"choice": "your answer", "reason": "why, in one sentence"}'
 _VOTES = (
     "The votes:\n{% for vote in votes %}- {{ vote.member }}: {{ vote.choice or 'no valid vote' }}"
     "{% if vote.reason %} ({{ vote.reason }}){% endif %}\n{% endfor %}\n"
@@ -38,8 +37,8 @@ def compile_vote(pattern: Vote, compiler: Compiler, name: str) -> Node:
             children=(
                 ask_all(
                     config.agents,
-                    questions(config.agents, question, _EARLIER + _offer(config) + _FORM),
-                    "vote",
+                    questions(config.agents, question, _EARLIER),
+                    choice_form("vote", "choice", config.choices, "reason"),
                     compiler.workflow,
                     best_effort=config.best_effort,
                 ),
@@ -56,15 +55,17 @@ def compile_vote(pattern: Vote, compiler: Compiler, name: str) -> Node:
             rounds,
             Set(name="counted", values={"votes": "rounds[-1].votes", "tally": "rounds[-1].tally"}),
             kept("decision", *_decision(config, question, settings), into="ends"),
-            Set(name="outcome", values={"response": "ends[-1].response", "winner": "ends[-1].winner"}),
+            Set(
+                name="outcome",
+                values={
+                    "response": "ends[-1].response",
+                    "winner": "ends[-1].winner",
+                    "votes": "votes",
+                    "tally": "tally",
+                },
+            ),
         ),
     )
-
-
-def _offer(config: VoteConfig) -> str:
-    if config.choices is None:
-        return "Give your answer in a few words. "
-    return "Choose one of these, word for word: " + "; ".join(map(verbatim, config.choices)) + ".\n"
 
 
 def _decision(config: VoteConfig, question: str, settings: dict[str, Any]) -> tuple[Node, ...]:
@@ -72,10 +73,13 @@ def _decision(config: VoteConfig, question: str, settings: dict[str, Any]) -> tu
     result = compute("result", "vote.result", settings, given)
     if config.judge is None:
         return (result,)
-    prompt = f"{question}\n\n{_VOTES}{_offer(config)}You decide. {_FORM}"
-    judge = judge_call(config.judge, prompt, "ruling")
+    form = choice_form("ruling", "choice", config.choices, "reason")
+    judge = judge_call(config.judge, f"{question}\n\n{_VOTES}You decide.", form)
     ruled = compute(
-        "result", "vote.result", settings, given | {"ruling": "{{ ends[0].response if ends[0] else none }}"}
+        "result",
+        "vote.result",
+        settings,
+        given | {"ruling": "{{ ends[0] }}"},
     )
     return (
         Choose(name="", branches=(Branch(when="rounds[-1].winner is none", node=judge),)),

@@ -36,8 +36,7 @@ def compile_tasks(pattern: TaskGraph, compiler: Compiler, name: str) -> Node:
     if not asked:
         return graph
     answers = Set(name="answers", values={"hitl_response": _response(asked[-1], join)})
-    value = {"response": "last_response"}
-    return Sequence(name=name, children=(graph, answers), value=value, exports=("hitl_response",))
+    return Sequence(name=name, children=(graph, answers), exports=("hitl_response",))
 
 
 def _task(task: Task, deps: Mapping[str, tuple[str, ...]], asked: list[str], compiler: Compiler) -> Node:

@@ -96,7 +96,8 @@ _KEYS = {"agent": "<agent>", "tool": "<tool>", **FLOW_KEYS}
 """The key that tells each kind of step from the others, the first that is there; what has none is meant for an agent."""
 
 
-def _kind(value: Any) -> str:
+def step_kind(value: Any) -> str:
+    """The tag of the kind of step that `value` is, a model or not yet one."""
     if isinstance(value, dict):
         if value.get("type") == "hitl":
             return "<person>"
@@ -111,13 +112,13 @@ Step = Annotated[
     | Annotated[ToolStep, Tag("<tool>")]
     | Annotated[HitlStep, Tag("<person>")]
     | TaggedFlowStep,
-    Discriminator(_kind),
+    Discriminator(step_kind),
 ]
 Task = Annotated[
     Annotated[AgentTask, Tag("<agent>")]
     | Annotated[ToolTask, Tag("<tool>")]
     | Annotated[HitlTask, Tag("<person>")]
     | TaggedFlowTask,
-    Discriminator(_kind),
+    Discriminator(step_kind),
 ]
 bind("step", Step)

@@ -1,4 +1,4 @@
-"""The templates of patterns of many agents, and the names that each may read."""
+"""Where templates stand in patterns of many agents, and which names they may read there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from weft.spec.model.base import Pointer
 from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Judge, Vote
+from weft.spec.scopes import Site
 
 Swarm = Vote | Debate | Handoff | Blackboard | Gossip | Consensus
 Texts = tuple[Pointer, str, frozenset[str]]
@@ -34,8 +35,14 @@ AT_THE_END: dict[type, frozenset[str]] = {
 """The names that artifacts may read after each pattern, beside ``last_response``."""
 
 
-def swarm_texts(pattern: Swarm) -> Iterator[Texts]:
-    """Every template of `pattern`."""
+def swarm_sites(pattern: Swarm, _: Pointer) -> Iterator[Site]:
+    """The places of `pattern`; the last one, without texts, is what artifacts see."""
+    for pointer, text, names in _swarm_texts(pattern):
+        yield Site(((pointer, text),), names)
+    yield Site((), AT_THE_END[type(pattern)] | {"last_response"})
+
+
+def _swarm_texts(pattern: Swarm) -> Iterator[Texts]:
     names = _ASKED[type(pattern)]
     if pattern.config.input is not None:
         yield (*_CONFIG, "input"), pattern.config.input, names
