@@ -76,6 +76,7 @@ class AgentPerformer:
         )
 
         async def turn(said: str, messages: Sequence[ModelMessage]) -> AgentRunResult[Any]:
+            deps.turns += 1
             return await agent.run(
                 said,
                 message_history=messages,

@@ -22,6 +22,7 @@ from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
 from weft.core.settings import Settings
+from weft.engine.clock import ClockPerformer
 from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
@@ -65,6 +66,7 @@ class Driving:
             "agent": AgentPerformer(builder, self._tools_of, streaming=streaming),
             "tool": ToolPerformer(self._tools_of, self._tool_context),
             "artifact": ArtifactPerformer(self._trace_of),
+            "clock": ClockPerformer(),
             "swarm": SwarmPerformer(),
         }
         self.engine = Engine(

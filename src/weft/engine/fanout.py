@@ -85,6 +85,8 @@ class FanOut:
             self.values[key] = outcome.value
             return len(self.values) == self._enough()
         self.failures[key] = outcome.error
+        if self._too_many():
+            return True
         if self.join.policy == "best_effort":
             return False
         return len(self.keys) - len(self.failures) < self._enough()
@@ -97,7 +99,12 @@ class FanOut:
             return self.join.quorum or len(self.keys) // 2 + 1
         return len(self.keys)
 
+    def _too_many(self) -> bool:
+        return self.join.failures is not None and len(self.failures) >= self.join.failures
+
     def _end(self) -> WeftError | None:
+        if self._too_many():
+            return next(self.failures[key] for key in self.keys if key in self.failures)
         tolerated = len(self.failures) if self.join.policy == "best_effort" else 0
         if len(self.values) + tolerated >= self._enough():
             return None

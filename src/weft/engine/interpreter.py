@@ -11,9 +11,9 @@ from typing import Any
 
 from weft.core.errors import Place, UnsupportedError, WeftError
 from weft.engine.port import Failure, Outcome, Runtime
-from weft.engine.walk import blocks, choices, leaves, parallel, serial
+from weft.engine.walk import blocks, choices, leaves, machine, parallel, serial
 from weft.engine.walk.frame import Frame, Scope
-from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Map, Node, Plan, Select, Sequence, Set, Wait
+from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Machine, Map, Node, Plan, Select, Sequence, Set, Wait
 
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
@@ -21,6 +21,7 @@ WALKERS: Mapping[type, Any] = {
     Choose: choices.choose,
     Graph: parallel.graph,
     Loop: serial.loop,
+    Machine: machine.machine,
     Map: parallel.map_items,
     Select: choices.select,
     Sequence: serial.sequence,

@@ -42,11 +42,13 @@ class Join:
     """When a fan-out is done and when it has failed.
 
     ``all``: every child must succeed; the first failure stops the rest. ``quorum``: `quorum` successes are enough.
-    ``best_effort``: every child is awaited, failures become values. ``first``: the first success wins.
+    ``best_effort``: every child is awaited, failures become values. ``first``: the first success wins. `failures` so many
+    failures are too many, even where enough could still succeed.
     """
 
     policy: Literal["all", "quorum", "best_effort", "first"] = "all"
     quorum: int | None = None
+    failures: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

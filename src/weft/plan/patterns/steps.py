@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from weft.plan.nodes import Call, Effect, Join, Retry
+from weft.plan.nodes import Budget, Call, Effect, Join, Retry
 from weft.plan.patterns.compiler import Compiler, Slot
-from weft.spec.model.patterns import JoinRule
-from weft.spec.model.runtime import FailurePolicy
+from weft.spec.model.joins import JoinRule
+from weft.spec.model.runtime import Budgets, FailurePolicy
 from weft.spec.model.steps import AgentStep, AgentTask, ToolStep
 from weft.spec.model.tools import HttpExecutor, PythonTool
 from weft.spec.model.workflow import Workflow
@@ -28,12 +29,27 @@ def retry_of(policy: FailurePolicy, retries: int) -> Retry:
     )
 
 
+def budget_of(budgets: Budgets) -> Budget | None:
+    """The limits that `budgets` sets, if any."""
+    limits = (budgets.max_tokens, budgets.max_cost_usd, budgets.max_steps, budgets.max_duration_s)
+    if all(limit is None for limit in limits):
+        return None
+    cost = budgets.max_cost_usd
+    return Budget(
+        max_tokens=budgets.max_tokens,
+        max_cost=None if cost is None else format(Decimal(str(cost)).normalize(), "f"),
+        max_steps=budgets.max_steps,
+        max_duration_s=budgets.max_duration_s,
+        warn_at=budgets.warn_threshold,
+    )
+
+
 def join_of(join: str | JoinRule, count: int) -> Join:
     """When a fan-out of `count` children is done; a quorum without a number is a majority."""
-    rule = join if isinstance(join, JoinRule) else JoinRule.model_construct(policy=join, quorum=None)
+    rule = join if isinstance(join, JoinRule) else JoinRule.model_construct(policy=join, quorum=None, failures=None)
     if rule.policy != "quorum":
         return Join(policy=rule.policy)
-    return Join(policy="quorum", quorum=rule.quorum or count // 2 + 1)
+    return Join(policy="quorum", quorum=rule.quorum or count // 2 + 1, failures=rule.failures)
 
 
 def compile_agent(step: AgentStep, compiler: Compiler, slot: Slot) -> Call:

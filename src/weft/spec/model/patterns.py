@@ -2,22 +2,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from weft.spec.model.base import Identifier, Name, Scalar, Section, Text, addition, by_shape
+from weft.spec.model.base import Identifier, Name, Scalar, Section, Text, addition
+from weft.spec.model.behavior import BehaviorTree
+from weft.spec.model.flow import TaggedFlowStep
+from weft.spec.model.joins import Join
+from weft.spec.model.late import bind
+from weft.spec.model.machine import StateMachine
+from weft.spec.model.mapping import MapPattern
 from weft.spec.model.runtime import Count
+from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep, step_kind
 from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
-
-JoinPolicy = Literal["all", "quorum", "best_effort", "first"]
-
-
-class JoinRule(Section):
-    """When a fan-out is done. `quorum` is how many successes are enough; without it, a majority."""
-
-    policy: JoinPolicy
-    quorum: Count | None = None
-
-
-Join = Annotated[Annotated[JoinPolicy, Tag("<text>")] | Annotated[JoinRule, Tag("<map>")], by_shape()]
 
 
 class ChainConfig(Section):
@@ -141,7 +136,10 @@ class AgentNode(AgentStep):
 
 
 GraphNode = Annotated[
-    Annotated[AgentNode, Tag("<agent>")] | Annotated[ToolStep, Tag("<tool>")] | Annotated[HitlStep, Tag("<person>")],
+    Annotated[AgentNode, Tag("<agent>")]
+    | Annotated[ToolStep, Tag("<tool>")]
+    | Annotated[HitlStep, Tag("<person>")]
+    | TaggedFlowStep,
     Discriminator(step_kind),
 ]
 
@@ -240,6 +238,10 @@ Pattern = Annotated[
     | EvaluatorOptimizer
     | OrchestratorWorkers
     | Graph
+    | StateMachine
+    | BehaviorTree
+    | Saga
+    | MapPattern
     | Vote
     | Debate
     | Handoff
@@ -248,3 +250,4 @@ Pattern = Annotated[
     | Consensus,
     Discriminator("type"),
 ]
+bind("pattern", Pattern)

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from weft.spec.model.base import Identifier, Name, Scalar, Seconds, Section, Text, addition
+from weft.spec.model.flow import FLOW_KEYS, TaggedFlowStep, TaggedFlowTask
+from weft.spec.model.late import bind
 
 History = Literal["none", "agent", "all"]
 Retries = Annotated[int, Field(ge=0, le=100)]
@@ -90,7 +92,7 @@ class HitlTask(HitlStep):
     description: str = ""
 
 
-_KEYS = {"agent": "<agent>", "tool": "<tool>"}
+_KEYS = {"agent": "<agent>", "tool": "<tool>", **FLOW_KEYS}
 """The key that tells each kind of step from the others, the first that is there; what has none is meant for an agent."""
 
 
@@ -106,10 +108,17 @@ def step_kind(value: Any) -> str:
 
 
 Step = Annotated[
-    Annotated[AgentStep, Tag("<agent>")] | Annotated[ToolStep, Tag("<tool>")] | Annotated[HitlStep, Tag("<person>")],
+    Annotated[AgentStep, Tag("<agent>")]
+    | Annotated[ToolStep, Tag("<tool>")]
+    | Annotated[HitlStep, Tag("<person>")]
+    | TaggedFlowStep,
     Discriminator(step_kind),
 ]
 Task = Annotated[
-    Annotated[AgentTask, Tag("<agent>")] | Annotated[ToolTask, Tag("<tool>")] | Annotated[HitlTask, Tag("<person>")],
+    Annotated[AgentTask, Tag("<agent>")]
+    | Annotated[ToolTask, Tag("<tool>")]
+    | Annotated[HitlTask, Tag("<person>")]
+    | TaggedFlowTask,
     Discriminator(step_kind),
 ]
+bind("step", Step)
