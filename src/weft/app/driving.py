@@ -12,6 +12,7 @@ from typing import Any
 from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
+from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import prepare
@@ -66,6 +67,7 @@ class Driving:
             "tool": ToolPerformer(self._tools_of, self._tool_context),
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
+            "swarm": SwarmPerformer(),
         }
         self.engine = Engine(
             journal,

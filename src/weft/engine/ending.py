@@ -77,8 +77,10 @@ async def _failed(recorder: Recorder, outcome: Failure) -> RunResult:
 
 
 async def _waiting(recorder: Recorder, outcome: Suspended) -> RunResult:
-    waits = [dict(wait) for wait in outcome.waits]
-    patch = recorder.final_patch("waiting") | {"waits": json.dumps(waits)}
+    waits = sorted((dict(wait) for wait in outcome.waits), key=lambda wait: (str(wait.get("path")), str(wait["kind"])))
+    # What wakes the run without anybody's doing: the row says when, for whoever looks after runs that are due.
+    due = min((wait["wake"] for wait in waits if wait.get("wake") is not None), default=None)
+    patch = recorder.final_patch("waiting") | {"waits": json.dumps(waits), "due": due}
     await recorder.record("run.waiting", "", {"waits": waits}, patch)
     return RunResult(run_id=recorder.run_id, status="waiting", waits=tuple(waits), usage=recorder.state.total())
 

@@ -11,6 +11,7 @@ from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.port import Composite, Failure, Success
 from weft.engine.references import References
+from weft.engine.retention import Kept, PathTree, named, paths_in
 
 
 @dataclass(slots=True)
@@ -27,12 +28,23 @@ class OpenStep:
 
 
 @dataclass(slots=True)
+class OpenGate:
+    """A question that has been put and not been answered, as the journal has it; `told` says what has been told of its time."""
+
+    id: str
+    request: Mapping[str, Any]
+    told: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class RunState:
     """What the events of a run say.
 
     `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
-    began, in microseconds since the epoch.
+    began, in microseconds since the epoch. `gates` holds open questions, `awaited` the names of the signals that are waited for;
+    `life` counts from 1 and grows when the run is reopened. `positions` says where loops and machines stand; what they left
+    behind and nobody can ask for is no longer in memory.
     """
 
     status: str = "queued"
@@ -44,10 +56,15 @@ class RunState:
     settled: dict[str, bool] = field(default_factory=dict)
     failed: dict[str, OpenStep] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, OpenGate] = field(default_factory=dict)
+    awaited: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    life: int = 1
     calls: dict[str, str] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
     warned: set[tuple[str, str]] = field(default_factory=set)
     references: References = field(default_factory=References)
+    positions: dict[str, Kept] = field(default_factory=dict)
+    paths: PathTree = field(default_factory=PathTree)
     started_at: int | None = None
     waits: tuple[dict[str, Any], ...] = ()
     outputs: Any = None
@@ -67,7 +84,9 @@ class RunState:
         """Take in a `step.completed`."""
         outcome = Success(data["value"])
         self.outcomes[path] = outcome
+        self.paths.add(path)
         self.open.pop(path, None)
+        self.close_waits(path)
         self.references.remember(path, outcome.value)
         self._account(path, data)
         return outcome
@@ -78,7 +97,9 @@ class RunState:
         error.final = True
         outcome = Failure(error)
         self.outcomes[path] = outcome
+        self.paths.add(path)
         begun = self.open.pop(path, None)
+        self.close_waits(path)
         if begun is not None and begun.effect == "reconcile":
             self.failed[path] = begun
         # A call that was refused for being one too many has not begun.
@@ -93,7 +114,47 @@ class RunState:
             restore(data["value"]), restore(data.get("exported") or {}), data.get("conversations") or {}
         )
         self.finished[path] = finished
+        self.paths.add(path)
+        self.positions.pop(path, None)
+        self.close_waits(path)
         return finished
+
+    def gates_below(self, path: str) -> list[str]:
+        """The ids of the open gates inside `path`."""
+        return [gate.id for at, gate in self.gates.items() if at.startswith((f"{path}/", f"{path}["))]
+
+    def close_waits(self, path: str) -> None:
+        """Whatever waits at `path` or inside it is waited for no more."""
+        inside = (f"{path}/", f"{path}[")
+        for waits in (self.gates, self.awaited) if self.gates or self.awaited else ():
+            for at in [at for at in waits if at == path or at.startswith(inside)]:
+                del waits[at]
+
+    def keep(self, path: str, data: Mapping[str, Any]) -> None:
+        """Take in a `node.position`, and forget what is over and not named in it."""
+        kept = self.positions.setdefault(path, Kept())
+        rows = data.get("rows") or []
+        kept.position = self.references.restore(data["position"])
+        kept.rows.extend(self.references.restore(rows))
+        kept.pinned |= paths_in(rows, path)
+        names = paths_in(data["position"], path)
+        over = {each for part in data["done"] for each in self.paths.take(part)}
+        for each in over | kept.loose:
+            self.paths.take(each)
+        stays = {each for each in over | kept.loose if named(each, names)}
+        for each in over | kept.loose:
+            if each in stays or named(each, kept.pinned):
+                self.paths.add(each)
+            else:
+                self._forget(each, f"{path}/$past")
+        kept.loose = stays - kept.pinned
+
+    def _forget(self, path: str, into: str) -> None:
+        for known in (self.outcomes, self.finished, self.open, self.settled, self.failed, self.timers):
+            known.pop(path, None)
+        self.references.forget(path)
+        if used := self.usage.pop(path, None):
+            self.usage[into] = self.usage.get(into, Usage()) + used
 
     def _account(self, path: str, data: Mapping[str, Any]) -> None:
         if call := data.get("call"):
@@ -166,10 +227,29 @@ def _node_failed(state: RunState, event: Event) -> None:
     error = from_json(event.data["error"])
     error.final = True
     state.finished[event.path] = Failure(error)
+    state.close_waits(event.path)
+    state.paths.add(event.path)
+
+
+def _node_position(state: RunState, event: Event) -> None:
+    state.keep(event.path, event.data)
 
 
 def _timer_set(state: RunState, event: Event) -> None:
     state.timers[event.path] = event.data["due"]
+
+
+def _gate_opened(state: RunState, event: Event) -> None:
+    state.gates[event.path] = OpenGate(event.data["gate"], event.data)
+
+
+def _gate_told(state: RunState, event: Event) -> None:
+    if gate := state.gates.get(event.path):
+        gate.told.add(event.kind)
+
+
+def _awaited(state: RunState, event: Event) -> None:
+    state.awaited[event.path] = tuple(event.data["names"])
 
 
 def _budget_warning(state: RunState, event: Event) -> None:
@@ -202,8 +282,9 @@ def _reopened(state: RunState, _: Event) -> None:
     state.status, state.error = "queued", None
     state.open |= state.failed
     state.failed = {}
-    # Time limits begin anew, or a run that exceeded one could never go on.
-    state.timers = {}
+    # Time limits begin anew, or a run that exceeded one could never go on; so do questions and waits.
+    state.timers, state.gates, state.awaited = {}, {}, {}
+    state.life += 1
     state.outcomes = {path: outcome for path, outcome in state.outcomes.items() if isinstance(outcome, Success)}
     state.finished = {path: done for path, done in state.finished.items() if isinstance(done, Composite)}
     state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
@@ -225,6 +306,11 @@ _HANDLERS = {
     "step.settled": _settled,
     "node.completed": lambda state, event: state.finish(event.path, event.data),
     "node.failed": _node_failed,
+    "node.position": _node_position,
     "timer.set": _timer_set,
+    "gate.opened": _gate_opened,
+    "gate.warned": _gate_told,
+    "gate.escalated": _gate_told,
+    "signal.awaited": _awaited,
     "budget.warning": _budget_warning,
 }

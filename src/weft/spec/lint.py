@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
 from weft.spec.lint_schemas import schema_problems
+from weft.spec.lint_swarm import swarm_problems
 from weft.spec.lint_templates import template_problems
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, walk
@@ -42,6 +43,7 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *_tasks(workflow, source),
         *_duplicates(workflow, source),
         *_joins(workflow, source),
+        *swarm_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
         *template_problems(workflow, source),

@@ -18,6 +18,13 @@ OURS = ALWAYS | {
     "branches",
     "nodes",
     "hitl_response",
+    "rounds",
+    "votes",
+    "tally",
+    "transcript",
+    "turns",
+    "board",
+    "ballots",
 }
 """The names that the language itself fills; where they are not visible, no `--var` is meant."""
 

@@ -21,6 +21,7 @@ from weft.spec.model.patterns import (
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.scopes import Site
+from weft.spec.sites_swarm import AT_THE_END, swarm_sites
 from weft.spec.tasks import Earlier, asking, depths
 from weft.spec.texts import texts
 from weft.spec.variables import names_set
@@ -167,6 +168,7 @@ SITES: Mapping[type, Callable[[Any, Pointer], Sites]] = {
     EvaluatorOptimizer: _evaluator,
     OrchestratorWorkers: _orchestrator,
     Graph: _graph,
+    **dict.fromkeys(AT_THE_END, swarm_sites),
 }
 """The places of each kind of pattern; the last one of each, without texts, is what artifacts see."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.core.errors import BudgetError, Place, RejectedError, StepTimeoutError, WeftError
 from weft.engine.port import Composite, Failure, Outcome, Success, Suspended
-from weft.engine.walk.frame import Frame, Scope, Walk, Written, added, join, passes, recall
+from weft.engine.walk.frame import Frame, Scope, Walk, Written, added, extend, join, passes, recall
 from weft.plan.nodes import Block
 
 
@@ -33,8 +33,7 @@ async def block(walk: Walk, node: Block, path: str, scope: Scope, frame: Frame) 
         exported[node.into] = value
     done = await walk.runtime.finish(mark, Composite(value, exported, talks), decision=True)
     scope.update(done.exported)
-    for talk, more in done.conversations.items():
-        frame.conversations[talk] = (*frame.conversations.get(talk, ()), *more)
+    extend(frame.conversations, done.conversations)
     return Success(done.value)
 
 

@@ -85,6 +85,15 @@ def set_response(scope: Scope, value: Any) -> None:
         scope["last_response"] = value
 
 
+def pace(size: int) -> int:
+    """How many rounds or visits lie between one position in the journal and the next, the last one having `size` bytes.
+
+    Longer positions are rarer, so that they cost the journal a bounded share of each round, and a resumed run walks a bounded
+    part of its past again.
+    """
+    return max(8, size // 256)
+
+
 def as_value(error: WeftError) -> dict[str, Any]:
     """A failure that somebody tolerates, as templates see it."""
     return {"status": "failed", "response": "", "error": error.as_json()}
@@ -120,12 +129,17 @@ def added(before: Conversations, after: Conversations) -> dict[str, list[str]]:
     }
 
 
+def extend(conversations: Conversations, more: Mapping[str, Iterable[str]]) -> None:
+    """Put what `added` gave into `conversations`."""
+    for talk, paths in more.items():
+        conversations[talk] = (*conversations.get(talk, ()), *paths)
+
+
 def recall(walk: Walk, path: str, scope: Scope, frame: Frame) -> Outcome | None:
     """How a composite that the journal holds as finished ended, with its effect on the scope restored."""
     known = walk.runtime.finished(path)
     if known is None or isinstance(known, Failure):
         return known
     scope.update(known.exported)
-    for talk, more in known.conversations.items():
-        frame.conversations[talk] = (*frame.conversations.get(talk, ()), *more)
+    extend(frame.conversations, known.conversations)
     return Success(known.value)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from weft.plan.patterns.behavior import compile_tree
+from weft.plan.patterns.blackboard import compile_blackboard
 from weft.plan.patterns.chain import compile_chain
 from weft.plan.patterns.compiler import Compiler, PatternCompiler, StepCompiler
+from weft.plan.patterns.consensus import compile_consensus
+from weft.plan.patterns.debate import compile_debate
 from weft.plan.patterns.evaluator import compile_evaluator
 from weft.plan.patterns.flow import (
     compile_choose,
@@ -17,7 +20,9 @@ from weft.plan.patterns.flow import (
     compile_wait,
     compile_workflow_step,
 )
+from weft.plan.patterns.gossip import compile_gossip
 from weft.plan.patterns.graph import compile_graph
+from weft.plan.patterns.handoff import compile_handoff
 from weft.plan.patterns.machine import compile_machine
 from weft.plan.patterns.mapping import compile_mapping
 from weft.plan.patterns.orchestrator import compile_orchestrator
@@ -26,6 +31,7 @@ from weft.plan.patterns.people import compile_person
 from weft.plan.patterns.routing import compile_routing
 from weft.plan.patterns.saga import compile_saga
 from weft.plan.patterns.steps import compile_agent, compile_tool, opening_prompt
+from weft.plan.patterns.vote import compile_vote
 from weft.plan.patterns.workflow import compile_tasks
 from weft.spec.model.behavior import BehaviorTree
 from weft.spec.model.flow import (
@@ -50,20 +56,27 @@ from weft.spec.model.patterns import (
 )
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
+from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 from weft.spec.model.workflow import Workflow
 
 PATTERNS: Mapping[type, PatternCompiler] = {
     Chain: compile_chain,
     TaskGraph: compile_tasks,
     Parallel: compile_parallel,
-    Routing: compile_routing,
-    EvaluatorOptimizer: compile_evaluator,
-    OrchestratorWorkers: compile_orchestrator,
-    Graph: compile_graph,
     StateMachine: compile_machine,
     BehaviorTree: compile_tree,
     Saga: compile_saga,
     MapPattern: compile_mapping,
+    Vote: compile_vote,
+    Debate: compile_debate,
+    Handoff: compile_handoff,
+    Blackboard: compile_blackboard,
+    Gossip: compile_gossip,
+    Consensus: compile_consensus,
+    Routing: compile_routing,
+    EvaluatorOptimizer: compile_evaluator,
+    OrchestratorWorkers: compile_orchestrator,
+    Graph: compile_graph,
 }
 """The compiler of each kind of pattern."""
 

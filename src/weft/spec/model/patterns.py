@@ -12,6 +12,7 @@ from weft.spec.model.mapping import MapPattern
 from weft.spec.model.runtime import Count
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep, step_kind
+from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 
 
 class ChainConfig(Section):
@@ -240,7 +241,13 @@ Pattern = Annotated[
     | StateMachine
     | BehaviorTree
     | Saga
-    | MapPattern,
+    | MapPattern
+    | Vote
+    | Debate
+    | Handoff
+    | Blackboard
+    | Gossip
+    | Consensus,
     Discriminator("type"),
 ]
 bind("pattern", Pattern)
