@@ -19,7 +19,6 @@ MAX_TEXT = 200_000
 MAX_MATCHED = 2_000
 """Characters of an answer that must have a form."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
-"""Characters of an answer that is held to a pattern: matching takes longer than it should for some."""
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
 
