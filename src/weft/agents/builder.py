@@ -13,7 +13,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import FunctionToolset
 
 from weft.agents.calling import call_tool
-from weft.agents.durability import FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.durability import ARGUMENTS, FAILED, RESULT, STEP, AgentCall, JournalDurability
 from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
@@ -91,7 +91,8 @@ class AgentBuilder:
                 return found[0]
             step = STEP.get()
             assert step is not None, "a tool was called outside a step"
-            return await call_tool(tool, arguments, self.tool_context(step))
+            approved = ARGUMENTS.get()
+            return await call_tool(tool, arguments if approved is None else approved, self.tool_context(step))
 
         spec = tool.spec
         return PydanticTool.from_schema(call, spec.name, spec.description, dict(spec.input_schema), takes_ctx=True)

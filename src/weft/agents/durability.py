@@ -30,6 +30,7 @@ from pydantic_ai.durable_exec import (
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.usage import RequestUsage
 
+from weft.agents.approval import approved
 from weft.core.clock import to_datetime
 from weft.core.errors import BudgetError, WeftError
 from weft.engine.port import Done, StepContext
@@ -57,6 +58,7 @@ class AgentCall:
 
 CALL: ContextVar[AgentCall | None] = ContextVar("weft_agent_call", default=None)
 STEP: ContextVar[StepContext | None] = ContextVar("weft_tool_step", default=None)
+ARGUMENTS: ContextVar[Mapping[str, Any] | None] = ContextVar("weft_tool_arguments", default=None)
 FAILED: ContextVar[WeftError | None] = ContextVar("weft_tool_failed", default=None)
 RESULT: ContextVar[tuple[Any] | None] = ContextVar("weft_tool_result", default=None)
 _USAGE: TypeAdapter[RequestUsage] = TypeAdapter(RequestUsage)
@@ -111,13 +113,15 @@ def _lean(response: dict[str, Any]) -> dict[str, Any]:
 
 async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str, Any], body: Body) -> object:
     call, tool = run.deps, run.deps.tools[name]
+    approved_as: Mapping[str, Any] = arguments
 
     async def perform(step: StepContext) -> Done:
-        token = STEP.set(step)
+        token, edited = STEP.set(step), ARGUMENTS.set(approved_as)
         try:
             return Done(await body())
         finally:
             STEP.reset(token)
+            ARGUMENTS.reset(edited)
 
     async def check(step: StepContext) -> Done | None:
         """A call that was cut off and turns out to have happened: its result, in the form that a tool call has."""
@@ -131,13 +135,15 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
             RESULT.reset(token)
 
     try:
+        place = _tool_step(run, call)
+        approved_as = await approved(call.context, place, tool.spec, arguments, agent=call.agent)
         return await call.context.step(
-            _tool_step(run, call),
+            place,
             perform,
             type="tool",
             target=name,
-            effect=tool.effect_of(arguments),
-            input={"arguments": arguments, "call_id": run.tool_call_id},
+            effect=tool.effect_of(approved_as),
+            input={"arguments": approved_as, "call_id": run.tool_call_id},
             check=check,
         )
     except BudgetError:
