@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from weft.core.errors import MismatchError, Place, from_json
+from weft.core.canonical import dumps
+from weft.core.errors import MismatchError, Place, TemplateError, from_json
 from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.port import Composite, Failure, Success
@@ -44,7 +45,8 @@ class RunState:
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
     began, in microseconds since the epoch. `gates` holds open questions, `awaited` the names of the signals that are waited for;
     `life` counts from 1 and grows when the run is reopened. `positions` says where loops and machines stand; what they left
-    behind and nobody can ask for is no longer in memory.
+    behind and nobody can ask for is no longer in memory. `inherited` is what a fork's past consumed, which is not charged to the
+    fork; `depth` how many runs are above a child run.
     """
 
     status: str = "queued"
@@ -69,9 +71,11 @@ class RunState:
     waits: tuple[dict[str, Any], ...] = ()
     outputs: Any = None
     error: Mapping[str, Any] | None = None
+    inherited: Usage = field(default_factory=Usage)
+    depth: int = 0
 
     def total(self) -> Usage:
-        """What the whole run has consumed."""
+        """What the whole run has consumed, its inherited past apart."""
         return sum(self.usage.values(), Usage())
 
     def doubts(self) -> list[str]:
@@ -156,6 +160,23 @@ class RunState:
         if used := self.usage.pop(path, None):
             self.usage[into] = self.usage.get(into, Usage()) + used
 
+    def written(self, path: str, composite: Composite) -> bytes:
+        """The payload of the `node.completed` that `finish` takes in, with what the journal has already named in it.
+
+        Raises:
+            TemplateError: it is not JSON.
+        """
+        name = self.references.name
+        try:
+            data: dict[str, Any] = {"value": name(composite.value)}
+            if composite.exported:
+                data["exported"] = {key: name(value) for key, value in composite.exported.items()}
+            if composite.conversations:
+                data["conversations"] = composite.conversations
+            return dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
+
     def _account(self, path: str, data: Mapping[str, Any]) -> None:
         if call := data.get("call"):
             self.calls[path] = call
@@ -193,6 +214,7 @@ def apply(state: RunState, event: Event) -> None:
 def _created(state: RunState, event: Event) -> None:
     state.scope = event.data["scope"]
     state.options = event.data.get("options") or {}
+    state.depth = (event.data.get("parent") or {}).get("depth", 0)
 
 
 def _started(state: RunState, event: Event) -> None:
@@ -285,9 +307,45 @@ def _reopened(state: RunState, _: Event) -> None:
     # Time limits begin anew, or a run that exceeded one could never go on; so do questions and waits.
     state.timers, state.gates, state.awaited = {}, {}, {}
     state.life += 1
+    _forget_failures(state)
+    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+def _forget_failures(state: RunState) -> None:
     state.outcomes = {path: outcome for path, outcome in state.outcomes.items() if isinstance(outcome, Success)}
     state.finished = {path: done for path, done in state.finished.items() if isinstance(done, Composite)}
-    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+def _forked(state: RunState, event: Event) -> None:
+    if state.status in {"failed", "cancelled"}:
+        _forget_failures(state)
+    state.status, state.error, state.outputs, state.waits = "queued", None, None, ()
+    # What was under way belongs to the other run: here it starts anew, under keys of its own, and so do waits and limits.
+    state.open, state.settled, state.failed, state.timers = {}, {}, {}, {}
+    state.gates, state.awaited = {}, {}
+    state.inherited += state.total()
+    state.usage, state.calls, state.warned = {}, {}, set()
+    state.scope = state.scope | event.data["scope"]
+    for edit in event.data["edits"]:
+        known = state.outcomes[edit["path"]]
+        value = edited(known.value if isinstance(known, Success) else None, edit["at"], edit["value"])
+        state.outcomes[edit["path"]] = Success(value)
+        state.references.replace(edit["path"], value)
+
+
+def edited(value: Any, at: list[str], new: Any) -> Any:
+    """`value` with `new` as its member at the keys `at`; it is itself not changed.
+
+    Raises:
+        TypeError: there are keys left and what they lead into is no mapping.
+    """
+    if not at:
+        return new
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise TypeError(f"it is no mapping, and has no {at[0]!r}")
+    return {**value, at[0]: edited(value.get(at[0]), at[1:], new)}
 
 
 _HANDLERS = {
@@ -299,6 +357,7 @@ _HANDLERS = {
     "run.cancelled": _cancelled,
     "run.stalled": _stalled,
     "run.reopened": _reopened,
+    "run.forked": _forked,
     "step.started": _step_started,
     "step.retrying": _step_retrying,
     "step.completed": lambda state, event: state.succeed(event.path, event.data),

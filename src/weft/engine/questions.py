@@ -19,6 +19,8 @@ MAX_TEXT = 200_000
 MAX_MATCHED = 2_000
 """Characters of an answer that must have a form."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
+_MAX_MATCHED = 2_000
+"""Characters of an answer that is held to a pattern: matching takes longer than it should for some."""
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
 
@@ -118,7 +120,9 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     if len(answer.response or "") > MAX_TEXT or len(answer.why) > MAX_TEXT:
         raise InputError(f"an answer may have {MAX_TEXT} characters", fix="make it shorter")
     choice = _choice(request, answer)
-    response = answer.response if answer.response is not None else choice
+    response = next(
+        (said for said in (answer.response, choice, answer.choice, answer.verdict) if said is not None), None
+    )
     if response is None:
         raise InputError("an answer is needed", fix="say what with --answer TEXT")
     rejected = is_rejection(request, choice, response)
@@ -180,11 +184,11 @@ def conclusion(request: Mapping[str, Any], made: Mapping[str, Any], path: str) -
 
 def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
     choices: list[str] = list(request.get("choices", ()))
-    if answer.verdict is not None and answer.choice is None:
+    if choices and answer.verdict is not None and answer.choice is None:
         return _by_verdict(request, choices, answer.verdict)
     said = answer.choice if answer.choice is not None else answer.response
     if not choices:
-        return answer.choice
+        return None
     if answer.choice is None and answer.response is None and request.get("form") is not None:
         said = _by_verdict(request, choices, "approve")
     near = [choice for choice in choices if said is not None and choice.casefold() == said.strip().casefold()]
@@ -206,9 +210,7 @@ def _check_text(request: Mapping[str, Any], response: str) -> None:
 
 
 def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) -> str:
-    """The choice that approves or rejects; the word itself where any answer may be given."""
-    if not choices:
-        return verdict
+    """The first choice that approves or rejects."""
     rejects = verdict == "reject"
     fitting = [choice for choice in choices if is_rejection(request, choice, choice) == rejects]
     if not fitting:

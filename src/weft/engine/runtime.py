@@ -150,15 +150,7 @@ class EmbeddedRuntime:
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
         state = self._recorder.state
-        try:
-            data: dict[str, Any] = {"value": state.references.name(composite.value)}
-            if composite.exported:
-                data["exported"] = {name: state.references.name(value) for name, value in composite.exported.items()}
-            if composite.conversations:
-                data["conversations"] = composite.conversations
-            payload = dumps(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
+        payload = state.written(path, composite)
         data = loads(payload)
         await self._recorder.record_node("node.completed", path, payload, data, durable=decision)
         return state.finish(path, data)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
+from weft.spec.lint_flow import flow_problems
 from weft.spec.lint_people import people_problems
 from weft.spec.lint_schemas import schema_problems
 from weft.spec.lint_swarm import swarm_problems
 from weft.spec.lint_templates import template_problems
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, walk
+from weft.spec.model.context import Retrieval
 from weft.spec.model.joins import JoinRule
 from weft.spec.model.patterns import (
     Chain,
@@ -26,7 +28,7 @@ from weft.spec.model.patterns import (
 from weft.spec.model.steps import AgentStep, Step, ToolStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
-from weft.spec.support import BUILTIN_TOOLS, OTHER_BUILTINS, builtin_id, is_callable
+from weft.spec.support import BUILTIN_TOOLS, builtin_id, is_callable
 from weft.spec.tasks import cycle
 from weft.spec.toolnames import tool_names
 from weft.spec.tree import Source
@@ -42,10 +44,12 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *_version(workflow, source),
         *_agents(workflow, source),
         *_tools(workflow, source),
+        *_servers(workflow, source),
         *_tasks(workflow, source),
         *_duplicates(workflow, source),
         *_joins(workflow, source),
         *swarm_problems(workflow, source),
+        *flow_problems(workflow, source),
         *people_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
@@ -102,15 +106,16 @@ def _tools(workflow: Workflow, source: Source) -> Iterator[Problem]:
             spot: Pointer = ("tools", "python", place)
             if not isinstance(workflow.tools.python[place], str):
                 spot = (*spot, "callable")
-            fix = did_you_mean(name, BUILTIN_TOOLS, noun="built in") + " (a function is 'package.module:function')"
+            fix = (
+                did_you_mean(name, BUILTIN_TOOLS, noun="built in")
+                + " (a function is 'package.module:function' or './file.py:function')"
+            )
             yield source.problem("unknown-tool", spot, f"there is no built-in tool {name!r}", fix)
 
 
 def _reported_elsewhere(name: str) -> bool:
     """Whether the name is known but unsupported, which `weft.spec.support` says."""
-    return (
-        name.startswith("strands_tools.") or name.removeprefix("strands_cli.tools.") in OTHER_BUILTINS or ".py:" in name
-    )
+    return name.startswith("strands_tools.")
 
 
 def _tool_uses(workflow: Workflow) -> Iterator[tuple[Pointer, str]]:
@@ -121,6 +126,18 @@ def _tool_uses(workflow: Workflow) -> Iterator[tuple[Pointer, str]]:
             yield from _listed((*pointer, "tool_overrides"), section.tool_overrides)
         elif isinstance(section, (Agent, WorkerTemplate)):
             yield from _listed((*pointer, "tools"), section.tools)
+        elif isinstance(section, Retrieval):
+            yield from _listed((*pointer, "jit_tools"), section.jit_tools)
+
+
+def _servers(workflow: Workflow, source: Source) -> Iterator[Problem]:
+    policy = workflow.context_policy
+    known = [server.id for server in workflow.tools.mcp]
+    for place, name in enumerate(policy.retrieval.mcp_servers if policy and policy.retrieval else ()):
+        if name not in known:
+            pointer: Pointer = ("context_policy", "retrieval", "mcp_servers", place)
+            fix = did_you_mean(name, known, noun="servers here")
+            yield source.problem("unknown-server", pointer, f"there is no MCP server {name!r}", fix)
 
 
 def _listed(pointer: Pointer, names: list[str] | None) -> Iterator[tuple[Pointer, str]]:
