@@ -49,7 +49,7 @@ class Answering:
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         """See `Engine.decide`."""
-        found = self._pick(run_id, gate)
+        found = self.find(run_id, gate)
         at = self._clock.micros()
         if found.decision is not None:
             return _known(found, found.decision, answer)
@@ -103,8 +103,13 @@ class Answering:
             signal.name in wait["names"] and signal.id > wait["seen"] for wait in listening for signal in pending
         )
 
-    def _pick(self, run_id: str, text: str | None) -> Gate:
-        """The gate of the run that `text` means: its id, the beginning of it, or its path; without one the only open one."""
+    def find(self, run_id: str, text: str | None) -> Gate:
+        """The gate of the run that `text` means: its id, the beginning of it, or its path; without one the only open one.
+
+        Raises:
+            NotFoundError: there is none.
+            InputError: several are meant.
+        """
         gates = self._journal.gates.of(run_id)
         if text is not None:
             fitting = [gate for gate in gates if gate.path == text] or [

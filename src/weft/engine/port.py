@@ -53,6 +53,7 @@ class GateRequest:
     choices: tuple[str, ...] = ()
     form: Mapping[str, Json] | None = None
     given: Json = None
+    pattern: str | None = None
     rejections: tuple[str, ...] = ("reject", "rejected")
     on_reject: Literal["fail", "continue"] = "fail"
     assignees: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from weft.engine.port import GateRequest
 
 MAX_TEXT = 200_000
 """Characters of a prompt, of what is shown with it, or of an answer."""
+MAX_MATCHED = 2_000
+"""Characters of an answer that must have a form."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
@@ -45,10 +48,12 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
     """The request as the journal and the gate's row have it; times count from `at`, microseconds since the epoch.
 
     Raises:
-        InputError: its form is not a JSON Schema.
+        InputError: its form is not a JSON Schema, or its pattern no regular expression.
     """
     if request.form is not None:
         check_form(request.form)
+    if request.pattern is not None:
+        _check_pattern(request.pattern)
 
     def when(seconds: float | None) -> int | None:
         return None if seconds is None else at + int(seconds * 1_000_000)
@@ -59,6 +64,7 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
         "choices": list(request.choices),
         "form": None if request.form is None else dict(request.form),
         "given": request.given,
+        "pattern": request.pattern,
         "rejections": list(request.rejections),
         "on_reject": request.on_reject,
         "assignees": list(request.assignees),
@@ -71,6 +77,13 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
     }
     masked: dict[str, Any] = mask({name: value for name, value in data.items() if value not in (None, "", [], {})})
     return masked | {"shown": shown_hash(masked)}
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError) as error:
+        raise InputError(f"the pattern of a gate is not valid: {error}", fix="correct `validation.pattern`") from error
 
 
 def shown_hash(request: Mapping[str, Any]) -> str:
@@ -91,7 +104,7 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     """The decision that `answer` makes, checked against what the gate asks.
 
     Raises:
-        InputError: it is none of the choices, or its values do not fit the form.
+        InputError: it is none of the choices, has not the form that is asked for, or its values do not fit the form.
         PolicyError: somebody else is asked.
         ConflictError: they were shown something else.
     """
@@ -105,10 +118,14 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     if len(answer.response or "") > MAX_TEXT or len(answer.why) > MAX_TEXT:
         raise InputError(f"an answer may have {MAX_TEXT} characters", fix="make it shorter")
     choice = _choice(request, answer)
-    response = answer.response if answer.response is not None else choice
+    response = next(
+        (said for said in (answer.response, choice, answer.choice, answer.verdict) if said is not None), None
+    )
     if response is None:
         raise InputError("an answer is needed", fix="say what with --answer TEXT")
     rejected = is_rejection(request, choice, response)
+    if not rejected:
+        _check_text(request, response)
     return {
         "how": "answer",
         "choice": choice,
@@ -160,16 +177,17 @@ def conclusion(request: Mapping[str, Any], made: Mapping[str, Any], path: str) -
         )
     kept = {name: made[name] for name in ("response", "choice", "values", "why")}
     own = {"type": "hitl", **kept, "by": made["by"] or None, "at": iso(made["at"]), "prompt": request.get("prompt", "")}
-    return {**request.get("facts", {}), **own}
+    begun = {"given": request["given"]} if "given" in request else {}
+    return {**request.get("facts", {}), **own, **begun}
 
 
 def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
     choices: list[str] = list(request.get("choices", ()))
-    if answer.verdict is not None and answer.choice is None:
+    if choices and answer.verdict is not None and answer.choice is None:
         return _by_verdict(request, choices, answer.verdict)
     said = answer.choice if answer.choice is not None else answer.response
     if not choices:
-        return answer.choice
+        return None
     if answer.choice is None and answer.response is None and request.get("form") is not None:
         said = _by_verdict(request, choices, "approve")
     near = [choice for choice in choices if said is not None and choice.casefold() == said.strip().casefold()]
@@ -182,10 +200,16 @@ def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
     return found
 
 
+def _check_text(request: Mapping[str, Any], response: str) -> None:
+    pattern = request.get("pattern")
+    if pattern is None:
+        return
+    if len(response) > MAX_MATCHED or re.fullmatch(pattern, response) is None:
+        raise InputError(f"the answer has not the form that is asked for, {pattern}", fix="answer in that form")
+
+
 def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) -> str:
-    """The choice that approves or rejects; the word itself where any answer may be given."""
-    if not choices:
-        return verdict
+    """The first choice that approves or rejects."""
     rejects = verdict == "reject"
     fitting = [choice for choice in choices if is_rejection(request, choice, choice) == rejects]
     if not fitting:

@@ -41,7 +41,10 @@ def compile_workflow(workflow: Workflow, overrides: Overrides | None = None) -> 
         workflow=workflow.name,
         root=root,
         definitions=definitions(workflow, overrides or Overrides()),
-        children=compiler.children,
+        children={
+            **compiler.children,
+            **{name: compile_workflow(child, overrides) for name, child in workflow.included.items()},
+        },
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from weft.core.errors import Problem, TemplateError
 from weft.spec.model.base import Pointer, walk
@@ -11,6 +12,7 @@ from weft.spec.model.workflow import Workflow
 from weft.spec.references import Key, Reads, reads
 from weft.spec.scopes import ALWAYS, OURS, STEP_FACTS, Site
 from weft.spec.sites import sites
+from weft.spec.sites_flow import flow_sites
 from weft.spec.suggest import did_you_mean
 from weft.spec.template import is_template
 from weft.spec.tree import Source
@@ -22,7 +24,7 @@ _METHODS = frozenset({"get", "keys", "values", "items"})
 def template_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
     """Findings about every template of `workflow` that this version renders."""
     inputs = workflow.inputs.names() | ALWAYS
-    for site in sites(workflow):
+    for site in chain(sites(workflow), flow_sites(workflow)):
         for pointer, text in site.texts:
             try:
                 found = reads(text)

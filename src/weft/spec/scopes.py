@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from weft.spec.model.base import Pointer
@@ -71,15 +71,3 @@ class Site:
     steps: int | None = None
     keyed: Mapping[str, Collection[str]] = field(default_factory=dict)
     everything: Mapping[str, Collection[str]] = field(default_factory=dict)
-
-
-def texts_in(value: object, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """Every text inside a JSON value, with its pointer."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from texts_in(item, (*pointer, key))
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from texts_in(item, (*pointer, place))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from weft.spec.conditions import condition
-from weft.spec.model.base import Pointer
+from weft.spec.model.base import Pointer, Section, walk
 from weft.spec.model.patterns import (
     Chain,
     ChoiceEdge,
@@ -18,11 +18,13 @@ from weft.spec.model.patterns import (
     Routing,
     TaskGraph,
 )
-from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep
+from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.workflow import Workflow
-from weft.spec.scopes import Site, texts_in
+from weft.spec.scopes import Site
 from weft.spec.sites_swarm import AT_THE_END, swarm_sites
 from weft.spec.tasks import Earlier, asking, depths
+from weft.spec.texts import texts
+from weft.spec.variables import names_set
 
 ROUTER = frozenset({"router", "chosen_route", "router_agent", "last_response"})
 DRAFT = frozenset({"draft", "current_draft", "iteration", "min_score", "max_iters", "history", "last_response"})
@@ -64,7 +66,8 @@ def sites(workflow: Workflow) -> Sites:
 def _chain(pattern: Chain, base: Pointer) -> Sites:
     steps = pattern.config.steps
     yield from series(steps, (*base, "steps"))
-    yield Site((), frozenset({"steps", "last_response"}) | _answers(steps), steps=len(steps))
+    names = frozenset({"steps", "last_response", *names_set(steps)})
+    yield Site((), names | _answers(steps), steps=len(steps))
 
 
 def _task_graph(pattern: TaskGraph, base: Pointer) -> Sites:
@@ -171,32 +174,25 @@ SITES: Mapping[type, Callable[[Any, Pointer], Sites]] = {
 """The places of each kind of pattern; the last one of each, without texts, is what artifacts see."""
 
 
-def series(steps: Sequence[Step], base: Pointer, before: frozenset[str] = _NONE) -> Sites:
+def series(steps: Sequence[Section], base: Pointer, before: frozenset[str] = _NONE) -> Sites:
     """The places of consecutive steps; `before` are the names that something has filled before the first."""
     names = before | {"steps"}
     for place, step in enumerate(steps):
         yield _at(Site(names=names, steps=place), step, (*base, place))
-        names |= _answers([step]) | {"last_response"}
+        names |= _answers([step]) | frozenset(names_set([step])) | {"last_response"}
 
 
-def _at(site: Site, step: Step | Task, pointer: Pointer) -> Site:
-    return replace(site, texts=tuple(texts(step, pointer)), names=site.names | _vars(step))
+def _at(site: Site, step: Section, pointer: Pointer) -> Site:
+    """The place of a step; what stands in steps that steer others is found by `weft.spec.sites_flow`."""
+    own = tuple(texts(step, pointer)) if isinstance(step, (AgentStep, ToolStep, HitlStep)) else ()
+    return replace(site, texts=own, names=site.names | _vars(step))
 
 
-def _answers(steps: Sequence[Step | Task]) -> frozenset[str]:
-    return _ANSWER if any(isinstance(step, HitlStep) for step in steps) else _NONE
+def _answers(steps: Sequence[Section]) -> frozenset[str]:
+    """``hitl_response``, when one of the steps asks a person, itself or inside."""
+    asks = any(isinstance(section, HitlStep) for step in steps for _pointer, section in walk(step))
+    return _ANSWER if asks else _NONE
 
 
-def _vars(step: Step | Task) -> frozenset[str]:
+def _vars(step: Section) -> frozenset[str]:
     return frozenset(step.vars) if isinstance(step, AgentStep) else _NONE
-
-
-def texts(step: Step | Task, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """The templates of a step, with their pointers."""
-    if isinstance(step, AgentStep):
-        if step.input is not None:
-            yield (*pointer, "input"), step.input
-    elif isinstance(step, ToolStep):
-        yield from texts_in(step.args, (*pointer, "args"))
-    elif step.context_display is not None:
-        yield (*pointer, "context_display"), step.context_display

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from weft.spec.model.steps import AgentTask, HitlTask, Task, ToolTask
-from weft.spec.references import Reads, reads, reads_value
+from weft.spec.model.steps import HitlTask, Task
+from weft.spec.references import Reads
+from weft.spec.texts import reads_within
 
 
 def depths(tasks: Sequence[Task]) -> dict[str, int]:
@@ -63,16 +64,12 @@ def cycle(tasks: Sequence[Task]) -> list[str]:
 
 
 def task_reads(task: Task) -> Reads:
-    """What the templates of a task read.
+    """What the templates of a task read, and those of the steps inside it.
 
     Raises:
         TemplateError: one of them is not a template.
     """
-    if isinstance(task, AgentTask):
-        return reads(task.input or "")
-    if isinstance(task, ToolTask):
-        return reads_value(task.args)
-    return reads(task.context_display or "")
+    return reads_within(task)
 
 
 def ancestors(deps: Mapping[str, Sequence[str]], task: str) -> set[str]:

@@ -34,16 +34,19 @@ def _names(step: Section) -> Iterator[str]:
 
 
 def names_within(section: Section) -> tuple[str, ...]:
-    """Every name that anything inside `section` gives to a value, each once."""
+    """Every name that anything inside `section` gives to a value that stays, each once."""
     return tuple(dict.fromkeys(name for _pointer, part in walk(section) for name in _given(part)))
+
+
+def items_within(section: Section) -> tuple[str, ...]:
+    """The names of the items of every map inside `section`."""
+    return tuple(dict.fromkeys(part.item for _pointer, part in walk(section) if isinstance(part, MapRule)))
 
 
 def _given(part: Section) -> Iterator[str]:
     if isinstance(part, SetStep):
         yield from part.set
     elif isinstance(part, (WaitRule, MapRule)):
-        if isinstance(part, MapRule):
-            yield part.item
         if part.into:
             yield part.into
     elif isinstance(part, (StateMachineConfig, BehaviorTreeConfig)):

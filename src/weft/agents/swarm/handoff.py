@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from weft.agents.swarm.answers import as_object
+from weft.agents.swarm.answers import as_object, response_of
 from weft.core.errors import LimitError, RejectedError
 
 Json = Any
@@ -19,7 +19,7 @@ def pass_on(settings: Mapping[str, Json], given: Mapping[str, Json], _: str) -> 
         RejectedError: it passes on to one that it may not.
         LimitError: too many handoffs, or the same one a second time.
     """
-    speaker, chain, response = given["at"], list(given["chain"]), given["response"]
+    speaker, chain, response = given["at"], list(given["chain"]), response_of(given["turn"])
     found = as_object(response) or {}
     to = found.get("handoff") or found.get("handoff_to") or found.get("transfer_to")
     if not isinstance(to, str) or not to.strip():

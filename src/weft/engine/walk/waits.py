@@ -46,6 +46,7 @@ async def gate(walk: Walk, node: Gate, path: str, scope: Scope, _: Frame) -> Out
             show=render(node.show, scope),
             choices=node.choices,
             form=node.form,
+            pattern=node.pattern,
             rejections=node.rejections,
             on_reject=node.on_reject,
             assignees=tuple(render(name, scope) for name in node.assignees),
@@ -59,5 +60,5 @@ async def gate(walk: Walk, node: Gate, path: str, scope: Scope, _: Frame) -> Out
 
     outcome = await walk.runtime.ask(path, request)
     if node.into is not None and isinstance(outcome, Success):
-        scope[node.into] = outcome.value
+        scope[node.into] = outcome.value["response"]
     return outcome

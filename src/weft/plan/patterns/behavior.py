@@ -83,7 +83,7 @@ class _Growing:
         return self.node(part, getattr(part, "id", None) or _kind(part))
 
     def _leaf(self, step: Section, name: str) -> Node:
-        inside = self.compiler.step(step, Slot("step", prompt=begun(self.compiler.opening)))  # type: ignore[arg-type]
+        inside = self.compiler.step(step, Slot("step", prompt=begun(self.compiler.opening)))
         return Block(
             name=name,
             body=Sequence(name="do", children=(inside,), exports=self.names),

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weft.plan import nodes
-from weft.spec.model.steps import Step, Task
+from weft.spec.model.base import Section
 from weft.spec.model.workflow import Workflow
 
 PREVIOUS = "{{ last_response }}"
@@ -58,16 +58,16 @@ class Compiler:
             name=name, children=(inside.pattern(pattern, pattern.type),), value={"response": "last_response"}
         )
 
-    def step(self, step: Step | Task, slot: Slot) -> nodes.Node:
+    def step(self, step: Section, slot: Slot) -> nodes.Node:
         """The node of one step, of whatever kind."""
         compile_step: StepCompiler = _of(step, self.steps)
         return compile_step(step, self, slot)
 
-    def series(self, steps: Sequence[Step], opening: str | None = None) -> tuple[nodes.Node, ...]:
+    def series(self, steps: Sequence[Section], opening: str | None = None) -> tuple[nodes.Node, ...]:
         """The nodes of consecutive steps: ``step[0]`` and so on, or the `id` of a step."""
         first = self.opening if opening is None else opening
         return tuple(
-            self.step(step, Slot(step.id or f"step[{index}]", index, PREVIOUS if index else first))
+            self.step(step, Slot(getattr(step, "id", None) or f"step[{index}]", index, PREVIOUS if index else first))
             for index, step in enumerate(steps)
         )
 

@@ -1,6 +1,6 @@
 """State machine: one token that walks from state to state, on events, after times, or at once.
 
-Each visit of a state is one body: what is done on entering it, a wait that ends with a way out (`go`, its number), what is done
+Each visit of a state is one body: what is done on entering it, a wait that ends with a way out (`go`, its label), what is done
 on leaving. The arrows of the state lead where `go` says.
 """
 
@@ -24,9 +24,8 @@ _CAME = f"{WAITED}[{{0}}]"
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """A way out of a state, or, without a target, one that stays in it. `number` is its value of `go`."""
+    """A way out of a state, or, without a target, one that stays in it. `label` is its value of `go`."""
 
-    number: int
     label: str
     rule: Transition | Always
     event: str | None = None
@@ -49,16 +48,7 @@ def compile_machine(pattern: StateMachine, compiler: Compiler, name: str) -> Nod
         max_visits=config.max_visits,
         value={"response": present("last_response"), **held},
     )
-    start = start_of(config.context)
-    place = f"machine[{len(start)}]"
-    end = Set(name="end", values={each: f"{place}[{literal(each)}]" for each in held})
-    return Sequence(
-        name=name,
-        children=(*start, machine, end),
-        into="machine",
-        value={"response": f"{place}.response", **{each: each for each in held}},
-        exports=(STATES, *held),
-    )
+    return Sequence(name=name, children=(*start_of(config.context), machine), exports=(STATES, *held))
 
 
 class _Making:
@@ -88,7 +78,9 @@ class _Making:
             value={"response": present("last_response"), "state": STATE, "go": GO},
             exports=(*self.names, STATE, SIGNAL, GO),
         )
-        arrows = tuple(Arrow(to=way.rule.to, when=f"{GO} == {way.number}") for way in ways if way.rule.to is not None)
+        arrows = tuple(
+            Arrow(to=way.rule.to, when=f"{GO} == {literal(way.label)}") for way in ways if way.rule.to is not None
+        )
         return State(name=name, body=body, exits=(arrows,) if arrows else (), final=rule.final)
 
     def _steps(self, do: Section | list[Section], name: str, prompt: str = PREVIOUS) -> Node:
@@ -107,7 +99,7 @@ class _Making:
         names = (*self.names, SIGNAL, GO, "fired")
         if clocked:
             due = ", ".join(
-                f"{{'at': {WAITED}[0].at + ({computed(way.rule.seconds)}), 'way': {way.number}}}"
+                f"{{'at': {WAITED}[0].at + ({computed(way.rule.seconds)}), 'way': {literal(way.label)}}}"
                 for way in timers
                 if isinstance(way.rule, Timer)
             )
@@ -148,7 +140,7 @@ class _Making:
             seconds = next((computed(way.rule.seconds) for way in timers if isinstance(way.rule, Timer)), None)
             children.append(Wait(name="event", seconds=seconds, signals=signals))
         came = _CAME.format(len(children) - 1)
-        timer = "due[fired].way" if clocked else str(timers[0].number) if timers else "none"
+        timer = "due[fired].way" if clocked else literal(timers[0].label) if timers else "none"
         name = f"{came}.signal if {came} else none"
         values = {
             SIGNAL: f"{{'name': {name}, 'data': {came}.data if {came} else none}}",
@@ -182,7 +174,7 @@ class _Making:
     def _leaving(self, ways: list[_Way]) -> Iterable[Node]:
         """What the way that was taken does after the exit steps."""
         branches = tuple(
-            Branch(when=f"{GO} == {way.number}", node=self._steps(way.rule.do, way.label))
+            Branch(when=f"{GO} == {literal(way.label)}", node=self._steps(way.rule.do, way.label))
             for way in ways
             if way.rule.to is not None and way.rule.do is not None
         )
@@ -196,17 +188,17 @@ def _ways(rule: MachineState) -> list[_Way]:
     found += [("after", way, None) for way in rule.timers()]
     places: dict[str, int] = {}
     ways = []
-    for number, (label, way, event) in enumerate(found):
+    for label, way, event in found:
         place = places[label] = places.get(label, -1) + 1
-        ways.append(_Way(number, f"{label}[{place}]" if place else label, way, event))
+        ways.append(_Way(f"{label}[{place}]" if place else label, way, event))
     return ways
 
 
 def _taken(way: _Way) -> Node:
-    return Set(name=way.label, values={GO: str(way.number)})
+    return Set(name=way.label, values={GO: literal(way.label)})
 
 
 def _came(way: _Way) -> str:
     """Whether what the wait ended with opens this way."""
-    came = f"rang == {way.number}" if way.event is None else f"{SIGNAL}.name == {literal(way.event)}"
+    came = f"rang == {literal(way.label)}" if way.event is None else f"{SIGNAL}.name == {literal(way.event)}"
     return f"{came} and {way.guard}" if way.guard else came

@@ -158,38 +158,60 @@ class PatternStep(Section):
     timeout_s: Seconds | None = addition()
 
 
-class _Task(Section):
+class WaitTask(WaitStep):
+    """A task that waits."""
+
     id: Identifier
     deps: list[Identifier] = []
     description: str = ""
 
 
-class WaitTask(_Task, WaitStep):
-    """A task that waits."""
-
-
-class SetTask(_Task, SetStep):
+class SetTask(SetStep):
     """A task that computes values; other tasks read them as ``tasks.<id>.<name>``."""
 
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
 
-class ChooseTask(_Task, ChooseStep):
+
+class ChooseTask(ChooseStep):
     """A task that chooses."""
 
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
 
-class MapTask(_Task, MapStep):
+
+class MapTask(MapStep):
     """A task for each item of a list."""
 
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
 
-class FirstOfTask(_Task, FirstOfStep):
+
+class FirstOfTask(FirstOfStep):
     """A task with other ways to do it."""
 
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
 
-class WorkflowTask(_Task, WorkflowStep):
+
+class WorkflowTask(WorkflowStep):
     """A task that is a run of another workflow."""
 
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
 
-class PatternTask(_Task, PatternStep):
+
+class PatternTask(PatternStep):
     """A task that is a whole pattern."""
+
+    id: Identifier
+    deps: list[Identifier] = []
+    description: str = ""
 
 
 FlowStep = WaitStep | SetStep | ChooseStep | MapStep | FirstOfStep | WorkflowStep | PatternStep

@@ -8,13 +8,17 @@ from typing import Any
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType
 
 _BOUND: dict[str, Any] = {}
+_NAMED: dict[str, TypeAliasType] = {}
 
 
 def bind(name: str, annotation: Any) -> None:
     """Say what ``Late(name)`` stands for."""
     _BOUND[name] = annotation
+    # Under a name of its own it is one definition, however often it is used.
+    _NAMED[name] = TypeAliasType(f"Any{name.title()}", annotation)
 
 
 class Late:
@@ -29,4 +33,4 @@ class Late:
         return _BOUND[self._name]
 
     def __get_pydantic_core_schema__(self, _source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return handler.generate_schema(self.annotation)
+        return handler.generate_schema(_NAMED[self._name])

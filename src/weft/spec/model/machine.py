@@ -7,7 +7,7 @@ from weft.spec.model.base import Identifier, Section, Text, addition
 from weft.spec.model.flow import Delay, Do, Variable
 from weft.spec.model.runtime import Count
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Section)
 
 
 class Transition(Section):
@@ -82,7 +82,7 @@ class MachineState(Section):
 
 def _listed(ways: Any, kind: type[T]) -> list[T]:
     if isinstance(ways, str):
-        return [kind(to=ways)]
+        return [kind.model_validate({"to": ways})]
     return ways if isinstance(ways, list) else [ways]
 
 

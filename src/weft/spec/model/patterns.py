@@ -4,6 +4,7 @@ from pydantic import Discriminator, Field, Tag
 
 from weft.spec.model.base import Identifier, Name, Scalar, Section, Text, addition
 from weft.spec.model.behavior import BehaviorTree
+from weft.spec.model.flow import TaggedFlowStep
 from weft.spec.model.joins import Join
 from weft.spec.model.late import bind
 from weft.spec.model.machine import StateMachine
@@ -135,7 +136,10 @@ class AgentNode(AgentStep):
 
 
 GraphNode = Annotated[
-    Annotated[AgentNode, Tag("<agent>")] | Annotated[ToolStep, Tag("<tool>")] | Annotated[HitlStep, Tag("<person>")],
+    Annotated[AgentNode, Tag("<agent>")]
+    | Annotated[ToolStep, Tag("<tool>")]
+    | Annotated[HitlStep, Tag("<person>")]
+    | TaggedFlowStep,
     Discriminator(step_kind),
 ]
 
