@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic_ai import Agent, RunContext, ToolFailed
@@ -13,7 +13,8 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import FunctionToolset
 
 from weft.agents.calling import call_tool
-from weft.agents.durability import ARGUMENTS, FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.compaction import Compacting
+from weft.agents.durability import ARGUMENTS, EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability
 from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
@@ -75,7 +76,7 @@ class AgentBuilder:
             model_settings=_settings(definition),
             retries={"tools": CORRECTIONS, "output": CORRECTIONS},
             toolsets=[toolset] if tools else [],
-            capabilities=[JournalDurability(event_stream_handler=stream)],
+            capabilities=[Compacting(self.open_model), JournalDurability(event_stream_handler=stream)],
         )
         if schema is not None:
             hold_to_schema(agent, schema)
@@ -85,14 +86,15 @@ class AgentBuilder:
         async def call(_: RunContext[AgentCall], **arguments: Any) -> Any:
             failed = FAILED.get()
             if failed is not None:
-                raise ToolFailed(f"{failed.message}. {failed.fix}".strip() if failed.fix else failed.message)
+                raise ToolFailed(failed)
             found = RESULT.get()
             if found is not None:
                 return found[0]
             step = STEP.get()
             assert step is not None, "a tool was called outside a step"
             approved = ARGUMENTS.get()
-            return await call_tool(tool, arguments if approved is None else approved, self.tool_context(step))
+            context = replace(self.tool_context(step), earlier=EARLIER.get())
+            return await call_tool(tool, arguments if approved is None else approved, context)
 
         spec = tool.spec
         return PydanticTool.from_schema(call, spec.name, spec.description, dict(spec.input_schema), takes_ctx=True)
@@ -114,9 +116,13 @@ def model_ref(definition: Mapping[str, Any]) -> ModelRef:
 
 
 def pick_tools(
-    agent: str, definition: Mapping[str, Any], available: Mapping[str, Tool], override: Sequence[str] | None
+    agent: str,
+    definition: Mapping[str, Any],
+    available: Mapping[str, Tool],
+    override: Sequence[str] | None,
+    common: Sequence[str] = (),
 ) -> dict[str, Tool]:
-    """The tools that one call of an agent may use: its own, or those that the step names instead.
+    """The tools that one call of an agent may use: its own, or those that the step names instead; and the `common` ones.
 
     Raises:
         SpecError: one of them is not defined.
@@ -124,6 +130,7 @@ def pick_tools(
     names = definition.get("tools") if override is None else override
     if names is None:
         return dict(available)
+    names = list(dict.fromkeys([*names, *common]))
     missing = [name for name in names if name not in available]
     if missing:
         raise SpecError(

@@ -81,6 +81,7 @@ def absolute(path: Path) -> Path:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Url = Annotated[str | None, AfterValidator(_url)]
+Address = Annotated[str, AfterValidator(_url)]
 UrlOrConsole = Annotated[str | None, AfterValidator(_url_or_console)]
 Folder = Annotated[Path, AfterValidator(absolute)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -120,9 +121,19 @@ class Tools(Group):
     """What tools may reach."""
 
     allowed_modules: Names = Field(default=(), description="Python modules that workflows may take tools from.")
+    allowed_folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="Folders in which a workflow may name functions of files, as ./file.py:function."
+    )
     workdir: Folder | None = Field(
         default=None, description="The folder that file tools cannot leave; the current one by default."
     )
+    python_exec: bool = Field(
+        default=False, description="Agents may run Python code that they write, in a process apart."
+    )
+    duckduckgo_url: Address = Field(
+        default="https://html.duckduckgo.com", description="Where `duckduckgo_search` asks."
+    )
+    tavily_url: Address = Field(default="https://api.tavily.com", description="Where `tavily_search` asks.")
 
 
 class Log(Group):

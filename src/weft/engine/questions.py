@@ -16,9 +16,9 @@ from weft.engine.port import GateRequest
 
 MAX_TEXT = 200_000
 """Characters of a prompt, of what is shown with it, or of an answer."""
+MAX_MATCHED = 2_000
+"""Characters of an answer that must have a form."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
-_MAX_MATCHED = 2_000
-"""Characters of an answer that is held to a pattern: matching takes longer than it should for some."""
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
 
@@ -48,10 +48,12 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
     """The request as the journal and the gate's row have it; times count from `at`, microseconds since the epoch.
 
     Raises:
-        InputError: its form is not a JSON Schema.
+        InputError: its form is not a JSON Schema, or its pattern no regular expression.
     """
     if request.form is not None:
         check_form(request.form)
+    if request.pattern is not None:
+        _check_pattern(request.pattern)
 
     def when(seconds: float | None) -> int | None:
         return None if seconds is None else at + int(seconds * 1_000_000)
@@ -77,6 +79,13 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
     return masked | {"shown": shown_hash(masked)}
 
 
+def _check_pattern(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError) as error:
+        raise InputError(f"the pattern of a gate is not valid: {error}", fix="correct `validation.pattern`") from error
+
+
 def shown_hash(request: Mapping[str, Any]) -> str:
     """The hash of what a person sees of a request."""
     return digest({name: request[name] for name in _SHOWN if name in request})
@@ -95,7 +104,7 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     """The decision that `answer` makes, checked against what the gate asks.
 
     Raises:
-        InputError: it is none of the choices, or its values do not fit the form.
+        InputError: it is none of the choices, has not the form that is asked for, or its values do not fit the form.
         PolicyError: somebody else is asked.
         ConflictError: they were shown something else.
     """
@@ -114,9 +123,9 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     )
     if response is None:
         raise InputError("an answer is needed", fix="say what with --answer TEXT")
-    if choice is None and (pattern := request.get("pattern")) is not None:
-        _check_pattern(pattern, response)
     rejected = is_rejection(request, choice, response)
+    if not rejected:
+        _check_text(request, response)
     return {
         "how": "answer",
         "choice": choice,
@@ -191,6 +200,14 @@ def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
     return found
 
 
+def _check_text(request: Mapping[str, Any], response: str) -> None:
+    pattern = request.get("pattern")
+    if pattern is None:
+        return
+    if len(response) > MAX_MATCHED or re.fullmatch(pattern, response) is None:
+        raise InputError(f"the answer has not the form that is asked for, {pattern}", fix="answer in that form")
+
+
 def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) -> str:
     """The first choice that approves or rejects."""
     rejects = verdict == "reject"
@@ -198,15 +215,6 @@ def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) ->
     if not fitting:
         raise InputError(f"no choice of this gate means {verdict!r}", fix=f"choose one of: {', '.join(choices)}")
     return fitting[0]
-
-
-def _check_pattern(pattern: str, response: str) -> None:
-    try:
-        fits = len(response) <= _MAX_MATCHED and re.fullmatch(pattern, response) is not None
-    except re.error as error:
-        raise InputError(f"the gate's pattern is no regular expression: {error}", fix="correct the workflow") from error
-    if not fits:
-        raise InputError(f"the answer does not match {pattern!r}", fix="give one that matches as a whole")
 
 
 def _values(request: Mapping[str, Any], answer: Answer) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -36,11 +36,21 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOptions:
+    """What is set for the tools of this machine: where searches go, and how a workflow text is checked, if anybody can."""
+
+    duckduckgo_url: str = "https://html.duckduckgo.com"
+    tavily_url: str = "https://api.tavily.com"
+    check_workflow: Callable[[str, bool], Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
     """What a tool may use during one call.
 
     `key` is the call's idempotency key: the same when the call is made again after a crash. `workdir` is the folder that
-    file tools cannot leave.
+    file tools cannot leave. `earlier` holds the arguments of the calls of this tool that succeeded before in the same
+    conversation, as far as the agent still sees them.
     """
 
     key: str
@@ -48,6 +58,8 @@ class ToolContext:
     clock: Clock
     http: Http
     secrets: Secrets
+    options: ToolOptions = field(default_factory=ToolOptions)
+    earlier: tuple[Mapping[str, Json], ...] = ()
 
 
 class Tool(Protocol):
