@@ -28,7 +28,6 @@ Changes = Annotated[
         show_default=False,
     ),
 ]
-Drive = Annotated[bool, typer.Option("--drive/--no-drive", help="Make the new run go at once.")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="The run to compare it with.", show_default=False)]
 
 
@@ -43,7 +42,9 @@ def fork(
         ),
     ] = None,
     changes: Changes = None,
-    drive: Drive = True,
+    no_drive: Annotated[
+        bool, typer.Option("--no-drive", help="Only make the new run; `weft resume` makes it go.")
+    ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
@@ -52,7 +53,7 @@ def fork(
     async def make(service: Service) -> str:
         return await service.fork(service.find(run).id, at=at, changes=_changes(changes))
 
-    return _go(ask(make), drive=drive, quiet=quiet, as_json=as_json)
+    return _go(ask(make), drive=not no_drive, quiet=quiet, as_json=as_json)
 
 
 def rerun(
