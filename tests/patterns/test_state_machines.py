@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transitions import Machine
 
-from tests.engine.world import simulated
-from tests.patterns.flows import Doer, FlowWorld, compiled, run, tool
+from tests.patterns.flows import Doer, FlowWorld, compiled, tool
 from weft.engine.answering import NewSignal
 from weft.testing.simulation import simulate
 
@@ -34,9 +32,7 @@ def machines(draw: st.DrawFn) -> dict:
     names = [f"s{place}" for place in range(count)] + ["end"]
     guards = st.sampled_from([None, "n % 2 == 0", "n > 2", "signal.data > 4", "signal.data <= 4"])
     way = st.fixed_dictionaries({"to": st.sampled_from([*names, None]), "guard": guards})
-    return {
-        name: {event: ways for event in EVENTS if (ways := draw(st.lists(way, max_size=3)))} for name in names[:-1]
-    }
+    return {name: {event: ways for event in EVENTS if (ways := draw(st.lists(way, max_size=3)))} for name in names[:-1]}
 
 
 def document(states: dict) -> dict:
