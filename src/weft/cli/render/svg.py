@@ -29,8 +29,8 @@ def svg(plan: Plan) -> str:
             [program, "-Tsvg"], input=dot(plan), capture_output=True, text=True, timeout=LONGEST_S, check=True
         )
     except subprocess.TimeoutExpired:
-        raise StorageError(f"Graphviz took longer than {LONGEST_S} s", fix="use --format dot") from None
+        raise StorageError(f"the program `dot` took longer than {LONGEST_S} s", fix="use --format dot") from None
     except (subprocess.CalledProcessError, OSError) as error:
         said = (getattr(error, "stderr", None) or str(error)).strip()[:300]
-        raise StorageError(f"Graphviz failed: {said}", fix="use --format dot") from error
+        raise StorageError(f"the program `dot` failed: {said}", fix="use --format dot") from error
     return done.stdout
