@@ -122,6 +122,7 @@ DIAGRAMS: Mapping[str, Entry] = {
     "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
     "mermaid": Entry(target="weft.plan.diagram:mermaid", help="A Mermaid flow chart."),
     "dot": Entry(target="weft.plan.diagram:dot", help="A Graphviz graph."),
+    "svg": Entry(target="weft.cli.render.svg:svg", help="A Graphviz graph."),
     "json": Entry(target="weft.plan.codec:to_json", help="The plan itself."),
 }
 """What can be made of a plan."""
