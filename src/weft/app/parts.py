@@ -15,6 +15,8 @@ PARTS = {
     "fold": "weft.engine.fold",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
+    "reasoning": "weft.app.reasoning",
+    "removal": "weft.store.removal",
 }
 
 

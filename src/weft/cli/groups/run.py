@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,18 @@ def run(
         str | None,
         typer.Option("--resume", "-r", metavar="RUN", help="The same as `weft resume RUN`.", show_default=False),
     ] = None,
+    auto_resume: Annotated[
+        bool,
+        typer.Option("--auto-resume", help="Make the last run of this very file go on, if one has stopped on its way."),
+    ] = False,
+    save_session: Annotated[
+        bool, typer.Option("--save-session/--no-save-session", help="Keep the run once it has completed, or delete it.")
+    ] = True,
+    bypass_tool_consent: Annotated[
+        bool, typer.Option("--bypass-tool-consent", help="Tell tools that ask by themselves that they need not.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show where a defect of Weft is.")] = False,
     durability: Durability = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -48,6 +61,9 @@ def run(
             "give a workflow file" if file is None else "give a workflow file or --resume, not both",
             fix="`weft run FILE` starts a run, `weft resume RUN` makes one go on",
         )
+    _say_to_the_process(verbose=verbose, debug=debug, bypass_tool_consent=bypass_tool_consent)
+    if auto_resume and file is not None:
+        resume = WORK["again"].load()(file, choice(provider, model, base_url, offline=offline))
     if resume is not None:
         going_on: int = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
         return going_on
@@ -60,5 +76,15 @@ def run(
         choice=choice(provider, model, base_url, offline=offline),
         queued=detach,
     )
-    code: int = WORK["run"].load()(request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
+    code: int = WORK["run"].load()(
+        request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json, keep=save_session
+    )
     return code
+
+
+def _say_to_the_process(*, verbose: bool, debug: bool, bypass_tool_consent: bool) -> None:
+    """Set what settings and tools read from the environment."""
+    if verbose or debug:
+        os.environ["WEFT_LOG__LEVEL"] = "debug" if debug else "info"
+    if bypass_tool_consent:
+        os.environ["BYPASS_TOOL_CONSENT"] = "true"

@@ -7,11 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from weft.app.reasoning import Iteration
 from weft.app.service import Service
 from weft.app.view import RunView
 from weft.cli.options import AsJson, RunName
 from weft.cli.reach import ask
 from weft.cli.render.consoles import console
+from weft.cli.render.reasoning import reasoning_page
 from weft.cli.render.run import run_page
 from weft.cli.render.runs import run_json, runs_table
 from weft.cli.terminal import say, say_json, tell
@@ -62,9 +64,15 @@ def list_runs(
 def show(
     run: RunName,
     prompts: Annotated[bool, typer.Option("--prompts", help="Show what steps were given, in full.")] = False,
+    reasoning: Annotated[
+        bool, typer.Option("--reasoning", help="Show how agents came to their answers: thought, action, observation.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened in a run, step by step: the tree with status, duration, tokens and cost, then the outputs."""
+    if reasoning:
+        _reasoning(run, as_json=as_json)
+        return
 
     async def look(service: Service) -> tuple[Run, Any]:
         found = service.find(run)
@@ -77,6 +85,20 @@ def show(
         say_json({**run_json(found), "outputs": outputs, "steps": root.get("steps", []), "warnings": view.warnings})
         return
     run_page(console(), found, view, outputs, prompts=prompts)
+
+
+def _reasoning(run: str, *, as_json: bool) -> None:
+    async def look(service: Service) -> tuple[Run, list[Iteration]]:
+        found = service.find(run)
+        return found, service.reasoning(found.id)
+
+    found, iterations = ask(look)
+    if as_json:
+        say_json({"run_id": found.id, "iterations": [iteration.as_json() for iteration in iterations]})
+        return
+    if not iterations:
+        tell("No agent has thought in this run.")
+    reasoning_page(console(), iterations)
 
 
 def cancel(
