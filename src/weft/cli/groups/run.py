@@ -14,6 +14,19 @@ from weft.cli.options import AsJson, BaseUrl, Durability, Model, Offline, Provid
 from weft.cli.variables import variables
 from weft.core.errors import InputError
 
+AutoResume = Annotated[
+    bool,
+    typer.Option("--auto-resume", help="Make the last run of this very file go on, if one has stopped on its way."),
+]
+SaveSession = Annotated[
+    bool, typer.Option("--save-session/--no-save-session", help="Keep the run once it has completed, or delete it.")
+]
+BypassToolConsent = Annotated[
+    bool, typer.Option("--bypass-tool-consent", help="Tell tools that ask by themselves that they need not.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Log everything, and show where a defect of Weft is.")]
+
 
 def run(
     *,
@@ -39,18 +52,11 @@ def run(
         str | None,
         typer.Option("--resume", "-r", metavar="RUN", help="The same as `weft resume RUN`.", show_default=False),
     ] = None,
-    auto_resume: Annotated[
-        bool,
-        typer.Option("--auto-resume", help="Make the last run of this very file go on, if one has stopped on its way."),
-    ] = False,
-    save_session: Annotated[
-        bool, typer.Option("--save-session/--no-save-session", help="Keep the run once it has completed, or delete it.")
-    ] = True,
-    bypass_tool_consent: Annotated[
-        bool, typer.Option("--bypass-tool-consent", help="Tell tools that ask by themselves that they need not.")
-    ] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Log everything, and show where a defect of Weft is.")] = False,
+    auto_resume: AutoResume = False,
+    save_session: SaveSession = True,
+    bypass_tool_consent: BypassToolConsent = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
     durability: Durability = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
