@@ -28,8 +28,6 @@ def test_every_unsupported_place_is_named():
         "/agents/helper/tools/3",
         "/tools/python/1",
         "/tools/python/3",
-        "/tools/mcp/0",
-        "/tools/mcp/1",
         "/skills",
         "/context_policy/compaction",
         "/context_policy/notes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
 from weft.models.ref import ModelRef
+from weft.tools.choice import chosen
 from weft.tools.port import Tool, ToolContext
 
 _AGENTS = 256
@@ -113,9 +114,14 @@ def model_ref(definition: Mapping[str, Any]) -> ModelRef:
 
 
 def pick_tools(
-    agent: str, definition: Mapping[str, Any], available: Mapping[str, Tool], override: Sequence[str] | None
+    agent: str,
+    definition: Mapping[str, Any],
+    available: Mapping[str, Tool],
+    override: Sequence[str] | None,
+    *,
+    groups: Collection[str] = (),
 ) -> dict[str, Tool]:
-    """The tools that one call of an agent may use: its own, or those that the step names instead.
+    """The tools that one call of an agent may use: its own, or those that the step names instead. See `weft.tools.choice`.
 
     Raises:
         SpecError: one of them is not defined.
@@ -123,11 +129,11 @@ def pick_tools(
     names = definition.get("tools") if override is None else override
     if names is None:
         return dict(available)
-    missing = [name for name in names if name not in available]
+    found, missing = chosen(names, available, groups)
     if missing:
         raise SpecError(
             f"agent {agent!r} uses the tool {missing[0]!r}, which is not defined",
             fix=f"define it under tools; defined are: {', '.join(sorted(available)) or 'none'}",
             place=Place(pointer=f"/agents/{agent}/tools"),
         )
-    return {name: available[name] for name in names}
+    return found

@@ -12,6 +12,7 @@ from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEven
 
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
 from weft.agents.conversation import history, pack
+from weft.agents.direct import ServerTools, no_servers
 from weft.agents.durability import CALL, AgentCall
 from weft.agents.instructions import instructions_for
 from weft.core.errors import BudgetError, Place, ProviderError, SpecError
@@ -29,15 +30,24 @@ _EMIT: ContextVar[Callable[[Mapping[str, Any]], None] | None] = ContextVar("weft
 
 
 class AgentPerformer:
-    """Performs ``agent`` calls. `tools` gives the tools of a plan; with `streaming`, answers are shown as they come in."""
+    """Performs ``agent`` calls.
+
+    `tools` gives the tools of a plan, `servers` those of its MCP servers; with `streaming`, answers are shown as they come in.
+    """
 
     derived = True
 
     def __init__(
-        self, builder: AgentBuilder, tools: Callable[[Plan], Mapping[str, Tool]], *, streaming: bool = False
+        self,
+        builder: AgentBuilder,
+        tools: Callable[[Plan], Mapping[str, Tool]],
+        *,
+        servers: ServerTools = no_servers,
+        streaming: bool = False,
     ) -> None:
         self._builder = builder
         self._tools = tools
+        self._servers = servers
         self._stream = _show if streaming else None
 
     async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
@@ -53,7 +63,7 @@ class AgentPerformer:
         local = {**scope, **(call.input.get("vars") or {})}
         prompt = render(call.input.get("prompt") or "", local)
         instructions = instructions_for(call.target, definition, context.plan, local)
-        tools = pick_tools(call.target, definition, self._tools(context.plan), call.input.get("tools"))
+        tools = await self._picked(call, definition, context)
         context.note("step.input", {"prompt": prompt, "instructions": instructions})
         agent = self._builder.build(call.target, definition, tools, stream=self._stream)
         earlier = history(context)
@@ -96,6 +106,15 @@ class AgentPerformer:
         """An agent call has no effect of its own: what it did is in the steps inside it."""
         del call, scope, context
         return None
+
+    async def _picked(self, call: Call, definition: Mapping[str, Any], context: StepContext) -> dict[str, Tool]:
+        """The tools of this call; servers are started only for names that nothing else explains."""
+        available, override = self._tools(context.plan), call.input.get("tools")
+        names = definition.get("tools") if override is None else override
+        if names is None or any(name not in available for name in names):
+            available = {**available, **await self._servers(context)}
+        servers = context.plan.definitions.get("mcp") or ()
+        return pick_tools(call.target, definition, available, override, groups=servers)
 
     def _definition(self, call: Call, context: StepContext) -> Mapping[str, Any]:
         agents: Mapping[str, Any] = context.plan.definitions.get("agents") or {}

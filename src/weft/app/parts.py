@@ -15,6 +15,10 @@ PARTS = {
     "fold": "weft.engine.fold",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
+    "tools": "weft.app.toolbox",
+    "servers": "weft.app.servers",
+    "mcp": "weft.tools.mcp.pool",
+    "mcp-desk": "weft.app.mcp",
 }
 
 

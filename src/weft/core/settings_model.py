@@ -117,6 +117,10 @@ class Tools(Group):
     workdir: Folder | None = Field(
         default=None, description="The folder that file tools cannot leave; the current one by default."
     )
+    mcp_changed: Literal["ask", "refuse", "accept"] = Field(
+        default="ask",
+        description="What a run does when an MCP server describes a tool otherwise than when the run first used it.",
+    )
 
 
 class Log(Group):

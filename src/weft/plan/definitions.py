@@ -13,7 +13,7 @@ from weft.spec.model.base import walk
 from weft.spec.model.outputs import Telemetry
 from weft.spec.model.runtime import Runtime
 from weft.spec.model.steps import AgentStep, ToolStep
-from weft.spec.model.tools import HttpExecutor, PythonTool
+from weft.spec.model.tools import HttpExecutor, McpServer, PythonTool
 from weft.spec.model.workflow import Workflow
 from weft.spec.support import builtin_id
 from weft.spec.toolnames import resolved, tool_name
@@ -63,6 +63,7 @@ def definitions(workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
         "context_policy": _dumped(workflow.context_policy),
         "agents": {name: _agent(name, agent, workflow, overrides) for name, agent in workflow.inline_agents().items()},
         "tools": _tools(workflow),
+        "mcp": {server.id: _mcp(server) for server in workflow.tools.mcp},
         "secrets": {secret.alias: {"source": secret.source, "key": secret.key} for secret in workflow.env.secrets},
         "telemetry": telemetry.model_dump(mode="json", exclude_none=True),
     }
@@ -131,7 +132,8 @@ def _agent_tools(agent: Agent, workflow: Workflow) -> list[str]:
     if agent.tools is not None:
         return list(dict.fromkeys(resolved(name, workflow) for name in agent.tools))
     declared = [tool_name(tool) for tool in workflow.tools.python_tools()]
-    return declared + [executor.id for executor in workflow.tools.http_executors]
+    executors = [executor.id for executor in workflow.tools.http_executors]
+    return declared + executors + [server.id for server in workflow.tools.mcp]
 
 
 def _tools(workflow: Workflow) -> dict[str, Json]:
@@ -173,3 +175,8 @@ def _http(executor: HttpExecutor) -> dict[str, Json]:
     if executor.timeout_ms is not None and executor.timeout_s is None:
         definition["timeout_s"] = executor.timeout_ms / 1000
     return {"kind": "http", **definition}
+
+
+def _mcp(server: McpServer) -> dict[str, Json]:
+    """The server's own fields; ``${NAME}`` in them stays a reference."""
+    return server.model_dump(mode="json", exclude={"id"}, exclude_none=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -24,7 +24,8 @@ class ToolSpec:
     """What an agent and the engine know about a tool.
 
     `input_schema` is a JSON Schema (draft 2020-12) of an object. `effect` holds for every call that `Tool.effect_of` does
-    not say otherwise about. `timeout_s` is seconds; `max_result_bytes` counts the result as JSON in UTF-8.
+    not say otherwise about. `timeout_s` is seconds; `max_result_bytes` counts the result as JSON in UTF-8. A tool that comes from
+    a server names it in `group`, and in `origin` what the server calls the tool.
     """
 
     name: str
@@ -33,6 +34,12 @@ class ToolSpec:
     effect: Effect = "idempotent"
     timeout_s: float = TIMEOUT_S
     max_result_bytes: int = MAX_RESULT_BYTES
+    group: str = ""
+    origin: str = ""
+
+
+def _silent(*_: object) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +47,8 @@ class ToolContext:
     """What a tool may use during one call.
 
     `key` is the call's idempotency key: the same when the call is made again after a crash. `workdir` is the folder that
-    file tools cannot leave.
+    file tools cannot leave. `note` writes an event about the step into the journal, `emit` tells live viewers something that is not
+    history, such as progress.
     """
 
     key: str
@@ -48,6 +56,8 @@ class ToolContext:
     clock: Clock
     http: Http
     secrets: Secrets
+    note: Callable[[str, Mapping[str, Json]], None] = _silent
+    emit: Callable[[Mapping[str, Json]], None] = _silent
 
 
 class Tool(Protocol):

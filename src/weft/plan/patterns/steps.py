@@ -11,7 +11,7 @@ from weft.spec.model.steps import AgentStep, AgentTask, Step, Task, ToolStep
 from weft.spec.model.tools import HttpExecutor, PythonTool
 from weft.spec.model.workflow import Workflow
 from weft.spec.support import builtin_id
-from weft.spec.toolnames import resolved, tool_names
+from weft.spec.toolnames import mcp_tool, resolved, tool_names
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
@@ -86,7 +86,10 @@ def _tool_call(step: ToolStep, workflow: Workflow, name: str, index: int | None)
 
 
 def _effect(step: ToolStep, workflow: Workflow) -> Effect:
-    """What the file says; else pure for built-in tools, and once for an HTTP request that may not be sent again."""
+    """What the file says; else pure for built-in tools, and once for what may not be sent again: HTTP requests, MCP calls."""
+    server = mcp_tool(step.tool, workflow)
+    if server is not None:
+        return server.effects.get(step.tool.removeprefix(f"{server.id}:"), server.effect or "once")
     tool = tool_names(workflow).get(step.tool)
     if tool is not None and tool.effect is not None:
         return tool.effect
