@@ -20,8 +20,11 @@ DEFERRED = {
 }
 """Modules that may import inside a function or for types alone, each with its reason: registries, and what is heavy and optional."""
 
-INTERPRETER = ("weft/engine/interpreter.py", "weft/engine/fanout.py")
-OURS_FOR_INTERPRETER = ("weft.core", "weft.plan", "weft.engine.port", "weft.engine.interpreter", "weft.engine.fanout")
+INTERPRETER = ("weft/engine/interpreter.py", "weft/engine/fanout.py", "weft/engine/tasks.py", "weft/engine/walk/")
+OURS_FOR_INTERPRETER = (
+    "weft.core", "weft.plan", "weft.engine.port", "weft.engine.interpreter", "weft.engine.fanout", "weft.engine.tasks",
+    "weft.engine.walk",
+)  # fmt: skip
 NOT_DETERMINISTIC = {
     "concurrent", "datetime", "glob", "http", "io", "locale", "multiprocessing", "os", "pathlib", "platform", "queue",
     "random", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "tempfile",

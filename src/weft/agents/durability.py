@@ -41,7 +41,10 @@ from weft.tools.runner import reconcile_tool
 
 @dataclass(slots=True, kw_only=True)
 class AgentCall:
-    """One call of an agent: the `deps` of its run. `before` counts the responses that its history brought along."""
+    """One call of an agent: the `deps` of its runs.
+
+    `before` counts the responses that its history brought along, `turns` how often the agent has been run in this call.
+    """
 
     context: StepContext
     agent: str
@@ -49,6 +52,7 @@ class AgentCall:
     tools: Mapping[str, Tool]
     tool_context: Callable[[StepContext], ToolContext]
     before: int = 0
+    turns: int = 0
 
 
 CALL: ContextVar[AgentCall | None] = ContextVar("weft_agent_call", default=None)
@@ -186,7 +190,9 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
     def get_default_run_id(self) -> str | None:
         """An id that is the same when the call is performed again."""
         call = CALL.get()
-        return call.context.key if call else None
+        if call is None:
+            return None
+        return call.context.key if call.turns <= 1 else f"{call.context.key}.{call.turns}"
 
     def get_run_clock(self) -> Callable[[], datetime] | None:
         """The run's clock."""

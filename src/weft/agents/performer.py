@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
 from pydantic_ai import RunContext, UsageLimits
+from pydantic_ai.agent import AgentRunResult
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
-from pydantic_ai.messages import AgentStreamEvent, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
+from weft.agents.answer import Answered, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
 from weft.agents.conversation import history, pack
 from weft.agents.direct import ServerTools, no_servers
 from weft.agents.durability import CALL, AgentCall
 from weft.agents.instructions import instructions_for
+from weft.agents.subtasks import watched
 from weft.core.errors import BudgetError, Place, ProviderError, SpecError
 from weft.engine.port import Done, StepContext
 from weft.plan.nodes import Call, Plan
-from weft.plan.template import render
+from weft.plan.template import render, render_value
 from weft.tools.port import Tool
 
 REQUESTS = 50
@@ -54,11 +57,16 @@ class AgentPerformer:
         """Run the agent on the rendered prompt.
 
         The value holds ``response`` (text, or an object when the agent has an output schema), ``agent``, ``prompt``,
-        ``status``, ``tokens_estimated``, and the ``messages`` that the conversation goes on with.
+        ``status``, ``tokens_estimated``, and the ``messages`` that the conversation goes on with; ``data`` where the call asks
+        for an answer in a form.
 
         Raises:
-            WeftError: the prompt cannot be rendered, the model failed, or a budget is reached.
+            WeftError: the prompt cannot be rendered, the model failed, no answer could be used, or a budget is reached.
         """
+        with watched(context, render_value(call.input.get("worker"), scope)):
+            return await self._perform(call, scope, context)
+
+    async def _perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
         definition = self._definition(call, context)
         local = {**scope, **(call.input.get("vars") or {})}
         prompt = render(call.input.get("prompt") or "", local)
@@ -76,15 +84,20 @@ class AgentPerformer:
             tool_context=self._builder.tool_context,
             before=before,
         )
-        call_token, emit_token = CALL.set(deps), _EMIT.set(context.emit)
-        try:
-            result = await agent.run(
-                prompt,
-                message_history=earlier,
+
+        async def turn(said: str, messages: Sequence[ModelMessage]) -> AgentRunResult[Any]:
+            deps.turns += 1
+            return await agent.run(
+                said,
+                message_history=messages,
                 deps=deps,
                 instructions=instructions,
                 usage_limits=UsageLimits(request_limit=REQUESTS),
             )
+
+        call_token, emit_token = CALL.set(deps), _EMIT.set(context.emit)
+        try:
+            answered = await converse(turn, prompt, earlier, call.input.get("answer"), local, context)
         except UsageLimitExceeded as error:
             raise BudgetError(
                 f"agent {call.target!r} made {REQUESTS} model requests and is still not done",
@@ -100,7 +113,7 @@ class AgentPerformer:
         finally:
             CALL.reset(call_token)
             _EMIT.reset(emit_token)
-        return Done(self._value(call, prompt, result.output, pack(result.new_messages()), result.usage.total_tokens))
+        return Done(self._value(call, prompt, answered))
 
     async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:
         """An agent call has no effect of its own: what it did is in the steps inside it."""
@@ -127,9 +140,8 @@ class AgentPerformer:
             )
         return definition
 
-    def _value(
-        self, call: Call, prompt: str, output: Any, messages: list[dict[str, Any]], tokens: int
-    ) -> dict[str, Any]:
+    def _value(self, call: Call, prompt: str, answered: Answered) -> dict[str, Any]:
+        output = answered.output
         if isinstance(output, str) and len(output) > MAX_RESPONSE:
             raise ProviderError(
                 f"agent {call.target!r} answered {len(output)} characters, more than {MAX_RESPONSE}",
@@ -141,8 +153,9 @@ class AgentPerformer:
             "agent": call.target,
             "prompt": prompt,
             "status": "completed",
-            "tokens_estimated": tokens,
-            "messages": messages,
+            "tokens_estimated": answered.tokens,
+            "messages": pack(answered.messages),
+            **({"data": answered.data} if "answer" in call.input else {}),
         }
 
 

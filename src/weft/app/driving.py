@@ -12,6 +12,7 @@ from typing import Any
 from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
+from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import prepare
@@ -23,6 +24,7 @@ from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
 from weft.core.settings import Settings
+from weft.engine.clock import ClockPerformer
 from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
@@ -57,6 +59,8 @@ class Driving:
             "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
             "tool": ToolPerformer(self._tools_of, self._tool_context, servers=self._servers.tools),
             "artifact": ArtifactPerformer(self._trace_of),
+            "clock": ClockPerformer(),
+            "swarm": SwarmPerformer(),
         }
         self.engine = Engine(
             journal,

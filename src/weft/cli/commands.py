@@ -56,6 +56,11 @@ COMMANDS: Mapping[str, Entry] = {
         brief=True,
     ),
     "run": Entry(target=f"{_GROUPS}.run:run", help="Run a workflow.", section="Workflows"),
+    "simulate": Entry(
+        target=f"{_GROUPS}.simulate:simulate",
+        help="Run a workflow in virtual time with scripted agents and injected faults.",
+        section="Workflows",
+    ),
     "runs": Entry(help="List and find runs.", section="Runs", members={"list": _LIST}),
     "show": _SHOW,
     "events": Entry(

@@ -83,4 +83,5 @@ class Ledger:
             fix=f"raise {level.limit} in the workflow's budgets, or make the work smaller",
             place=Place(path=path),
             limit=level.limit,
+            budget=self.path,
         )

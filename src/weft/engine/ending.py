@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft.core.canonical import dumps, loads
-from weft.core.errors import MismatchError, TemplateError, WeftError
+from weft.core.errors import MismatchError, TemplateError, WeftError, from_json
 from weft.core.usage import Usage
-from weft.engine.port import Failure, Outcome, Success, Suspended
+from weft.engine.port import Failure, Outcome, Suspended
 from weft.engine.recorder import Recorder
+from weft.engine.references import References
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +27,39 @@ class RunResult:
     usage: Usage = field(default_factory=Usage)
 
 
+def last_event(outcome: Outcome, scope: Mapping[str, Any], references: References) -> tuple[str, dict[str, Any]]:
+    """The kind and data of the event with which a walk that ended like this ends the drive."""
+    if isinstance(outcome, Suspended):
+        return "run.waiting", {"waits": [dict(wait) for wait in outcome.waits]}
+    if isinstance(outcome, Failure):
+        return "run.failed", {"error": outcome.error.as_json()}
+    value = outcome.value
+    own = value.get("response", value) if isinstance(value, dict) else value
+    outputs: Any = {"response": scope.get("last_response", own), "value": value}
+    try:
+        return "run.completed", {"outputs": loads(dumps(references.name(outputs)))}
+    except (TypeError, ValueError, RecursionError) as error:
+        what = f"the run's value is not JSON: {error}"
+        failed = TemplateError(what, fix="mend the expressions that compute it")
+        return "run.failed", {"error": failed.as_json()}
+
+
 async def concluded(recorder: Recorder, outcome: Outcome, scope: Mapping[str, Any]) -> RunResult:
     """The walk is over: the run has succeeded, failed or waits."""
-    if isinstance(outcome, Success):
-        return await _completed(recorder, outcome.value, scope)
-    if isinstance(outcome, Suspended):
-        return await _waiting(recorder, outcome)
-    return await _failed(recorder, outcome)
+    references = recorder.state.references
+    kind, data = last_event(outcome, scope, references)
+    how: dict[str, Any] = {"run_id": recorder.run_id, "status": kind.removeprefix("run.")}
+    if kind == "run.completed":
+        how["outputs"] = references.restore(data["outputs"])
+        patch = recorder.final_patch("completed", outputs={"response": _short(how["outputs"]["response"])})
+    elif kind == "run.failed":
+        how["error"] = outcome.error if isinstance(outcome, Failure) else from_json(data["error"])
+        patch = recorder.final_patch("failed", error=data["error"])
+    else:
+        how["waits"] = tuple(data["waits"])
+        patch = recorder.final_patch("waiting") | {"waits": json.dumps(data["waits"])}
+    await recorder.record(kind, "", data, patch)
+    return RunResult(**how, usage=recorder.state.total())
 
 
 async def stalled(recorder: Recorder, error: MismatchError) -> RunResult:
@@ -53,34 +80,6 @@ async def cancelled(recorder: Recorder, reason: str) -> RunResult:
     """Somebody has cancelled the run, and nothing of it is performed any more."""
     await recorder.record("run.cancelled", "", {"reason": reason}, recorder.final_patch("cancelled"))
     return RunResult(run_id=recorder.run_id, status="cancelled", usage=recorder.state.total())
-
-
-async def _completed(recorder: Recorder, value: Any, scope: Mapping[str, Any]) -> RunResult:
-    references = recorder.state.references
-    own = value.get("response", value) if isinstance(value, dict) else value
-    outputs: Any = {"response": scope.get("last_response", own), "value": value}
-    try:
-        named = loads(dumps(references.name(outputs)))
-    except (TypeError, ValueError, RecursionError) as error:
-        what = f"the run's value is not JSON: {error}"
-        return await _failed(recorder, Failure(TemplateError(what, fix="mend the expressions that compute it")))
-    outputs = references.restore(named)
-    patch = recorder.final_patch("completed", outputs={"response": _short(outputs["response"])})
-    await recorder.record("run.completed", "", {"outputs": named}, patch)
-    return RunResult(run_id=recorder.run_id, status="completed", outputs=outputs, usage=recorder.state.total())
-
-
-async def _failed(recorder: Recorder, outcome: Failure) -> RunResult:
-    error = outcome.error.as_json()
-    await recorder.record("run.failed", "", {"error": error}, recorder.final_patch("failed", error=error))
-    return RunResult(run_id=recorder.run_id, status="failed", error=outcome.error, usage=recorder.state.total())
-
-
-async def _waiting(recorder: Recorder, outcome: Suspended) -> RunResult:
-    waits = [dict(wait) for wait in outcome.waits]
-    patch = recorder.final_patch("waiting") | {"waits": json.dumps(waits)}
-    await recorder.record("run.waiting", "", {"waits": waits}, patch)
-    return RunResult(run_id=recorder.run_id, status="waiting", waits=tuple(waits), usage=recorder.state.total())
 
 
 def _short(value: Any) -> Any:

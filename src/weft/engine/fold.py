@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from weft.core.errors import MismatchError, Place, from_json
+from weft.core.canonical import dumps
+from weft.core.errors import MismatchError, Place, TemplateError, from_json
 from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.port import Composite, Failure, Success
 from weft.engine.references import References
+from weft.engine.retention import Kept, PathTree, named, paths_in
 
 
 @dataclass(slots=True)
@@ -32,7 +34,9 @@ class RunState:
 
     `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
-    began, in microseconds since the epoch.
+    began, in microseconds since the epoch. `positions` says where loops and machines stand; what they left behind and nobody
+    can ask for is no longer in memory. `inherited` is what a fork's past consumed, which is not charged to the fork; `depth`
+    how many runs are above a child run.
     """
 
     status: str = "queued"
@@ -48,13 +52,17 @@ class RunState:
     usage: dict[str, Usage] = field(default_factory=dict)
     warned: set[tuple[str, str]] = field(default_factory=set)
     references: References = field(default_factory=References)
+    positions: dict[str, Kept] = field(default_factory=dict)
+    paths: PathTree = field(default_factory=PathTree)
     started_at: int | None = None
     waits: tuple[dict[str, Any], ...] = ()
     outputs: Any = None
     error: Mapping[str, Any] | None = None
+    inherited: Usage = field(default_factory=Usage)
+    depth: int = 0
 
     def total(self) -> Usage:
-        """What the whole run has consumed."""
+        """What the whole run has consumed, its inherited past apart."""
         return sum(self.usage.values(), Usage())
 
     def doubts(self) -> list[str]:
@@ -67,6 +75,7 @@ class RunState:
         """Take in a `step.completed`."""
         outcome = Success(data["value"])
         self.outcomes[path] = outcome
+        self.paths.add(path)
         self.open.pop(path, None)
         self.references.remember(path, outcome.value)
         self._account(path, data)
@@ -78,6 +87,7 @@ class RunState:
         error.final = True
         outcome = Failure(error)
         self.outcomes[path] = outcome
+        self.paths.add(path)
         begun = self.open.pop(path, None)
         if begun is not None and begun.effect == "reconcile":
             self.failed[path] = begun
@@ -93,7 +103,52 @@ class RunState:
             restore(data["value"]), restore(data.get("exported") or {}), data.get("conversations") or {}
         )
         self.finished[path] = finished
+        self.paths.add(path)
+        self.positions.pop(path, None)
         return finished
+
+    def keep(self, path: str, data: Mapping[str, Any]) -> None:
+        """Take in a `node.position`, and forget what is over and not named in it."""
+        kept = self.positions.setdefault(path, Kept())
+        rows = data.get("rows") or []
+        kept.position = self.references.restore(data["position"])
+        kept.rows.extend(self.references.restore(rows))
+        kept.pinned |= paths_in(rows, path)
+        names = paths_in(data["position"], path)
+        over = {each for part in data["done"] for each in self.paths.take(part)}
+        for each in over | kept.loose:
+            self.paths.take(each)
+        stays = {each for each in over | kept.loose if named(each, names)}
+        for each in over | kept.loose:
+            if each in stays or named(each, kept.pinned):
+                self.paths.add(each)
+            else:
+                self._forget(each, f"{path}/$past")
+        kept.loose = stays - kept.pinned
+
+    def _forget(self, path: str, into: str) -> None:
+        for known in (self.outcomes, self.finished, self.open, self.settled, self.failed, self.timers):
+            known.pop(path, None)
+        self.references.forget(path)
+        if used := self.usage.pop(path, None):
+            self.usage[into] = self.usage.get(into, Usage()) + used
+
+    def written(self, path: str, composite: Composite) -> bytes:
+        """The payload of the `node.completed` that `finish` takes in, with what the journal has already named in it.
+
+        Raises:
+            TemplateError: it is not JSON.
+        """
+        name = self.references.name
+        try:
+            data: dict[str, Any] = {"value": name(composite.value)}
+            if composite.exported:
+                data["exported"] = {key: name(value) for key, value in composite.exported.items()}
+            if composite.conversations:
+                data["conversations"] = composite.conversations
+            return dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
 
     def _account(self, path: str, data: Mapping[str, Any]) -> None:
         if call := data.get("call"):
@@ -132,6 +187,7 @@ def apply(state: RunState, event: Event) -> None:
 def _created(state: RunState, event: Event) -> None:
     state.scope = event.data["scope"]
     state.options = event.data.get("options") or {}
+    state.depth = (event.data.get("parent") or {}).get("depth", 0)
 
 
 def _started(state: RunState, event: Event) -> None:
@@ -166,6 +222,11 @@ def _node_failed(state: RunState, event: Event) -> None:
     error = from_json(event.data["error"])
     error.final = True
     state.finished[event.path] = Failure(error)
+    state.paths.add(event.path)
+
+
+def _node_position(state: RunState, event: Event) -> None:
+    state.keep(event.path, event.data)
 
 
 def _timer_set(state: RunState, event: Event) -> None:
@@ -204,9 +265,44 @@ def _reopened(state: RunState, _: Event) -> None:
     state.failed = {}
     # Time limits begin anew, or a run that exceeded one could never go on.
     state.timers = {}
+    _forget_failures(state)
+    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+def _forget_failures(state: RunState) -> None:
     state.outcomes = {path: outcome for path, outcome in state.outcomes.items() if isinstance(outcome, Success)}
     state.finished = {path: done for path, done in state.finished.items() if isinstance(done, Composite)}
-    state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
+
+
+def _forked(state: RunState, event: Event) -> None:
+    if state.status in {"failed", "cancelled"}:
+        _forget_failures(state)
+    state.status, state.error, state.outputs, state.waits = "queued", None, None, ()
+    # What was under way belongs to the other run: here it starts anew, under keys of its own, and so do waits and limits.
+    state.open, state.settled, state.failed, state.timers = {}, {}, {}, {}
+    state.inherited += state.total()
+    state.usage, state.calls, state.warned = {}, {}, set()
+    state.scope = state.scope | event.data["scope"]
+    for edit in event.data["edits"]:
+        known = state.outcomes[edit["path"]]
+        value = edited(known.value if isinstance(known, Success) else None, edit["at"], edit["value"])
+        state.outcomes[edit["path"]] = Success(value)
+        state.references.replace(edit["path"], value)
+
+
+def edited(value: Any, at: list[str], new: Any) -> Any:
+    """`value` with `new` as its member at the keys `at`; it is itself not changed.
+
+    Raises:
+        TypeError: there are keys left and what they lead into is no mapping.
+    """
+    if not at:
+        return new
+    if value is None:
+        value = {}
+    if not isinstance(value, dict):
+        raise TypeError(f"it is no mapping, and has no {at[0]!r}")
+    return {**value, at[0]: edited(value.get(at[0]), at[1:], new)}
 
 
 _HANDLERS = {
@@ -218,6 +314,7 @@ _HANDLERS = {
     "run.cancelled": _cancelled,
     "run.stalled": _stalled,
     "run.reopened": _reopened,
+    "run.forked": _forked,
     "step.started": _step_started,
     "step.retrying": _step_retrying,
     "step.completed": lambda state, event: state.succeed(event.path, event.data),
@@ -225,6 +322,7 @@ _HANDLERS = {
     "step.settled": _settled,
     "node.completed": lambda state, event: state.finish(event.path, event.data),
     "node.failed": _node_failed,
+    "node.position": _node_position,
     "timer.set": _timer_set,
     "budget.warning": _budget_warning,
 }

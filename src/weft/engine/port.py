@@ -6,7 +6,7 @@ asks a `Performer` when it is not. Neither runtime nor interpreter knows what an
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -143,6 +143,8 @@ class Performer(Protocol):
     One that has an attribute ``derived`` that is true says that what its calls end with follows from the steps inside them,
     which are in the journal: their own end then need not be durable before the run goes on, for performing them again would
     only read those steps.
+
+    One that has an attribute ``computes`` that is true only computes: its calls do not count as steps of a budget.
     """
 
     async def perform(self, call: Call, scope: Mapping[str, Json], context: StepContext) -> Done:
@@ -173,6 +175,20 @@ class Composite:
     value: Json
     exported: Mapping[str, Json] = field(default_factory=dict)
     conversations: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+class Position(Protocol):
+    """Where a composite stands: the position that was kept last, and all rows that were."""
+
+    @property
+    def position(self) -> Json:
+        """The last position."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[Json]:
+        """The rows, oldest first."""
+        ...
 
 
 class Runtime(Protocol):
@@ -207,6 +223,18 @@ class Runtime(Protocol):
 
     async def fail(self, path: str, error: WeftError) -> None:
         """Record, durably, that a composite has failed, so that a replay sees the same failure."""
+        ...
+
+    def position(self, path: str) -> Position | None:
+        """Where the composite at `path` stood when that was last kept."""
+        ...
+
+    def keep(self, path: str, position: Json, done: Sequence[str], rows: Sequence[Json] = ()) -> int:
+        """Record where the composite at `path` stands, so that a later walk begins there; the bytes that it takes.
+
+        `rows` are added to those that were kept before. `done` are the paths inside it that are over since the last time.
+        Nobody asks for what happened there any more: what counts of it is in the position and the rows.
+        """
         ...
 
     def open_budget(self, path: str, budget: Budget) -> None:

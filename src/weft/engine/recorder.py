@@ -18,8 +18,10 @@ from weft.plan.nodes import Budget
 from weft.store.append import Append, Draft
 from weft.store.journal import Journal
 
-_NOTE_S = 0.02
+_NOTE_S = 0.05
 """How long a note may wait for company (seconds); nobody waits for it."""
+_LATE = 5
+"""How often a note is put off when its time comes late: the process is busy, and an append of the run is near."""
 
 
 class Listener(Protocol):
@@ -145,11 +147,17 @@ class Recorder:
     def _hold(self, draft: Draft, data: Any) -> None:
         self._held.append((draft, data))
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_NOTE_S, self._flush_soon)
+            self._set_timer(_LATE)
 
-    def _flush_soon(self) -> None:
+    def _set_timer(self, patience: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_NOTE_S, self._flush_soon, loop.time() + 1.5 * _NOTE_S, patience)
+
+    def _flush_soon(self, late: float, patience: int) -> None:
         self._timer = None
-        if self._held:
+        if patience and asyncio.get_running_loop().time() > late:
+            self._set_timer(patience - 1)
+        elif self._held:
             self._flushing = asyncio.ensure_future(self._append([], None))
             # A refusal is read and dropped: whoever records next meets the same one and is the one to say so.
             self._flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -166,6 +174,9 @@ class Recorder:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if not entries:
+            # Between the timer and now, another append took along what was held.
+            return
         try:
             last = await self._journal.append(Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch))
         except WeftError as error:

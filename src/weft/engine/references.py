@@ -34,6 +34,18 @@ class References:
         elif isinstance(value, list) or (isinstance(value, str) and len(value) > _LONG_TEXT):
             self._names[id(value)] = (path, None)
 
+    def forget(self, path: str) -> None:
+        """Nothing that is written from now on names the value of the step at `path`."""
+        value = self._values.pop(path, None)
+        for part in (value, *value.values()) if isinstance(value, dict) else (value,):
+            if self._names.get(id(part), ("",))[0] == path:
+                del self._names[id(part)]
+
+    def replace(self, path: str, value: Any) -> None:
+        """From now on `value` is what the step at `path` ended with; whoever still holds the former one writes it out."""
+        self._names = {key: known for key, known in self._names.items() if known[0] != path}
+        self.remember(path, value)
+
     def name(self, value: Any) -> Any:
         """`value` with every part that a step has already recorded replaced by its name."""
         known = self._names.get(id(value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.core.canonical import dumps, loads
@@ -11,6 +11,7 @@ from weft.core.clock import Clock
 from weft.core.errors import InternalError, Place, TemplateError, WeftError
 from weft.engine.port import Composite, Failure, Outcome, Performer, Settings, StepContext, Suspended
 from weft.engine.recorder import Recorder
+from weft.engine.retention import Kept
 from weft.engine.steps import Mask, Performing, Step
 from weft.plan.nodes import Budget, Call, Plan
 
@@ -58,7 +59,7 @@ class EmbeddedRuntime:
                 effect=call.effect,
                 retry=call.retry or settings.retry,
                 timeout_s=call.timeout_s,
-                call=True,
+                call=not getattr(performer, "computes", False),
                 derived=getattr(performer, "derived", False),
                 check=check,
                 settings=settings,
@@ -129,15 +130,7 @@ class EmbeddedRuntime:
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
         state = self._recorder.state
-        try:
-            data: dict[str, Any] = {"value": state.references.name(composite.value)}
-            if composite.exported:
-                data["exported"] = {name: state.references.name(value) for name, value in composite.exported.items()}
-            if composite.conversations:
-                data["conversations"] = composite.conversations
-            payload = dumps(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
+        payload = state.written(path, composite)
         data = loads(payload)
         await self._recorder.record_node("node.completed", path, payload, data, durable=decision)
         return state.finish(path, data)
@@ -148,6 +141,24 @@ class EmbeddedRuntime:
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
         self._recorder.state.finished[path] = Failure(error)
+        self._recorder.state.paths.add(path)
+
+    def position(self, path: str) -> Kept | None:
+        """See `Runtime.position`."""
+        return self._recorder.state.positions.get(path)
+
+    def keep(self, path: str, position: Any, done: Sequence[str], rows: Sequence[Any] = ()) -> int:
+        """See `Runtime.keep`."""
+        name = self._recorder.state.references.name
+        data: dict[str, Any] = {"position": name(position), "done": list(done)}
+        if rows:
+            data["rows"] = name(list(rows))
+        try:
+            payload = dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"what is kept of it is not JSON: {error}", place=Place(path=path)) from error
+        self._recorder.note("node.position", path, loads(payload))
+        return len(payload)
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """See `Runtime.open_budget`."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from weft.core.errors import UnsupportedError
 from weft.plan.definitions import Overrides, definitions
-from weft.plan.nodes import Block, Budget, Call, Node, Plan, Sequence
-from weft.plan.patterns import compile_pattern
-from weft.plan.patterns.steps import retry_of
+from weft.plan.nodes import Block, Call, Node, Plan, Sequence
+from weft.plan.patterns import compiler_for
+from weft.plan.patterns.steps import budget_of, retry_of
 from weft.spec.model.outputs import Artifact
-from weft.spec.model.runtime import Budgets
 from weft.spec.model.workflow import Workflow
 from weft.spec.references import reads
 from weft.spec.support import unsupported
@@ -28,7 +25,8 @@ def compile_workflow(workflow: Workflow, overrides: Overrides | None = None) -> 
     if missing := unsupported(workflow):
         first = missing[0]
         raise UnsupportedError(first.message, fix=first.fix, place=first.place, problems=missing)
-    body = compile_pattern(workflow)
+    compiler = compiler_for(workflow)
+    body = compiler.pattern(workflow.pattern)
     if workflow.outputs.artifacts:
         artifacts = (_artifact(place, each) for place, each in enumerate(workflow.outputs.artifacts))
         body = Sequence(name="", children=(*_open(body), *artifacts), value={"response": "last_response"})
@@ -37,9 +35,17 @@ def compile_workflow(workflow: Workflow, overrides: Overrides | None = None) -> 
         name="",
         body=body,
         retry=retry_of(policy, policy.retries),
-        budget=_budget(workflow.runtime.budgets),
+        budget=budget_of(workflow.runtime.budgets),
     )
-    return Plan(workflow=workflow.name, root=root, definitions=definitions(workflow, overrides or Overrides()))
+    return Plan(
+        workflow=workflow.name,
+        root=root,
+        definitions=definitions(workflow, overrides or Overrides()),
+        children={
+            **compiler.children,
+            **{name: compile_workflow(child, overrides) for name, child in workflow.included.items()},
+        },
+    )
 
 
 def _open(body: Node) -> tuple[Node, ...]:
@@ -57,18 +63,4 @@ def _artifact(place: int, artifact: Artifact) -> Call:
         performer="artifact",
         target=artifact.path,
         input={"path": artifact.path, "from": content, **({"trace": True} if traced else {})},
-    )
-
-
-def _budget(budgets: Budgets) -> Budget | None:
-    limits = (budgets.max_tokens, budgets.max_cost_usd, budgets.max_steps, budgets.max_duration_s)
-    if all(limit is None for limit in limits):
-        return None
-    cost = budgets.max_cost_usd
-    return Budget(
-        max_tokens=budgets.max_tokens,
-        max_cost=None if cost is None else format(Decimal(str(cost)).normalize(), "f"),
-        max_steps=budgets.max_steps,
-        max_duration_s=budgets.max_duration_s,
-        warn_at=budgets.warn_threshold,
     )

@@ -11,6 +11,7 @@ from weft.spec.lint_templates import prompt_is_template
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import walk
 from weft.spec.model.outputs import Telemetry
+from weft.spec.model.patterns import WorkerTemplate
 from weft.spec.model.runtime import Runtime
 from weft.spec.model.steps import AgentStep, ToolStep
 from weft.spec.model.tools import HttpExecutor, McpServer, PythonTool
@@ -156,6 +157,8 @@ def _used(workflow: Workflow) -> set[str]:
     for _pointer, section in walk(workflow.pattern):
         if isinstance(section, AgentStep):
             names.update(section.tool_overrides or ())
+        elif isinstance(section, WorkerTemplate):
+            names.update(section.tools or ())
         elif isinstance(section, ToolStep):
             names.add(section.tool)
     return {resolved(name, workflow) for name in names}

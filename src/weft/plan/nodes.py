@@ -42,11 +42,13 @@ class Join:
     """When a fan-out is done and when it has failed.
 
     ``all``: every child must succeed; the first failure stops the rest. ``quorum``: `quorum` successes are enough.
-    ``best_effort``: every child is awaited, failures become values. ``first``: the first success wins.
+    ``best_effort``: every child is awaited, failures become values. ``first``: the first success wins. `failures` so many
+    failures are too many, even where enough could still succeed.
     """
 
     policy: Literal["all", "quorum", "best_effort", "first"] = "all"
     quorum: int | None = None
+    failures: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,8 +241,8 @@ class Wait:
 class Gate:
     """A person or an outside system decides. The texts are templates over the scope at the node.
 
-    `choices` are the answers that may be given (any text when there are none), `form` a JSON Schema that the values given with
-    the answer must fit. An answer in `rejections` fails the node, unless `on_reject` is ``continue``. Seconds count from the
+    `choices` are the answers that may be given (any text when there are none), `pattern` a regular expression that a text must match
+    as a whole, `form` a JSON Schema that the values given with the answer must fit. An answer in `rejections` fails the node, unless `on_reject` is ``continue``. Seconds count from the
     opening: at `warn_s` those who are asked are warned, at `escalate_s` the gate is also theirs who stand in `escalate_to`, at
     `deadline_s` it is answered by `default`, or fails when there is none. The value is ``{"type": "hitl", "response", "choice",
     "values", "by", "why", "at", "prompt"}``, and `into` names it in the scope.
@@ -251,6 +253,7 @@ class Gate:
     show: str = ""
     choices: tuple[str, ...] = ()
     form: Mapping[str, Json] | None = None
+    pattern: str | None = None
     rejections: tuple[str, ...] = ("reject", "rejected")
     on_reject: Literal["fail", "continue"] = "fail"
     assignees: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ def initial_scope(
 ) -> dict[str, Any]:
     """The scope of a new run: what the language always fills, then the inputs, which win over a name of the language.
 
+    All of them together are ``inputs`` as well.
     `started_at` is ISO 8601; with `session_id` it makes up ``execution_context``.
     """
     about = plan.definitions
@@ -21,5 +22,6 @@ def initial_scope(
         "runtime": about.get("runtime") or {},
         "context_policy": about.get("context_policy") or {},
         "execution_context": {"session_id": session_id, "started_at": started_at, "timestamp": started_at},
+        "inputs": dict(inputs),
         **inputs,
     }

@@ -127,6 +127,16 @@ def _counted(meter: Meter, value: Any) -> Any:
     return value
 
 
+def combine(maps: Iterable[Any]) -> dict[str, Any]:
+    """Maps as one: of entries with the same key that of the last map counts."""
+    combined: dict[str, Any] = {}
+    for each in maps:
+        if not isinstance(each, dict):
+            raise Refused("combine puts maps together")
+        combined |= each
+    return combined
+
+
 FILTERS: dict[str, Filter] = {
     "\0each": each,
     "\0concat": concat,
@@ -145,6 +155,7 @@ FILTERS: dict[str, Filter] = {
     "unique": _metered(jinja.do_unique, "environment"),
     "sum": _metered(jinja.do_sum, "environment"),
     "list": _metered(list),
+    "combine": _metered(combine),
     "length": _metered(len),
     "count": _metered(len),
     "round": _metered(jinja.do_round),

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
+from weft.spec.lint_flow import flow_problems
 from weft.spec.lint_schemas import schema_problems
+from weft.spec.lint_swarm import swarm_problems
 from weft.spec.lint_templates import template_problems
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, walk
+from weft.spec.model.joins import JoinRule
 from weft.spec.model.patterns import (
     Chain,
     ChoiceEdge,
     EvaluatorConfig,
     Graph,
-    JoinRule,
     Parallel,
     PlainEdge,
     TaskGraph,
@@ -42,6 +44,8 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *_tasks(workflow, source),
         *_duplicates(workflow, source),
         *_joins(workflow, source),
+        *swarm_problems(workflow, source),
+        *flow_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
         *template_problems(workflow, source),

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from weft.core.errors import Problem, TemplateError
 from weft.spec.model.base import Pointer, walk
-from weft.spec.model.steps import HitlStep
+from weft.spec.model.patterns import EvaluatorConfig
 from weft.spec.model.workflow import Workflow
 from weft.spec.references import Key, Reads, reads
-from weft.spec.scopes import ALWAYS, OURS, STEP_FACTS, Site, sites
+from weft.spec.scopes import ALWAYS, OURS, STEP_FACTS, Site
+from weft.spec.sites import sites
+from weft.spec.sites_flow import flow_sites
 from weft.spec.suggest import did_you_mean
 from weft.spec.template import is_template
 from weft.spec.tree import Source
 
+_NOUNS = {"branches": "branch", "tasks": "task", "nodes": "node"}
 _METHODS = frozenset({"get", "keys", "values", "items"})
 
 
 def template_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
     """Findings about every template of `workflow` that this version renders."""
     inputs = workflow.inputs.names() | ALWAYS
-    for site in sites(workflow):
+    for site in chain(sites(workflow), flow_sites(workflow)):
         for pointer, text in site.texts:
             try:
                 found = reads(text)
@@ -30,7 +34,6 @@ def template_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
             for rule, message, fix, severity in _findings(found, site, inputs):
                 yield source.problem(rule, pointer, message, fix, severity=severity)
     yield from _prompts(workflow, source)
-    yield from _other_texts(workflow, source)
 
 
 _Finding = tuple[str, str, str, str]
@@ -70,7 +73,7 @@ def _step(keys: tuple[Key, ...], count: int) -> Iterator[_Finding]:
 def _keyed(name: str, keys: tuple[Key, ...], site: Site) -> Iterator[_Finding]:
     if not keys or not isinstance(key := keys[0], str):
         return
-    noun = "branch" if name == "branches" else "task"
+    noun = _NOUNS[name]
     known = site.keyed[name]
     if key in known:
         yield from _fact(f"{name}.{key}", keys)
@@ -98,7 +101,11 @@ def prompt_is_template(prompt: str, workflow: Workflow) -> bool:
 
 def _prompts(workflow: Workflow, source: Source) -> Iterator[Problem]:
     known = workflow.inputs.names() | ALWAYS
+    filled = _producers(workflow)
     for agent, entry in workflow.inline_agents().items():
+        if agent in filled:
+            yield from _producer(agent, entry.prompt, known, source)
+            continue
         if not is_template(entry.prompt) or prompt_is_template(entry.prompt, workflow):
             continue
         try:
@@ -111,19 +118,21 @@ def _prompts(workflow: Workflow, source: Source) -> Iterator[Problem]:
             yield source.problem("verbatim-prompt", ("agents", agent, "prompt"), message, fix, severity="warning")
 
 
-def _other_texts(workflow: Workflow, source: Source) -> Iterator[Problem]:
-    """Syntax of templates outside the patterns that this version runs."""
-    if workflow.pattern.type in {"chain", "workflow", "parallel"}:
-        return
-    for pointer, section in walk(workflow.pattern, ("pattern",)):
-        names = ("context_display",) if isinstance(section, HitlStep) else ("input", "revise_prompt")
-        for name in names:
-            if isinstance(text := getattr(section, name, None), str):
-                yield from _syntax(text, (*pointer, name), source)
+def _producers(workflow: Workflow) -> frozenset[str]:
+    """The agents whose prompt is the first message of a pattern, filled in whatever it names."""
+    sections = (section for _pointer, section in walk(workflow.pattern))
+    return frozenset(section.producer for section in sections if isinstance(section, EvaluatorConfig))
 
 
-def _syntax(text: str, pointer: Pointer, source: Source) -> Iterator[Problem]:
+def _producer(agent: str, prompt: str, known: frozenset[str], source: Source) -> Iterator[Problem]:
+    spot: Pointer = ("agents", agent, "prompt")
     try:
-        reads(text)
+        stray = sorted(reads(prompt).names - known)
     except TemplateError as error:
-        yield source.problem("template", pointer, error.message, error.fix)
+        message = f"this prompt is sent as it stands: {error.message}"
+        yield source.problem("verbatim-prompt", spot, message, error.fix, severity="warning")
+        return
+    for name in stray:
+        message = f"{name!r} is not declared; it may come by --var"
+        fix = f"declare it under `inputs`; {did_you_mean(name, known, noun='available here')}"
+        yield source.problem("undeclared-name", spot, message, fix, severity="warning")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from weft.core.errors import Place, Problem, SpecError
 from weft.spec.files import parse, read_source
+from weft.spec.includes import Trail, include
 from weft.spec.lint import lint
 from weft.spec.model.workflow import Workflow
 from weft.spec.problems import repaired, structure_problems
@@ -52,8 +53,7 @@ def check(path: Path | str) -> Report:
     Raises:
         SpecError: the file cannot be read or parsed at all; carries one problem.
     """
-    path = Path(path)
-    return _check(read_source(path), path.parent)
+    return _check_file(Path(path), ())
 
 
 def check_text(text: str, name: str, *, folder: Path | None = None) -> Report:
@@ -87,6 +87,10 @@ def load_text(text: str, name: str, *, folder: Path | None = None) -> Workflow:
     return _checked(check_text(text, name, folder=folder))
 
 
+def _check_file(path: Path, trail: Trail) -> Report:
+    return _check(read_source(path), path.parent, (*trail, path.resolve()))
+
+
 def _checked(report: Report) -> Workflow:
     errors = report.errors
     if report.workflow is not None and not errors:
@@ -101,7 +105,7 @@ def _checked(report: Report) -> Workflow:
     )
 
 
-def _check(source: Source, folder: Path) -> Report:
+def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
     try:
         data = plain_data(source.root)
     except DocumentError as error:
@@ -118,6 +122,9 @@ def _check(source: Source, folder: Path) -> Report:
         seen = [problem.place.pointer or "" for problem in problems]
         found = [problem for problem in lint(workflow, source) if not _covered(problem, seen)]
         missing = unsupported(workflow, source)
+        wrong, more = include(workflow, source, folder, trail, _check_file)
+        found += wrong
+        missing += more
     ordered = sorted(problems + found, key=_order)[:_MAX_PROBLEMS]
     valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
     return Report(

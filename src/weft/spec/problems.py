@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from weft.core.errors import Problem
 from weft.spec.model.base import Section
+from weft.spec.model.late import Late
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 from weft.spec.tree import Source
@@ -171,7 +172,7 @@ def _inside(annotation: Any, part: str | int) -> Any:
             (field for name, field in annotation.model_fields.items() if (field.alias or name) == part),
             None,
         )
-        return _bare(field.annotation) if field else None
+        return _bare(_late(field.metadata) or field.annotation) if field else None
     arguments = get_args(annotation)
     members = [member for member in arguments if member is not type(None)]
     for member in members:
@@ -183,11 +184,16 @@ def _inside(annotation: Any, part: str | int) -> Any:
 def _bare(annotation: Any) -> Any:
     """`annotation` without its metadata, and without ``None`` when that leaves one member."""
     while hasattr(annotation, "__metadata__"):
-        annotation = get_args(annotation)[0]
+        annotation = _late(annotation.__metadata__) or get_args(annotation)[0]
     members = [member for member in get_args(annotation) if member is not type(None)]
     if len(members) == 1 and type(None) in get_args(annotation):
         return _bare(members[0])
     return annotation
+
+
+def _late(metadata: Iterable[Any]) -> Any:
+    """What stands for the annotation with this metadata, when a later module had to say it."""
+    return next((item.annotation for item in metadata if isinstance(item, Late)), None)
 
 
 def _tag(member: Any) -> str | None:

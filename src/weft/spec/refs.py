@@ -7,6 +7,7 @@ from typing import Any
 
 from weft.core.errors import Problem, SpecError
 from weft.spec.files import read_source
+from weft.spec.model.base import Pointer
 from weft.spec.suggest import did_you_mean
 from weft.spec.tree import DocumentError, Source, plain_data
 
@@ -36,15 +37,17 @@ def resolve_references(data: Any, source: Source, folder: Path) -> list[Problem]
             problems += _wrong_overrides(agent, source, pointer)
             try:
                 resolved, base = _referenced(agent, source, pointer, folder)
-            except _Unresolved as error:
+            except Unresolved as error:
                 problems.append(error.problem)
                 resolved = {"prompt": "unresolved"}
             agents[name] = resolved
-        problems += _inline_schemas(resolved, source, pointer, base, _bounds(folder))
+        problems += _inline_schemas(resolved, source, pointer, base, bounds_of(folder))
     return problems
 
 
-class _Unresolved(Exception):  # noqa: N818 -- carries a problem to its list, never leaves this module
+class Unresolved(Exception):  # noqa: N818 -- carries a problem to its list
+    """A file that is named in a document cannot be used."""
+
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
         self.problem = problem
@@ -65,17 +68,17 @@ def _wrong_overrides(agent: dict[str, Any], source: Source, pointer: tuple[str, 
 
 def _referenced(agent: Any, source: Source, pointer: tuple[str, str], folder: Path) -> tuple[Any, Path]:
     spot = (*pointer, "$ref")
-    path = _target(agent["$ref"], source, spot, folder, _bounds(folder))
+    path = located(agent["$ref"], source, spot, folder, bounds_of(folder))
     target, data = _load(path, source, spot)
     found = data.get("agents") if isinstance(data, dict) else None
     if not isinstance(found, dict) or len(found) != 1:
         count = len(found) if isinstance(found, dict) else 0
         message = f"{agent['$ref']!r} must hold exactly one agent, it holds {count}"
-        raise _Unresolved(source.problem("reference", spot, message, "refer to a file with one entry under `agents`"))
+        raise Unresolved(source.problem("reference", spot, message, "refer to a file with one entry under `agents`"))
     inner_name, inner = next(iter(found.items()))
     if not isinstance(inner, dict) or "$ref" in inner:
         message = f"the agent in {agent['$ref']!r} is itself a reference"
-        raise _Unresolved(source.problem("reference", spot, message, "refer to the file that holds the agent"))
+        raise Unresolved(source.problem("reference", spot, message, "refer to the file that holds the agent"))
     source.grafts[pointer] = (target, ("agents", inner_name))
     changes = {key: value for key, value in agent.items() if key in _OVERRIDES[1:]}
     if isinstance(changes.get("inference"), dict) and isinstance(inner.get("inference"), dict):
@@ -91,30 +94,36 @@ def _inline_schemas(
         if isinstance(agent.get(key), str):
             spot = (*pointer, key)
             try:
-                path = _target(agent[key], source, spot, base, bounds)
+                path = located(agent[key], source, spot, base, bounds)
                 schema = _load(path, source, spot)[1]
                 if not isinstance(schema, dict):
                     message = f"{agent[key]!r} holds no JSON Schema object"
-                    raise _Unresolved(source.problem("reference", spot, message, "a schema is a map"))
-            except _Unresolved as error:
+                    raise Unresolved(source.problem("reference", spot, message, "a schema is a map"))
+            except Unresolved as error:
                 problems.append(error.problem)
                 schema = {}
             agent[key] = schema
     return problems
 
 
-def _target(text: str, source: Source, spot: tuple[str, ...], folder: Path, bounds: Path) -> Path:
+def located(text: str, source: Source, spot: Pointer, folder: Path, bounds: Path) -> Path:
+    """The file that `text`, at `spot`, means.
+
+    Raises:
+        Unresolved: it is no relative path, or leaves `bounds`.
+    """
     if len(text) > _LONGEST or Path(text).is_absolute() or "://" in text or "\x00" in text:
         message = f"{text[:_LONGEST]!r} is not a relative path"
-        raise _Unresolved(source.problem("reference", spot, message, "write the path relative to this file"))
+        raise Unresolved(source.problem("reference", spot, message, "write the path relative to this file"))
     path = (folder / text).resolve()
     if not path.is_relative_to(bounds):
         message = f"{text!r} leaves the project folder {bounds}"
-        raise _Unresolved(source.problem("reference", spot, message, "keep the file inside the project"))
+        raise Unresolved(source.problem("reference", spot, message, "keep the file inside the project"))
     return path
 
 
-def _bounds(folder: Path) -> Path:
+def bounds_of(folder: Path) -> Path:
+    """The folder that files named in a document must not leave."""
     here = folder.resolve()
     marked = (each for each in (here, *here.parents) if any((each / mark).exists() for mark in _ROOT_MARKS))
     return next(marked, here)
@@ -126,6 +135,6 @@ def _load(path: Path, source: Source, spot: tuple[str, ...]) -> tuple[Source, An
         return target, plain_data(target.root)
     except SpecError as error:
         message = f"{source.file} refers to a file that cannot be used: {error.message}"
-        raise _Unresolved(source.problem("reference", spot, message, error.fix)) from None
+        raise Unresolved(source.problem("reference", spot, message, error.fix)) from None
     except DocumentError as error:
-        raise _Unresolved(source.problem("reference", spot, f"{path}: {error.message}", error.fix)) from None
+        raise Unresolved(source.problem("reference", spot, f"{path}: {error.message}", error.fix)) from None

@@ -1,17 +1,13 @@
-"""Which names a template may read at its place, and what those names hold there."""
+"""What templates may read at a place, and what those names hold there."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from weft.spec.model.base import Pointer
-from weft.spec.model.patterns import Chain, Parallel, TaskGraph
-from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep
-from weft.spec.model.workflow import Workflow
-from weft.spec.tasks import Earlier, depths
 
-ALWAYS = frozenset({"name", "runtime", "context_policy", "execution_context"})
+ALWAYS = frozenset({"name", "runtime", "context_policy", "execution_context", "inputs"})
 """The names that every template may read."""
 
 OURS = ALWAYS | {
@@ -22,6 +18,13 @@ OURS = ALWAYS | {
     "branches",
     "nodes",
     "hitl_response",
+    "rounds",
+    "votes",
+    "tally",
+    "transcript",
+    "turns",
+    "board",
+    "ballots",
 }
 """The names that the language itself fills; where they are not visible, no `--var` is meant."""
 
@@ -41,9 +44,17 @@ STEP_FACTS = frozenset(
         "description",
         "output",
         "step_history",
+        "choice",
+        "values",
+        "by",
+        "why",
+        "at",
+        "iteration",
+        "cumulative_tokens",
+        "hitl_response",
     }
 )
-"""What can be read about a step, task or branch that is done."""
+"""What can be read about a step, task, branch or node that is done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,90 +62,12 @@ class Site:
     """A place with templates.
 
     `texts` are the templates with their pointers. `names` are visible beside the inputs. `steps` is how many entries the
-    list of steps has here; `keyed` which keys ``tasks`` and ``branches`` have here; `everything` which ones they will have at the end.
+    list of steps has here; `keyed` which keys ``tasks``, ``branches`` and ``nodes`` have here; `everything` which ones they will
+    have at the end.
     """
 
-    texts: tuple[tuple[Pointer, str], ...]
+    texts: tuple[tuple[Pointer, str], ...] = ()
     names: frozenset[str] = frozenset()
     steps: int | None = None
     keyed: Mapping[str, Collection[str]] = field(default_factory=dict)
     everything: Mapping[str, Collection[str]] = field(default_factory=dict)
-
-
-def sites(workflow: Workflow) -> Iterator[Site]:
-    """Every place with templates in the patterns that this version runs, and the artifacts."""
-    pattern = workflow.pattern
-    base: Pointer = ("pattern", "config")
-    if isinstance(pattern, Chain):
-        yield from _steps(pattern.config.steps, (*base, "steps"))
-        end = Site((), frozenset({"steps", "last_response"}), steps=len(pattern.config.steps))
-    elif isinstance(pattern, TaskGraph):
-        yield from _tasks(pattern.config.tasks, (*base, "tasks"))
-        ids = frozenset(task.id for task in pattern.config.tasks)
-        end = Site((), frozenset({"tasks", "last_response"}), keyed={"tasks": ids})
-    elif isinstance(pattern, Parallel):
-        yield from _parallel(pattern, base)
-        ids = frozenset(branch.id for branch in pattern.config.branches)
-        end = Site((), frozenset({"branches", "last_response"}), keyed={"branches": ids})
-    else:
-        return
-    for place, artifact in enumerate(workflow.outputs.artifacts):
-        spot = ("outputs", "artifacts", place)
-        texts = ((*spot, "path"), artifact.path), ((*spot, "from"), artifact.source)
-        yield Site(texts, end.names | {"TRACE"}, end.steps, end.keyed)
-
-
-def _steps(steps: list[Step], base: Pointer) -> Iterator[Site]:
-    answered = False
-    for place, step in enumerate(steps):
-        names = {"steps"} | ({"last_response"} if place else set()) | ({"hitl_response"} if answered else set())
-        yield Site(tuple(_texts(step, (*base, place))), frozenset(names) | _vars(step), steps=place)
-        answered = answered or isinstance(step, HitlStep)
-
-
-def _tasks(tasks: list[Task], base: Pointer) -> Iterator[Site]:
-    depth = depths(tasks)
-    ids = frozenset(task.id for task in tasks)
-    for place, task in enumerate(tasks):
-        names = {"tasks"} | ({"last_response"} if task.deps else set())
-        yield Site(
-            tuple(_texts(task, (*base, place))),
-            frozenset(names) | _vars(task),
-            keyed={"tasks": Earlier(depth, depth.get(task.id, 0))},
-            everything={"tasks": ids},
-        )
-
-
-def _parallel(pattern: Parallel, base: Pointer) -> Iterator[Site]:
-    ids = frozenset(branch.id for branch in pattern.config.branches)
-    for place, branch in enumerate(pattern.config.branches):
-        yield from _steps(branch.steps, (*base, "branches", place, "steps"))
-    if step := pattern.config.reduce:
-        names = frozenset({"branches", "last_response"}) | _vars(step)
-        yield Site(tuple(_texts(step, (*base, "reduce"))), names, keyed={"branches": ids})
-
-
-def _vars(step: Step | Task) -> frozenset[str]:
-    return frozenset(step.vars) if isinstance(step, AgentStep) else frozenset()
-
-
-def _texts(step: Step | Task, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    if isinstance(step, AgentStep):
-        if step.input is not None:
-            yield (*pointer, "input"), step.input
-    elif isinstance(step, ToolStep):
-        yield from texts_in(step.args, (*pointer, "args"))
-    elif step.context_display is not None:
-        yield (*pointer, "context_display"), step.context_display
-
-
-def texts_in(value: object, pointer: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """Every text inside a JSON value, with its pointer."""
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from texts_in(item, (*pointer, key))
-    elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from texts_in(item, (*pointer, place))

@@ -14,7 +14,7 @@ from weft.spec.model.env import Env
 from weft.spec.model.outputs import Guardrails
 from weft.spec.model.patterns import WorkerTemplate
 from weft.spec.model.runtime import Runtime
-from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
+from weft.spec.model.steps import AgentStep, ToolStep
 from weft.spec.model.tools import Tools
 from weft.spec.model.workflow import Workflow
 from weft.spec.tree import Source, to_pointer
@@ -36,7 +36,6 @@ OTHER_BUILTINS = frozenset(
 )
 """Built-in tools of the language that this version does not have."""
 
-PATTERNS = frozenset({"chain", "workflow", "parallel"})
 _OLD_PREFIXES = ("strands_cli.tools.", "strands_tools.")
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
@@ -61,7 +60,7 @@ class _Finding:
 
 def unsupported(workflow: Workflow, source: Source | None = None) -> list[Problem]:
     """Everything in `workflow` that this version does not run; `source` gives the findings their lines."""
-    findings = list(_pattern(workflow))
+    findings: list[_Finding] = []
     for pointer, section in walk(workflow):
         for kind, rule in _RULES.items():
             if isinstance(section, kind):
@@ -77,17 +76,6 @@ def unsupported(workflow: Workflow, source: Source | None = None) -> list[Proble
         )
         for finding in findings
     ]
-
-
-def _pattern(workflow: Workflow) -> Iterator[_Finding]:
-    kind = workflow.pattern.type
-    if kind not in PATTERNS:
-        fix = f"use one of {', '.join(sorted(PATTERNS))}"
-        yield _Finding(("pattern", "type"), f"the pattern {kind!r}", fix)
-
-
-def _person(pointer: Pointer, _step: Section) -> Iterator[_Finding]:
-    yield _Finding((*pointer, "type"), "steps that ask a person", "remove the step, or split the workflow there")
 
 
 def _runtime(pointer: Pointer, runtime: Section) -> Iterator[_Finding]:
@@ -180,7 +168,6 @@ _RULES: dict[type[Section], Callable[[Pointer, Section], Iterator[_Finding]]] = 
     Agent: _agent,
     AgentStep: _overrides,
     ToolStep: _tool_step,
-    HitlStep: _person,
     WorkerTemplate: _worker,
     Tools: _tools,
     Env: _env,

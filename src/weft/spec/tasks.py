@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from weft.spec.model.steps import AgentTask, Task, ToolTask
-from weft.spec.references import Reads, reads, reads_value
+from weft.spec.model.steps import HitlTask, Task
+from weft.spec.references import Reads
+from weft.spec.texts import reads_within
 
 
 def depths(tasks: Sequence[Task]) -> dict[str, int]:
@@ -63,16 +64,12 @@ def cycle(tasks: Sequence[Task]) -> list[str]:
 
 
 def task_reads(task: Task) -> Reads:
-    """What the templates of a task read.
+    """What the templates of a task read, and those of the steps inside it.
 
     Raises:
         TemplateError: one of them is not a template.
     """
-    if isinstance(task, AgentTask):
-        return reads(task.input or "")
-    if isinstance(task, ToolTask):
-        return reads_value(task.args)
-    return reads(task.context_display or "")
+    return reads_within(task)
 
 
 def ancestors(deps: Mapping[str, Sequence[str]], task: str) -> set[str]:
@@ -91,21 +88,32 @@ def full_deps(tasks: Sequence[Task]) -> dict[str, tuple[str, ...]]:
     """The dependencies of each task, with those that its templates imply.
 
     A template may read any task of an earlier layer. One that is not declared in `deps`, directly or not, is added, so
-    that it is done when the template is filled; one that reads ``tasks`` as a whole waits for all earlier layers.
+    that it is done when the template is filled; one that reads ``tasks`` as a whole waits for all earlier layers, and one that reads
+    ``hitl_response`` for the last person of earlier layers who is asked.
     """
     declared = {task.id: tuple(dict.fromkeys(task.deps)) for task in tasks}
     depth = depths(tasks)
+    asked = asking(tasks)
     result: dict[str, tuple[str, ...]] = {}
     for task in tasks:
-        needed = set(implied(task, Earlier(depth, depth.get(task.id, 0)))) - set(task.deps)
+        earlier = Earlier(depth, depth.get(task.id, 0))
+        needed = set(implied(task, earlier, asked)) - set(task.deps)
         have = ancestors(declared, task.id) if needed else ()
         result[task.id] = declared[task.id] + tuple(name for name in sorted(needed) if name not in have)
     return result
 
 
-def implied(task: Task, earlier: Collection[str]) -> list[str]:
-    """The tasks of earlier layers that the templates of `task` read, by id."""
-    keys = list(task_reads(task).keys_of("tasks"))
+def asking(tasks: Sequence[Task]) -> list[str]:
+    """The ids of the tasks that ask a person, in the order of layers and, within a layer, of declaration."""
+    depth = depths(tasks)
+    return sorted((task.id for task in tasks if isinstance(task, HitlTask)), key=lambda name: depth.get(name, 0))
+
+
+def implied(task: Task, earlier: Collection[str], asked: Sequence[str] = ()) -> list[str]:
+    """The tasks of earlier layers that the templates of `task` read, by id; `asked` are those that ask a person."""
+    found = task_reads(task)
+    keys = list(found.keys_of("tasks"))
     if any(not key or key[0] not in earlier for key in keys):
         return sorted(earlier)
-    return sorted({str(key[0]) for key in keys})
+    answered = [name for name in asked if name in earlier][-1:] if "hitl_response" in found.names else []
+    return sorted({*(str(key[0]) for key in keys), *answered})

@@ -42,12 +42,12 @@ class Draft(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """A run to be created by the append that carries it."""
+    """A run to be created by the append that carries it. `plan` is None when the journal has the plan already."""
 
     id: str
     workflow: str
     plan_hash: str
-    plan: bytes
+    plan: bytes | None
     inputs: str
     options: str
     tenant: str = "local"
@@ -55,6 +55,10 @@ class NewRun:
     session: str = ""
     driver: str | None = None
     """Who drives it from the beginning, under epoch 1; with None it is queued under epoch 0."""
+    parent: str | None = None
+    """The run of which it is a child."""
+    base: tuple[str, int] | None = None
+    """The run whose events up to this number, and the events before them, are its past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ class Appender:
         Raises:
             ConflictError: the epoch is not the current one, or the run has ended.
             sqlite3.IntegrityError: the run to be created exists.
-            NotFoundError: there is no such run.
+            NotFoundError: there is no such run, or not the event that it is to begin with.
         """
         head = self._create(connection, append) if append.create else self._head(connection, append)
         sealed = self._seal(append, head)
@@ -155,10 +159,14 @@ class Appender:
         new = append.create
         assert new is not None
         at = append.drafts[0].at
-        connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (new.plan_hash, new.plan))
+        base_run, base_seq = new.base or (None, None)
+        head = _Head(append.epoch, base_seq or 0, _base_hash(connection, new), 0, new.tenant)
+        if new.plan is not None:
+            connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (new.plan_hash, new.plan))
         connection.execute(
             "INSERT INTO runs (id,tenant,principal,session,workflow,plan_hash,status,epoch,generation,head_seq,head_hash,"
-            "inputs,options,created_at,updated_at,driver) VALUES (?,?,?,?,?,?,'queued',?,0,0,?,?,?,?,?,?)",
+            "parent,base_run,base_seq,inputs,options,created_at,updated_at,driver) "
+            "VALUES (?,?,?,?,?,?,'queued',?,0,?,?,?,?,?,?,?,?,?,?)",
             (
                 new.id,
                 new.tenant,
@@ -167,7 +175,11 @@ class Appender:
                 new.workflow,
                 new.plan_hash,
                 append.epoch,
-                GENESIS,
+                head.seq,
+                head.hash,
+                new.parent,
+                base_run,
+                base_seq,
                 new.inputs,
                 new.options,
                 at,
@@ -175,7 +187,7 @@ class Appender:
                 new.driver,
             ),
         )
-        return self._remember(new.id, _Head(append.epoch, 0, GENESIS, 0, new.tenant))
+        return self._remember(new.id, head)
 
     def _remember(self, run_id: str, head: _Head) -> _Head:
         # Runs that wait, or that another process took over, never reach the end that would take them out.
@@ -220,6 +232,19 @@ class Appender:
         return ConflictError(
             "another process has taken this run over; nothing more of it is written from here", run=append.run_id
         )
+
+
+def _base_hash(connection: sqlite3.Connection, new: NewRun) -> bytes:
+    """The hash that a new run's first event goes on from: that of the event it forks at, or nothing."""
+    if new.base is None:
+        return GENESIS
+    row = connection.execute("SELECT hash FROM events WHERE run_id=? AND seq=?", new.base).fetchone()
+    if row is None:
+        run_id, seq = new.base
+        raise NotFoundError(
+            f"run {run_id} has no event {seq}", fix=f"`weft events {run_id}` prints those that it has", run=run_id
+        )
+    return bytes(row[0])
 
 
 def commitment(salt: bytes, payload: bytes) -> bytes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from weft.core.canonical import loads, sha256
 from weft.core.errors import MismatchError, NotFoundError, Place
@@ -16,8 +17,29 @@ _SELECT = (
     "SELECT e.seq, e.at, e.kind, e.path, COALESCE(e.data, b.bytes), e.blob, e.salt, e.commitment, e.hash "
     "FROM events e JOIN runs r ON r.id = e.run_id "
     "LEFT JOIN blobs b ON b.tenant = r.tenant AND b.hash = e.blob "
-    "WHERE e.run_id=? AND e.seq>? ORDER BY e.seq"
+    "WHERE e.run_id=? AND e.seq>? AND e.seq<=? ORDER BY e.seq"
 )
+_ENDLESS = 2**62
+
+
+_LINEAGE = """
+WITH RECURSIVE line (id, base_run, base_seq, until, depth) AS (
+    SELECT id, base_run, base_seq, :endless, 0 FROM runs WHERE id=:run
+    UNION ALL
+    SELECT r.id, r.base_run, r.base_seq, l.base_seq, l.depth + 1 FROM line l JOIN runs r ON r.id = l.base_run
+    WHERE COALESCE(r.base_seq, 0) < l.base_seq
+)
+SELECT id, base_seq, until FROM line ORDER BY depth
+"""
+"""The condition holds for all that was written by us, and ends the walk where somebody has bent a line into a ring."""
+
+
+class Part(NamedTuple):
+    """Events of one run's own: those after number `after`, up to `until`."""
+
+    run_id: str
+    after: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +75,17 @@ class Verdict:
 def read(connection: sqlite3.Connection, run_id: str, *, after: int = 0, limit: int = -1) -> Iterator[Event]:
     """The events of a run after sequence number `after`, oldest first. An erased payload reads as ``{"$erased": true}``.
 
+    Those that a fork shares with the run it was forked from are its own past: they name the fork.
+
     Raises:
         MismatchError: a payload is not readable.
     """
-    for seq, at, kind, path, data, _, _, erased, hash_ in connection.execute(
-        f"{_SELECT} LIMIT ?", (run_id, after, limit)
-    ):
+    rows = itertools.chain.from_iterable(
+        connection.execute(_SELECT, (part.run_id, max(after, part.after), part.until))
+        for part in lineage(connection, run_id)
+        if part.until > after
+    )
+    for seq, at, kind, path, data, _, _, erased, hash_ in itertools.islice(rows, None if limit < 0 else limit):
         try:
             value: Any = {"$erased": True} if data is None and erased is not None else loads(data)
             event = Event(run_id, seq, at, kind, path, value, hash_.hex())
@@ -73,6 +100,15 @@ def read(connection: sqlite3.Connection, run_id: str, *, after: int = 0, limit: 
         yield event
 
 
+def lineage(connection: sqlite3.Connection, run_id: str) -> list[Part]:
+    """Where the events of a run stand, oldest first: those of the runs it was forked from, and its own."""
+    parts = [
+        Part(at, base_seq or 0, until)
+        for at, base_seq, until in connection.execute(_LINEAGE, {"run": run_id, "endless": _ENDLESS})
+    ]
+    return parts[::-1]
+
+
 def verify(connection: sqlite3.Connection, run_id: str) -> Verdict:
     """Recompute the hash chain of a run and compare it with what is stored and with the run's head.
 
@@ -82,10 +118,11 @@ def verify(connection: sqlite3.Connection, run_id: str) -> Verdict:
     head = connection.execute("SELECT head_seq, head_hash FROM runs WHERE id=?", (run_id,)).fetchone()
     if head is None:
         raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
-    chain = _Chain(run_id, head[0])
-    for row in connection.execute(_SELECT, (run_id, 0)):
-        if flaw := chain.take(row):
-            return Verdict(run_id, chain.events, chain.events, flaw)
+    chain = _Chain(head[0])
+    for part in lineage(connection, run_id):
+        for row in connection.execute(_SELECT, (part.run_id, part.after, part.until)):
+            if flaw := chain.take(part.run_id, row):
+                return Verdict(run_id, chain.events, chain.events, flaw)
     if chain.events != head[0]:
         return Verdict(run_id, chain.events, chain.events + 1, f"it is missing, the run has {head[0]} events")
     if chain.previous != head[1]:
@@ -97,14 +134,13 @@ def verify(connection: sqlite3.Connection, run_id: str) -> Verdict:
 class _Chain:
     """The chain as recomputed so far; `events` is the number of the event that was looked at last."""
 
-    run_id: str
     head_seq: int
     previous: bytes = GENESIS
     events: int = 0
     erased: int = 0
 
-    def take(self, row: tuple[Any, ...]) -> str:
-        """Look at the next event; says what is wrong with it, or nothing."""
+    def take(self, run_id: str, row: tuple[Any, ...]) -> str:
+        """Look at the next event, which `run_id` has written; says what is wrong with it, or nothing."""
         seq, at, kind, path, data, blob, salt, kept, hash_ = row
         self.events += 1
         if seq != self.events or seq > self.head_seq:
@@ -116,5 +152,5 @@ class _Chain:
             return "its blob has been changed"
         self.erased += data is None
         committed = kept if data is None else commitment(salt or b"", data)
-        self.previous = event_hash(self.previous, self.run_id, seq, Draft(at, kind, path, b""), committed)
+        self.previous = event_hash(self.previous, run_id, seq, Draft(at, kind, path, b""), committed)
         return "" if self.previous == hash_ else "its content does not fit its hash"

@@ -18,6 +18,7 @@ from weft.store import history
 from weft.store.append import Append
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
+from weft.store.forks import Forks
 from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
@@ -52,6 +53,7 @@ class Journal:
         self._reading = threading.Lock()
         engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
         self.runs = Runs(engine, self.drivers, path)
+        self.forks = Forks(self._read, self.drivers)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

@@ -110,6 +110,12 @@ class Runs:
             )
         return self._run(rows[0])
 
+    def children(self, run_id: str) -> list[Run]:
+        """The runs that steps of this one have started, oldest first."""
+        query = select(*_COLUMNS).where(runs.c.parent == run_id).order_by(runs.c.created_at, runs.c.id)
+        with self._read() as connection:
+            return [self._run(row) for row in connection.execute(query)]
+
     def list(
         self,
         *,
@@ -117,10 +123,16 @@ class Runs:
         status: str | None = None,
         workflow: str | None = None,
         before: tuple[int, str] | None = None,
+        children: bool = True,
         limit: int = 50,
     ) -> list[Run]:
-        """Runs, newest first; `before` is the (created_at, id) of the last run of the page before."""
+        """Runs, newest first; `before` is the (created_at, id) of the last run of the page before.
+
+        Without `children`, only those that no other run has started.
+        """
         query = select(*_COLUMNS).where(runs.c.tenant == tenant)
+        if not children:
+            query = query.where(runs.c.parent.is_(None))
         if status is not None:
             query = query.where(runs.c.status == status)
         if workflow is not None:
@@ -133,6 +145,14 @@ class Runs:
         query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
+
+    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[sqlite3.Connection], None]:
+        """Work for the writer: store a plan, canonical JSON, under its hash, for a child that runs it."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (plan_hash, body))
+
+        return work
 
     def plan(self, plan_hash: str) -> Any:
         """The stored plan with this hash, as JSON.

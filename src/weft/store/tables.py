@@ -38,6 +38,15 @@ runs = Table(
     Column("updated_at", Integer, nullable=False),
     Index("runs_by_time", "tenant", "created_at"),
     Index("runs_by_status", "tenant", "status", "created_at"),
+    *(
+        Index(
+            f"runs_by_{column}",
+            column,
+            sqlite_where=text(f"{column} IS NOT NULL"),
+            postgresql_where=text(f"{column} IS NOT NULL"),
+        )
+        for column in ("base_run", "parent")
+    ),
 )
 
 events = Table(
@@ -94,4 +103,12 @@ inbox = Table(
     Column("at", Integer, nullable=False),
     Column("taken", Integer, nullable=False, server_default="0"),
     Index("inbox_key", "run_id", "key", unique=True),
+)
+
+lines = Table(
+    "lines",
+    metadata,
+    Column("root", Text, primary_key=True),  # the run with which a line of forks begins
+    Column("run_id", Text, nullable=False),  # the one that is the current one of the line
+    Column("at", Integer, nullable=False),
 )

@@ -24,7 +24,7 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from weft.models.offline.answer import respond
+from weft.models.offline.answer import respond, subtasks
 from weft.models.offline.brief import Brief, Material, read_brief
 from weft.models.offline.options import Option, choose
 from weft.models.offline.reading import Reading, ToolResult, read_messages
@@ -214,6 +214,8 @@ def _text(brief: Brief, reading: Reading, parameters: ModelRequestParameters) ->
     if parameters.output_object is not None:
         return _json(fill_schema(parameters.output_object.json_schema, brief))
     if (schema := asked_shape(brief.ask) or asked_shape(brief.role)) is not None:
+        if list(schema.get("items", {}).get("properties", ())) == ["task"]:
+            return json.dumps([{"task": task} for task in subtasks(brief)], ensure_ascii=False)
         return _json(fill_schema(schema, brief))
     succeeded = [result for result in reading.results if not result.failed]
     succeeded = [result for result in succeeded if not _is_listing(result)] or succeeded

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEY = re.compile(r"\"([A-Za-z_][\w .-]{0,60})\"\s*:\s*")
+_LIST = re.compile(r"\[\s*$")
 _WANTED = re.compile(r"\bjson\b|\bkeys?\b", re.IGNORECASE)
 _KEYS = re.compile(
     r"\b(?:json|object)\b[^.\n]{0,60}?\b(?:with|having|containing)\b[^.\n:]{0,30}?(?:keys?|fields?|properties)?:?\s+([^.\n]{2,200})",
@@ -24,6 +25,8 @@ def asked_shape(text: str) -> dict[str, Any] | None:
     gives three strings.
     """
     start = text.find("{")
+    if _LIST.search(text[:start][-20:]):
+        return _placeholder(text, text.rindex("[", 0, start), 0)[0]
     if start >= 0 and _KEY.match(text, _skip(text, start + 1)):
         schema = _schema(text, start)
         return schema if schema is not None else _object(_balanced(text, start), 0)

@@ -1,13 +1,16 @@
-"""One step or task as a call: an agent that is asked, or a tool that is used directly."""
+"""Steps and tasks as calls: an agent that is asked, or a tool that is used directly."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
-from weft.plan.nodes import Call, Effect, Join, Retry
-from weft.spec.model.patterns import JoinRule
-from weft.spec.model.runtime import FailurePolicy
-from weft.spec.model.steps import AgentStep, AgentTask, Step, Task, ToolStep
+from weft.plan.nodes import Budget, Call, Effect, Join, Retry
+from weft.plan.patterns.compiler import Compiler, Slot
+from weft.spec.model.joins import JoinRule
+from weft.spec.model.runtime import Budgets, FailurePolicy
+from weft.spec.model.steps import AgentStep, AgentTask, ToolStep
 from weft.spec.model.tools import HttpExecutor, PythonTool
 from weft.spec.model.workflow import Workflow
 from weft.spec.support import builtin_id
@@ -26,35 +29,42 @@ def retry_of(policy: FailurePolicy, retries: int) -> Retry:
     )
 
 
+def budget_of(budgets: Budgets) -> Budget | None:
+    """The limits that `budgets` sets, if any."""
+    limits = (budgets.max_tokens, budgets.max_cost_usd, budgets.max_steps, budgets.max_duration_s)
+    if all(limit is None for limit in limits):
+        return None
+    cost = budgets.max_cost_usd
+    return Budget(
+        max_tokens=budgets.max_tokens,
+        max_cost=None if cost is None else format(Decimal(str(cost)).normalize(), "f"),
+        max_steps=budgets.max_steps,
+        max_duration_s=budgets.max_duration_s,
+        warn_at=budgets.warn_threshold,
+    )
+
+
 def join_of(join: str | JoinRule, count: int) -> Join:
     """When a fan-out of `count` children is done; a quorum without a number is a majority."""
-    rule = join if isinstance(join, JoinRule) else JoinRule.model_construct(policy=join, quorum=None)
+    rule = join if isinstance(join, JoinRule) else JoinRule.model_construct(policy=join, quorum=None, failures=None)
     if rule.policy != "quorum":
         return Join(policy=rule.policy)
-    return Join(policy="quorum", quorum=rule.quorum or count // 2 + 1)
+    return Join(policy="quorum", quorum=rule.quorum or count // 2 + 1, failures=rule.failures)
 
 
-def compile_step(step: Step | Task, workflow: Workflow, *, name: str, index: int | None, prompt: str) -> Call:
-    """The call of a step; `prompt` is what an agent gets when the step has no `input` of its own."""
-    if isinstance(step, AgentStep):
-        return _agent_call(step, workflow, name, index, prompt)
-    assert isinstance(step, ToolStep), "steps that ask a person are refused before"
-    return _tool_call(step, workflow, name, index)
-
-
-def _agent_call(step: AgentStep, workflow: Workflow, name: str, index: int | None, prompt: str) -> Call:
-    tools = step.tool_overrides
-    if tools is not None:
-        tools = list(dict.fromkeys(resolved(tool, workflow) for tool in tools))
+def compile_agent(step: AgentStep, compiler: Compiler, slot: Slot) -> Call:
+    """The call of a step where an agent works."""
+    workflow = compiler.workflow
+    tools = tools_of(step.tool_overrides, workflow)
     return Call(
-        name=name,
+        name=slot.name,
         performer="agent",
         target=step.agent,
         input={
-            "prompt": prompt if step.input is None else step.input,
+            "prompt": slot.prompt if step.input is None else step.input,
             "vars": dict(step.vars),
             "tools": tools,
-            "facts": _facts(step, index) | {"agent": step.agent, "type": "agent"},
+            "facts": _facts(step, slot.index) | {"agent": step.agent, "type": "agent"},
             "history": step.history,
         },
         retry=_retry(step.retries, workflow),
@@ -63,22 +73,58 @@ def _agent_call(step: AgentStep, workflow: Workflow, name: str, index: int | Non
     )
 
 
-def _conversation(step: AgentStep, tools: list[str] | None) -> str | None:
-    """Calls of one agent with the same tools go on with one conversation; ``all`` makes it one for all agents."""
-    if step.history == "none":
-        return None
-    if step.history == "all":
-        return "*"
-    return step.agent if tools is None else f"{step.agent}+{','.join(sorted(tools))}"
+def ask(
+    agent: str,
+    name: str,
+    prompt: str,
+    *,
+    tools: list[str] | None = None,
+    answer: Mapping[str, Any] | None = None,
+    worker: Mapping[str, str] | None = None,
+    alone: bool = False,
+) -> Call:
+    """The call of an agent that a pattern makes by itself.
 
-
-def _tool_call(step: ToolStep, workflow: Workflow, name: str, index: int | None) -> Call:
-    target = resolved(step.tool, workflow)
+    `answer` is what it must answer (see `weft.plan.patterns.answers`), `worker` says that it is a worker and which. `alone` keeps
+    it out of every conversation.
+    """
+    asked = {"answer": dict(answer)} if answer else {}
+    watched = {"worker": dict(worker)} if worker else {}
     return Call(
         name=name,
+        performer="agent",
+        target=agent,
+        input={"prompt": prompt, "tools": tools, "facts": {"agent": agent, "type": "agent"}, **asked, **watched},
+        conversation=None if alone else conversation_of(agent, tools),
+    )
+
+
+def tools_of(names: list[str] | None, workflow: Workflow) -> list[str] | None:
+    """The tools that a step names for its agent, each once and by its own name; None when it names none."""
+    return None if names is None else list(dict.fromkeys(resolved(name, workflow) for name in names))
+
+
+def _conversation(step: AgentStep, tools: list[str] | None) -> str | None:
+    """What the call goes on with; ``all`` makes one conversation of all agents."""
+    if step.history == "none":
+        return None
+    return "*" if step.history == "all" else conversation_of(step.agent, tools)
+
+
+def conversation_of(agent: str, tools: list[str] | None = None) -> str:
+    """Calls of one agent with the same tools go on with one conversation."""
+    return agent if tools is None else f"{agent}+{','.join(sorted(tools))}"
+
+
+def compile_tool(step: ToolStep, compiler: Compiler, slot: Slot) -> Call:
+    """The call of a step that uses a tool directly."""
+    workflow = compiler.workflow
+    target = resolved(step.tool, workflow)
+    return Call(
+        name=slot.name,
         performer="tool",
         target=target,
-        input={"args": step.args, "facts": _facts(step, index) | {"type": "tool"}},
+        input={"args": step.args, "facts": _facts(step, slot.index) | {"type": "tool"}},
         effect=_effect(step, workflow),
         retry=_retry(step.retries, workflow),
         timeout_s=step.timeout_s,
@@ -100,7 +146,7 @@ def _effect(step: ToolStep, workflow: Workflow) -> Effect:
     return "pure" if builtin_id(name) else "idempotent"
 
 
-def _facts(step: Step | Task, index: int | None) -> dict[str, Any]:
+def _facts(step: AgentStep | ToolStep, index: int | None) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     if index is not None:
         facts["index"] = index

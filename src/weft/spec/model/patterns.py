@@ -2,21 +2,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from weft.spec.model.base import Identifier, Name, Section, Text, addition, by_shape
+from weft.spec.model.base import Identifier, Name, Scalar, Section, Text, addition
+from weft.spec.model.behavior import BehaviorTree
+from weft.spec.model.flow import TaggedFlowStep
+from weft.spec.model.joins import Join
+from weft.spec.model.late import bind
+from weft.spec.model.machine import StateMachine
+from weft.spec.model.mapping import MapPattern
 from weft.spec.model.runtime import Count
-from weft.spec.model.steps import HitlStep, Step, Task
-
-JoinPolicy = Literal["all", "quorum", "best_effort", "first"]
-
-
-class JoinRule(Section):
-    """When a fan-out is done. `quorum` is how many successes are enough; without it, a majority."""
-
-    policy: JoinPolicy
-    quorum: Count | None = None
-
-
-Join = Annotated[Annotated[JoinPolicy, Tag("<text>")] | Annotated[JoinRule, Tag("<map>")], by_shape()]
+from weft.spec.model.saga import Saga
+from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep, step_kind
+from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
 
 
 class ChainConfig(Section):
@@ -57,16 +53,18 @@ class Router(Section):
 
 
 class Route(Section):
-    """What to do when the router picks this route."""
+    """What to do when the router picks this route; `description` tells the router when to."""
 
+    description: str = addition(default="")
     then: Annotated[list[Step], Field(min_length=1)]
 
 
 class RoutingConfig(Section):
-    """An agent picks one of several chains."""
+    """An agent picks one of several chains; `default` is taken when its choice cannot be used."""
 
     router: Router
     routes: Annotated[dict[Identifier, Route], Field(min_length=1)]
+    default: Identifier | None = addition()
 
 
 class Evaluator(Section):
@@ -77,10 +75,14 @@ class Evaluator(Section):
 
 
 class Accept(Section):
-    """When a draft is good enough, and how often to try."""
+    """When a draft is good enough, and how often to try.
+
+    With `patience`, so many evaluations without a better score than before end it early.
+    """
 
     min_score: Annotated[float, Field(ge=0, le=100)]
     max_iters: Count = 3
+    patience: Count | None = addition()
 
 
 class EvaluatorConfig(Section):
@@ -126,20 +128,19 @@ class OrchestratorConfig(Section):
     writeup: Step | None = None
 
 
-class AgentNode(Section):
+class AgentNode(AgentStep):
     """A node where an agent works."""
 
-    agent: Identifier
-    input: str | None = None
-
-
-def _node_kind(value: Any) -> str:
-    is_person = value.get("type") == "hitl" if isinstance(value, dict) else isinstance(value, HitlStep)
-    return "<person>" if is_person else "<agent>"
+    vars: dict[str, Scalar] = addition(default={})
+    tool_overrides: list[Name] | None = addition()
 
 
 GraphNode = Annotated[
-    Annotated[AgentNode, Tag("<agent>")] | Annotated[HitlStep, Tag("<person>")], Discriminator(_node_kind)
+    Annotated[AgentNode, Tag("<agent>")]
+    | Annotated[ToolStep, Tag("<tool>")]
+    | Annotated[HitlStep, Tag("<person>")]
+    | TaggedFlowStep,
+    Discriminator(step_kind),
 ]
 
 
@@ -230,6 +231,23 @@ class Graph(Section):
 
 
 Pattern = Annotated[
-    Chain | TaskGraph | Parallel | Routing | EvaluatorOptimizer | OrchestratorWorkers | Graph,
+    Chain
+    | TaskGraph
+    | Parallel
+    | Routing
+    | EvaluatorOptimizer
+    | OrchestratorWorkers
+    | Graph
+    | StateMachine
+    | BehaviorTree
+    | Saga
+    | MapPattern
+    | Vote
+    | Debate
+    | Handoff
+    | Blackboard
+    | Gossip
+    | Consensus,
     Discriminator("type"),
 ]
+bind("pattern", Pattern)

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from weft.spec.model.base import Identifier, Name, Scalar, Seconds, Section, Text, addition
+from weft.spec.model.flow import FLOW_KEYS, TaggedFlowStep, TaggedFlowTask
+from weft.spec.model.late import bind
 
 History = Literal["none", "agent", "all"]
 Retries = Annotated[int, Field(ge=0, le=100)]
@@ -38,8 +40,15 @@ class ToolStep(Section):
     retries: Retries | None = addition()
 
 
+class Escalation(Section):
+    """Who is asked as well when an answer is late."""
+
+    after_s: Seconds
+    to: Annotated[list[Name], Field(min_length=1)]
+
+
 class HitlStep(Section):
-    """Ask a person."""
+    """Ask a person. `prompt` is shown as it stands, `context_display` is a template."""
 
     type: Literal["hitl"]
     prompt: Text
@@ -48,6 +57,13 @@ class HitlStep(Section):
     timeout_seconds: Annotated[int, Field(ge=0)] | None = None
     validation: Validation | None = None
     id: Identifier | None = addition()
+    choices: list[Name] = addition(default=[])
+    form: dict[Name, Any] | None = addition()
+    assignees: list[Name] = addition(default=[])
+    deadline_s: Seconds | None = addition()
+    warn_s: Seconds | None = addition()
+    escalate: Escalation | None = addition()
+    on_reject: Literal["fail", "continue"] | None = addition()
 
 
 class AgentTask(AgentStep):
@@ -76,21 +92,33 @@ class HitlTask(HitlStep):
     description: str = ""
 
 
-def _kind(value: Any) -> str:
+_KEYS = {"agent": "<agent>", "tool": "<tool>", **FLOW_KEYS}
+"""The key that tells each kind of step from the others, the first that is there; what has none is meant for an agent."""
+
+
+def step_kind(value: Any) -> str:
+    """The tag of the kind of step that `value` is, a model or not yet one."""
     if isinstance(value, dict):
         if value.get("type") == "hitl":
             return "<person>"
-        return "<tool>" if "tool" in value and "agent" not in value else "<agent>"
+        return next((tag for key, tag in _KEYS.items() if key in value), "<agent>")
     if isinstance(value, HitlStep):
         return "<person>"
-    return "<tool>" if isinstance(value, ToolStep) else "<agent>"
+    return next((tag for key, tag in _KEYS.items() if hasattr(value, key)), "<agent>")
 
 
 Step = Annotated[
-    Annotated[AgentStep, Tag("<agent>")] | Annotated[ToolStep, Tag("<tool>")] | Annotated[HitlStep, Tag("<person>")],
-    Discriminator(_kind),
+    Annotated[AgentStep, Tag("<agent>")]
+    | Annotated[ToolStep, Tag("<tool>")]
+    | Annotated[HitlStep, Tag("<person>")]
+    | TaggedFlowStep,
+    Discriminator(step_kind),
 ]
 Task = Annotated[
-    Annotated[AgentTask, Tag("<agent>")] | Annotated[ToolTask, Tag("<tool>")] | Annotated[HitlTask, Tag("<person>")],
-    Discriminator(_kind),
+    Annotated[AgentTask, Tag("<agent>")]
+    | Annotated[ToolTask, Tag("<tool>")]
+    | Annotated[HitlTask, Tag("<person>")]
+    | TaggedFlowTask,
+    Discriminator(step_kind),
 ]
+bind("step", Step)

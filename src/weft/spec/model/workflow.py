@@ -1,7 +1,8 @@
 # ruff: noqa: RUF012 -- Pydantic copies mutable defaults
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from weft.core.errors import InternalError
 from weft.spec.model.agents import Agent, AgentEntry
@@ -44,6 +45,16 @@ class Workflow(Section):
     outputs: Outputs = Outputs.model_construct()
     telemetry: Telemetry | None = None
     security: Security | None = None
+    _included: dict[str, "Workflow"] = PrivateAttr(default_factory=dict)
+
+    @property
+    def included(self) -> Mapping[str, "Workflow"]:
+        """The workflows that its steps run, by the path that they write."""
+        return self._included
+
+    def include(self, path: str, workflow: "Workflow") -> None:
+        """Loading alone does this: `workflow` is what the steps that write `path` run."""
+        self._included[path] = workflow
 
     @property
     def major(self) -> str:

@@ -1,0 +1,322 @@
+"""Replay: walk a run's plan again over its journal, perform nothing, and prove that the same events come out.
+
+Taken as they are recorded: how calls ended and what happened inside them, what people answered, and what the clock said.
+Derived again and compared: which steps the plan comes to, what they are, how every composite ended and with what value, which
+waits and time limits began, and how each drive of the run ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from weft.core.canonical import digest
+from weft.core.errors import InternalError, MismatchError, Place
+from weft.core.event import Event
+from weft.engine.ending import last_event
+from weft.engine.fold import RunState, apply, fold
+from weft.engine.interpreter import Interpreter
+from weft.engine.port import Failure, Outcome
+from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
+from weft.plan.nodes import Plan
+
+_SHORT = 300
+_ORDERS = 24
+"""So many orders of what was ready at once are tried before a difference is believed."""
+_BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
+_ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
+_BETWEEN = ("step.settled", "gate.", "signal.")
+"""What may be written of a run that nobody drives."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """The first place where journal and replay part: what each of them says there, in short."""
+
+    seq: int
+    path: str
+    recorded: str
+    replayed: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The difference as plain data."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What a replay found. `derived` of the `events` came out of the plan again; the rest was taken as recorded."""
+
+    run_id: str
+    events: int
+    derived: int
+    difference: Difference | None = None
+
+    def demand(self) -> None:
+        """Do nothing if the same events came out.
+
+        Raises:
+            MismatchError: they did not.
+        """
+        if self.difference is not None:
+            first = self.difference
+            raise MismatchError(
+                f"event {first.seq} of run {self.run_id} does not come out again: the journal says {first.recorded}, "
+                f"the replay {first.replayed}",
+                fix=f"`weft verify {self.run_id}` proves the journal; replay with the Weft that recorded it",
+                place=Place(path=first.path or None),
+                run=self.run_id,
+                seq=first.seq,
+            )
+
+
+class _Parted(Exception):  # noqa: N818 -- a signal, not an error
+    def __init__(self, event: Event, replayed: str) -> None:
+        super().__init__(replayed)
+        self.difference = Difference(
+            seq=event.seq, path=event.path, recorded=_said(event.kind, event.path, event.data), replayed=replayed
+        )
+
+
+def replay(run_id: str, plan: Plan, events: Sequence[Event]) -> Replayed:
+    """Walk `plan` over `events`. Runs on an event loop of its own: call it in a thread that runs none.
+
+    Raises:
+        MismatchError: an event is not as this version writes it.
+    """
+    found = quietly(lambda loop: _Replay(loop, plan, events).run(run_id))
+    if found.difference is None:
+        return found
+    # Ends that reached the journal close together may have been acted on together or one by one, and in any order: which it was
+    # the journal does not say, so it is enough that one of them leads to the same events.
+    for seed in (None, *range(_ORDERS)):
+        other = quietly(lambda loop: _Replay(loop, plan, events, eager=seed is None).run(run_id), seed)  # noqa: B023 -- called at once
+        if other.difference is None:
+            return other
+    return found
+
+
+class _Replay:
+    """One pass over the events.
+
+    A recorded end is handed to the walk only when a later event needs it, those nearest to that event first: what the journal
+    had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once.
+    """
+
+    def __init__(self, loop: QuietLoop, plan: Plan, events: Sequence[Event], *, eager: bool = False) -> None:
+        self._loop = loop
+        self._plan = plan
+        self._events = events
+        self._eager = eager
+        self._state = RunState()
+        self._walk: Rewalk | None = None
+        self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
+        self._derived = 0
+        self._due: list[tuple[str, Callable[[], None]]] = []
+
+    async def run(self, run_id: str) -> Replayed:
+        difference = None
+        try:
+            for place, event in enumerate(self._events):
+                await self._take(place, event)
+        except _Parted as parted:
+            difference = parted.difference
+        except (KeyError, TypeError, ValueError, AttributeError):
+            # Which event it is, the fold says better.
+            fold(self._events)
+            raise
+        finally:
+            await self._abandon()
+        return Replayed(run_id=run_id, events=len(self._events), derived=self._derived, difference=difference)
+
+    async def _take(self, place: int, event: Event) -> None:
+        kind = event.kind
+        if kind in {"node.completed", "node.failed", "timer.set"}:
+            await self._expect(event)
+        elif kind in _ENDS and not _let_go(event):
+            await self._conclude(event)
+        elif kind in _BREAKS or kind in _ENDS:
+            await self._abandon()
+            apply(self._state, event)
+            if kind == "run.started":
+                self._begin(place)
+                await self._loop.quiet()
+        elif kind.startswith("run.") or kind == "budget.warning":
+            apply(self._state, event)
+        else:
+            await self._fact(event)
+
+    def _begin(self, place: int) -> None:
+        self._walk = Rewalk(self._state, _waits_of_drive(self._events, place))
+        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(self._walk).run
+        self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
+
+    async def _fact(self, event: Event) -> None:
+        """An event that is taken as recorded, if the plan has come to where it is."""
+        if self._walk is None:
+            if not event.kind.startswith(_BETWEEN):
+                raise _Parted(event, "that nobody drives the run there")
+            apply(self._state, event)
+            return
+        if not await self._until(lambda: self._asked(event.path), event.path):
+            raise _Parted(event, "that the plan does not come to this step")
+        apply(self._state, event)
+        own = self._walk.leaves.get(event.path)
+        if own is None:
+            return
+        if event.kind == "step.started":
+            wrong = {name: value for name, value in own.looks.items() if event.data.get(name, value) != value}
+            if wrong:
+                raise _Parted(event, _said("step.started", event.path, dict(own.looks)))
+        elif event.kind in {"step.completed", "step.failed"} and own.ended is not None and not own.ended.done():
+            await self._owe(event.path, partial(_settle, own.ended, self._state.outcomes[event.path]))
+
+    async def _expect(self, event: Event) -> None:
+        """An event that must come out of the walk."""
+        emission = await self._emission(event)
+        if emission is None:
+            said = [
+                _said(kind, path, emission.data)
+                for (kind, path), emission in (self._walk.emitted if self._walk else {}).items()
+                if path == event.path
+            ]
+            raise _Parted(event, said[0] if said else "nothing there")
+        if emission.data is not None and emission.data != event.data:
+            raise _Parted(event, _said(event.kind, event.path, emission.data))
+        self._derived += 1
+        if event.kind == "timer.set":
+            apply(self._state, event)
+        if emission.known is not None:
+            await self._owe(event.path, partial(_settle, emission.known, None))
+
+    async def _emission(self, event: Event) -> Emission | None:
+        """What the walk says of this event, which it is given the time to say."""
+        if (walk := self._walk) is None:
+            return None
+        key = (event.kind, event.path)
+        said = await self._until(lambda: key in walk.emitted, event.path)
+        if not said and event.kind == "node.failed" and self._ring(event.path):
+            await self._loop.quiet()
+        return walk.emitted.pop(key, None)
+
+    def _asked(self, path: str) -> bool:
+        return self._walk is not None and self._walk.asked(path) is not None
+
+    async def _until(self, holds: Callable[[], bool], path: str) -> bool:
+        """Let the walk go on until `holds` does, with recorded ends from ever wider around `path`; whether it does."""
+        while not holds():
+            await self._deliver(path)
+            if not path:
+                return holds()
+            path = around(path)
+        return True
+
+    async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
+        self._due.append((path, hand_over))
+        if self._eager:
+            await self._deliver("")
+
+    async def _deliver(self, path: str) -> None:
+        """Hand over what is recorded at `path` and inside it, and let the walk go on."""
+        inside = (f"{path}/", f"{path}[")
+        ready = [hand_over for at, hand_over in self._due if at == path or at.startswith(inside)]
+        if ready:
+            self._due = [(at, hand_over) for at, hand_over in self._due if not (at == path or at.startswith(inside))]
+            for hand_over in ready:
+                hand_over()
+            await self._loop.quiet()
+
+    def _ring(self, path: str) -> bool:
+        """The time of the block at `path` is over; False when no limit runs there."""
+        alarm = self._walk.alarms.get(path) if self._walk else None
+        if alarm is None or alarm.done():
+            return False
+        alarm.set_result(None)
+        return True
+
+    async def _conclude(self, event: Event) -> None:
+        """The last event of a drive: the walk must have come to the same end."""
+        if self._task is None or self._walk is None:
+            raise _Parted(event, "that nobody drives the run there")
+        await self._deliver("")
+        if not self._task.done() and event.kind == "run.failed" and self._ring(""):
+            await self._loop.quiet()
+        if not self._task.done():
+            pending = ", ".join(self._walk.pending()[:3]) or "something"
+            raise _Parted(event, f"that the plan still waits for {pending}")
+        kind, data = self._end(self._task)
+        if kind != event.kind or not _same_end(kind, data, event.data):
+            raise _Parted(event, _said(kind, "", data))
+        for (other, path), emission in self._walk.emitted.items():
+            if kind != "run.failed" and emission.data is not None and not self._cut_off(path):
+                raise _Parted(event, _said(other, path, emission.data))
+        self._derived += 1
+        await self._abandon()
+        apply(self._state, event)
+
+    def _cut_off(self, path: str) -> bool:
+        """Whether something around `path` ended without waiting for it."""
+        return any(
+            path.startswith((f"{outer}/", f"{outer}[")) for outer in self._state.finished if len(outer) < len(path)
+        )
+
+    def _end(self, task: asyncio.Task[tuple[Outcome, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+        error = task.exception()
+        if error is None:
+            outcome, scope = task.result()
+        else:
+            what = f"{type(error).__name__}: {error}"
+            outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
+        return last_event(outcome, scope, self._state.references)
+
+    async def _abandon(self) -> None:
+        """Stop the walk, as the process that did it once stopped."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self._task = self._walk = None
+        self._due.clear()
+
+
+def _settle(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _let_go(event: Event) -> bool:
+    """Whether the drive did not come to an end but was interrupted."""
+    return event.kind == "run.waiting" and any(wait.get("kind") == "driver" for wait in event.data["waits"])
+
+
+def _waits_of_drive(events: Sequence[Event], place: int) -> tuple[Mapping[str, Any], ...]:
+    """What the drive that begins at `place` ended waiting for, if it did."""
+    for following in range(place + 1, len(events)):
+        event = events[following]
+        if event.kind == "run.waiting":
+            return tuple(event.data["waits"])
+        if event.kind in _BREAKS or event.kind in _ENDS:
+            break
+    return ()
+
+
+def _same_end(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    if kind != "run.waiting":
+        return one == other
+    # What a wait says besides is of its time: how long there is left, who is asked now.
+    return _waits(one) == _waits(other)
+
+
+def _waits(data: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return sorted((str(wait.get("kind")), str(wait.get("path", ""))) for wait in data["waits"])
+
+
+def _said(kind: str, path: str, data: Any) -> str:
+    text = f"{kind}{' at ' if path else ''}{path}"
+    if data is None:
+        return text
+    content = str(data)
+    shown = content if len(content) <= _SHORT else f"{content[:_SHORT]}…"
+    return f"{text} with {shown} (hash {digest(data)[:12]})"

@@ -1,0 +1,131 @@
+"""Several at once: graphs and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from weft.core.errors import InputError, Place
+from weft.engine.fanout import FanOut
+from weft.engine.port import Composite, Failure, Outcome, Success, Suspended
+from weft.engine.walk.frame import Frame, Scope, Walk, added, as_value, compute, join, merge, recall, segment
+from weft.plan.nodes import Graph, Map
+from weft.plan.template import evaluate
+
+MAX_ITEMS = 100_000
+"""A map over more items is refused."""
+
+
+async def graph(walk: Walk, node: Graph, path: str, scope: Scope, frame: Frame) -> Outcome:
+    """Children as soon as what they depend on is done."""
+    if known := recall(walk, path, scope, frame):
+        return known
+    children = {child.name: child for child in node.children}
+    frames: dict[str, Frame] = {}
+    fan: FanOut
+
+    async def start(key: str) -> Outcome:
+        inner = dict(scope)
+        if node.into:
+            inner[node.into] = {name: _settled(fan, name) for name in _ancestors(node, key)}
+        frames[key] = own = _inherit(node, key, frames, frame)
+        return await walk.walk(children[key], join(path, key), inner, own)
+
+    fan = FanOut(list(children), start, node.join, node.deps, node.max_parallel)
+    error = await fan.run()
+    if fan.suspended:
+        return Suspended(tuple(fan.waits))
+    if error is not None:
+        await walk.runtime.fail(path, error)
+        return Failure(error)
+    results = {name: _settled(fan, name) for name in children if name in fan.values or name in fan.failures}
+    inner = dict(scope)
+    if node.into:
+        inner[node.into] = results
+    value = compute(node.value, inner) if node.value else results
+    before = frame.conversations
+    merged = merge(before, [frames[name].conversations for name in children if name in fan.values])
+    done = await walk.runtime.finish(
+        path,
+        Composite(value, {node.into: results} if node.into else {}, added(before, merged)),
+        decision=node.join.policy != "all",
+    )
+    scope.update(done.exported)
+    frame.conversations.update(merged)
+    return Success(done.value)
+
+
+async def map_items(walk: Walk, node: Map, path: str, scope: Scope, frame: Frame) -> Outcome:
+    """The body once for each item."""
+    if known := recall(walk, path, scope, frame):
+        return known
+    items = evaluate(node.items, scope)
+    if not isinstance(items, list) or len(items) > MAX_ITEMS:
+        raise InputError(
+            f"a map needs a list of at most {MAX_ITEMS} items, and {node.items!r} is not one",
+            place=Place(path=path),
+        )
+    keys = _map_keys(node, items, scope, path)
+    frames = {key: frame.fork() for key in keys}
+
+    async def start(key: str) -> Outcome:
+        inner = scope | {node.item: items[keys[key]], "index": keys[key]}
+        return await walk.walk(node.body, f"{path}[{key}]", inner, frames[key])
+
+    fan = FanOut(list(keys), start, node.join, window=node.max_parallel)
+    error = await fan.run()
+    if fan.suspended:
+        return Suspended(tuple(fan.waits))
+    if error is not None:
+        await walk.runtime.fail(path, error)
+        return Failure(error)
+    before = frame.conversations
+    merged = merge(before, [frames[key].conversations for key in keys if key in fan.values])
+    value = [_settled(fan, key) for key in keys if key in fan.values or key in fan.failures]
+    done = await walk.runtime.finish(
+        path,
+        Composite(value, {node.into: value} if node.into else {}, added(before, merged)),
+        decision=node.join.policy != "all",
+    )
+    scope.update(done.exported)
+    frame.conversations.update(merged)
+    return Success(done.value)
+
+
+def _inherit(node: Graph, key: str, frames: Mapping[str, Frame], frame: Frame) -> Frame:
+    """The frame of a graph's child: the conversations of what it depends on, in declared order, never of siblings."""
+    deps = node.deps.get(key, ())
+    if not deps:
+        return frame.fork()
+    merged = merge(frame.conversations, [frames[dep].conversations for dep in deps if dep in frames])
+    return Frame(frame.settings, merged)
+
+
+def _map_keys(node: Map, items: list[Any], scope: Scope, path: str) -> dict[str, int]:
+    """The path key of each item, in item order."""
+    if node.key is None:
+        return {str(index): index for index in range(len(items))}
+    keys: dict[str, int] = {}
+    for index, item in enumerate(items):
+        key = segment(str(evaluate(node.key, scope | {node.item: item, "index": index})))
+        if key in keys:
+            raise InputError(f"two items of the map have the key {key!r}", place=Place(path=path))
+        keys[key] = index
+    return keys
+
+
+def _settled(fan: FanOut, key: str) -> Any:
+    """The value of a child that has ended; a failure that the join policy tolerates is a value too."""
+    return fan.values[key] if key in fan.values else as_value(fan.failures[key])
+
+
+def _ancestors(node: Graph, key: str) -> list[str]:
+    """Every child that `key` depends on, directly or not, in declared order."""
+    found: set[str] = set()
+    pending = list(node.deps.get(key, ()))
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            pending.extend(node.deps.get(name, ()))
+    return [child.name for child in node.children if child.name in found] if found else []
