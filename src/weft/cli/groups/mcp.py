@@ -81,14 +81,16 @@ def try_servers(file: File, as_json: AsJson = False) -> int:
 def login(
     file: File,
     server: ServerName,
-    browser: Annotated[bool, typer.Option(help="Open the address in a browser.")] = True,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only print the address, and open no browser.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Log in to a remote MCP server. The tokens stay in WEFT_HOME, readable for you alone, and are refreshed by themselves."""
 
     async def show(address: str) -> None:
         tell(f"Open this address to log in:\n  {clean(address)}")
-        if browser:
+        if not no_browser:
             await asyncio.to_thread(webbrowser.open, address)
 
     async def go(service: Service) -> Tried:
