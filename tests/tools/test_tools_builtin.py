@@ -17,8 +17,8 @@ from weft.tools.builtin.jail import open_file, open_folder
 from weft.tools.registry import BUILTINS, build_tools
 from weft.tools.runner import run_tool
 
-TOOLS = build_tools({name: {"kind": "builtin"} for name in BUILTINS})
-READERS = ("file_read", "head", "tail", "grep", "list_files")
+TOOLS = build_tools({name: {"kind": "builtin"} for name in BUILTINS}, python_exec=True)
+READERS = ("file_read", "head", "tail", "grep", "list_files", "search")
 
 
 async def use(name, context, **args):
@@ -37,8 +37,9 @@ def test_every_built_in_describes_itself_and_its_arguments():
         assert len(tool.spec.description) > 20, name
         for argument, schema in tool.spec.input_schema["properties"].items():
             assert schema.get("description"), (name, argument)
-    assert {tool.spec.effect for name, tool in TOOLS.items() if name != "current_time"} == {"pure"}
-    assert TOOLS["current_time"].spec.effect == "idempotent"
+    outside = {"duckduckgo_search", "file_write", "http_request", "tavily_search", "web_fetch"}
+    assert {tool.spec.effect for name, tool in TOOLS.items() if name not in {*outside, "current_time"}} == {"pure"}
+    assert {TOOLS[name].spec.effect for name in {*outside, "current_time"}} == {"idempotent", "once"}
 
 
 def test_arguments_have_the_names_and_defaults_of_the_language():

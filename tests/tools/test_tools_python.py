@@ -71,7 +71,7 @@ def test_an_allowed_package_covers_its_modules(tmp_path, monkeypatch):
         build_tools(borrowed, allowed_modules={"weft_sample_package"})
 
 
-@pytest.mark.parametrize("target", ["", "nonsense", "a:b:c", "weft_sample_tools:", "./file.py:func", "x:y.z"])
+@pytest.mark.parametrize("target", ["", "nonsense", "a:b:c", "weft_sample_tools:", "file.py:", "x:y.z"])
 def test_a_callable_is_named_by_module_and_function(target):
     with pytest.raises(SpecError, match="package.module:function|does not name"):
         build_tools({"t": {"kind": "python", "callable": target}}, allowed_modules=ALLOWED)
@@ -371,3 +371,22 @@ def test_a_wrong_definition_is_refused_with_its_place(definition, error):
         build_tools({"odd": definition}, allowed_modules=ALLOWED)
     assert caught.value.fix
     assert caught.value.place.pointer == "/tools/odd"
+
+
+def test_a_function_of_a_file_is_taken_only_from_an_allowed_folder(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "own.py").write_text("def twice(n: int) -> int:\n    return 2 * n\n")
+    (tmp_path / "out.py").write_text("def f() -> int:\n    raise SystemExit\n")
+    (tmp_path / "in" / "link.py").symlink_to(tmp_path / "out.py")
+    allowed = {"allowed_folders": [tmp_path / "in"]}
+    own = {"t": {"kind": "python", "callable": f"{tmp_path}/in/own.py:twice"}}
+    assert build_tools(own, **allowed)["t"].spec.input_schema["required"] == ["n"]
+    with pytest.raises(PolicyError, match="its folder is not allowed"):
+        build_tools(own)
+    for name in ("out.py:f", "in/link.py:f", "in/../out.py:f"):
+        with pytest.raises(PolicyError, match="its folder is not allowed"):
+            build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/{name}"}}, **allowed)
+    with pytest.raises(SpecError, match="no function 'thrice'"):
+        build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/in/own.py:thrice"}}, **allowed)
+    with pytest.raises(SpecError, match="there is no file"):
+        build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/in/absent.py:f"}}, **allowed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic_ai import Agent, RunContext, ToolFailed
@@ -13,7 +13,8 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.toolsets import FunctionToolset
 
 from weft.agents.calling import call_tool
-from weft.agents.durability import FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.compaction import Compacting
+from weft.agents.durability import EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability
 from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
@@ -76,7 +77,7 @@ class AgentBuilder:
             model_settings=_settings(definition),
             retries={"tools": CORRECTIONS, "output": CORRECTIONS},
             toolsets=[toolset] if tools else [],
-            capabilities=[JournalDurability(event_stream_handler=stream)],
+            capabilities=[Compacting(self.open_model), JournalDurability(event_stream_handler=stream)],
         )
         if schema is not None:
             hold_to_schema(agent, schema)
@@ -86,13 +87,13 @@ class AgentBuilder:
         async def call(_: RunContext[AgentCall], **arguments: Any) -> Any:
             failed = FAILED.get()
             if failed is not None:
-                raise ToolFailed(f"{failed.message}. {failed.fix}".strip() if failed.fix else failed.message)
+                raise ToolFailed(failed)
             found = RESULT.get()
             if found is not None:
                 return found[0]
             step = STEP.get()
             assert step is not None, "a tool was called outside a step"
-            return await call_tool(tool, arguments, self.tool_context(step))
+            return await call_tool(tool, arguments, replace(self.tool_context(step), earlier=EARLIER.get()))
 
         spec = tool.spec
         return PydanticTool.from_schema(call, spec.name, spec.description, dict(spec.input_schema), takes_ctx=True)
@@ -118,10 +119,13 @@ def pick_tools(
     definition: Mapping[str, Any],
     available: Mapping[str, Tool],
     override: Sequence[str] | None,
+    common: Sequence[str] = (),
     *,
     groups: Collection[str] = (),
 ) -> dict[str, Tool]:
-    """The tools that one call of an agent may use: its own, or those that the step names instead. See `weft.tools.choice`.
+    """The tools that one call of an agent may use: its own, or those that the step names instead; and the `common` ones.
+
+    A name may also be that of a group of tools; see `weft.tools.choice`.
 
     Raises:
         SpecError: one of them is not defined.
@@ -129,7 +133,7 @@ def pick_tools(
     names = definition.get("tools") if override is None else override
     if names is None:
         return dict(available)
-    found, missing = chosen(names, available, groups)
+    found, missing = chosen(dict.fromkeys([*names, *common]), available, groups)
     if missing:
         raise SpecError(
             f"agent {agent!r} uses the tool {missing[0]!r}, which is not defined",

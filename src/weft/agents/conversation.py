@@ -1,7 +1,8 @@
 """What an agent has said before: the messages of earlier calls, rebuilt from the journal.
 
 A call's value holds the messages that it added. Responses are in the journal already, as the values of its model steps, so they
-stand there as ``{"response": n}``: a conversation of n turns costs O(n) bytes.
+stand there as ``{"response": n}``: a conversation of n turns costs O(n) bytes. Where a call was shortened, its value says by which
+of its summaries and up to where (``compaction``), and the conversation goes on from there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 
+from weft.agents.view import summary_message
 from weft.engine.port import StepContext
 
 _REFERENCE = "response"
@@ -42,4 +44,8 @@ def history(context: StepContext) -> list[ModelMessage]:
                 collected.append(context.recorded(f"{path}/agent/model[{entry[_REFERENCE]}]"))
             else:
                 collected.append(entry)
+        if shortened := value.get("compaction"):
+            summary = context.recorded(f"{path}/agent/summary[{shortened['step']}]")["summary"]
+            opening = ModelMessagesTypeAdapter.dump_python([summary_message(summary)], mode="json", exclude_none=True)
+            collected = opening + collected[shortened["cut"] :]
     return ModelMessagesTypeAdapter.validate_python(collected) if collected else []

@@ -7,9 +7,9 @@ it: structure, never time or order of arrival. A step that is in the journal is 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -27,9 +27,11 @@ from pydantic_ai.durable_exec import (
     RoleBasedOperationConfig,
     ToolsetCallToolId,
 )
-from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
+from weft.agents.correction import Tries, successes
+from weft.agents.view import View
 from weft.core.clock import to_datetime
 from weft.core.errors import BudgetError, WeftError
 from weft.engine.port import Done, StepContext
@@ -43,7 +45,8 @@ from weft.tools.runner import reconcile_tool
 class AgentCall:
     """One call of an agent: the `deps` of its runs.
 
-    `before` counts the responses that its history brought along, `turns` how often the agent has been run in this call.
+    `before` counts the responses that its history brought along, `requests` those that it has got since, `turns` how often the
+    agent has been run in this call. `view` is what it sees of its conversation.
     """
 
     context: StepContext
@@ -52,12 +55,15 @@ class AgentCall:
     tools: Mapping[str, Tool]
     tool_context: Callable[[StepContext], ToolContext]
     before: int = 0
+    requests: int = 0
+    view: View = field(default_factory=View)
     turns: int = 0
 
 
 CALL: ContextVar[AgentCall | None] = ContextVar("weft_agent_call", default=None)
 STEP: ContextVar[StepContext | None] = ContextVar("weft_tool_step", default=None)
-FAILED: ContextVar[WeftError | None] = ContextVar("weft_tool_failed", default=None)
+EARLIER: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("weft_tool_earlier", default=())
+FAILED: ContextVar[str | None] = ContextVar("weft_tool_failed", default=None)
 RESULT: ContextVar[tuple[Any] | None] = ContextVar("weft_tool_result", default=None)
 _USAGE: TypeAdapter[RequestUsage] = TypeAdapter(RequestUsage)
 
@@ -81,7 +87,7 @@ class StepBackend(JournalCallableOperationBackend[None]):
         if isinstance(operation_id, ModelRequestId):
             # (model id, messages, settings, parameters, run context)
             run = cast("RunContext[AgentCall]", cache_key[4])
-            return await _request(run.deps, cast("Sequence[ModelMessage]", cache_key[1]), body)
+            return await _request(run.deps, body)
         if isinstance(operation_id, ToolsetCallToolId):
             # (tool name, arguments, run context, tool)
             run = cast("RunContext[AgentCall]", cache_key[2])
@@ -89,8 +95,9 @@ class StepBackend(JournalCallableOperationBackend[None]):
         return await body()
 
 
-async def _request(call: AgentCall, messages: Sequence[ModelMessage], body: Body) -> object:
-    index = sum(isinstance(message, ModelResponse) for message in messages) - call.before
+async def _request(call: AgentCall, body: Body) -> object:
+    # Requests of one call follow each other, so their number is structure; the messages that are sent may be a summary.
+    index, call.requests = call.requests, call.requests + 1
 
     async def perform(_: StepContext) -> Done:
         value = cast("dict[str, Any]", await body())
@@ -111,13 +118,18 @@ def _lean(response: dict[str, Any]) -> dict[str, Any]:
 
 async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str, Any], body: Body) -> object:
     call, tool = run.deps, run.deps.tools[name]
+    tries = Tries.of(run.messages, name, before=call.before)
+    refusal = tries.refusal(name)
 
     async def perform(step: StepContext) -> Done:
-        token = STEP.set(step)
+        if refusal is not None:
+            raise refusal
+        token, seen = STEP.set(step), EARLIER.set(successes(run.messages[call.view.cut :], name))
         try:
             return Done(await body())
         finally:
             STEP.reset(token)
+            EARLIER.reset(seen)
 
     async def check(step: StepContext) -> Done | None:
         """A call that was cut off and turns out to have happened: its result, in the form that a tool call has."""
@@ -136,7 +148,7 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
             perform,
             type="tool",
             target=name,
-            effect=tool.effect_of(arguments),
+            effect=tool.effect_of(arguments) if refusal is None else "pure",
             input={"arguments": arguments, "call_id": run.tool_call_id},
             check=check,
         )
@@ -144,7 +156,7 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
         raise
     except WeftError as error:
         # The step has failed, and the journal says so; to the agent the failure is an observation like any other.
-        token = FAILED.set(error)
+        token = FAILED.set(tries.observation(error))
         try:
             return await body()
         finally:
@@ -155,7 +167,7 @@ def _tool_step(run: RunContext[AgentCall], call: AgentCall) -> str:
     responses = [message for message in run.messages if isinstance(message, ModelResponse)]
     for place, part in enumerate(responses[-1].tool_calls):
         if part.tool_call_id == run.tool_call_id:
-            return f"agent/model[{len(responses) - 1 - call.before}]/tool[{place}]"
+            return f"agent/model[{call.requests - 1}]/tool[{place}]"
     raise AssertionError("a tool call that its response does not hold")
 
 

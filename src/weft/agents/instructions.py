@@ -24,4 +24,19 @@ def instructions_for(name: str, definition: Mapping[str, Any], plan: Plan, scope
     if about.get("tags"):
         facts.append(f"Tags: {', '.join(about['tags'])}")
     facts.append(f"Agent: {name}")
-    return "\n\n".join(part for part in (prompt.strip(), "\n".join(facts)) if part)
+    return "\n\n".join(part for part in (prompt.strip(), _skills(plan), "\n".join(facts)) if part)
+
+
+def _skills(plan: Plan) -> str:
+    """The skills that the agent may load."""
+    tools = (plan.definitions.get("tools") or {}).items()
+    found = [(tool, one["skills"]) for tool, one in tools if one.get("kind") == "skills"]
+    lines = [
+        f"- {skill_id}: {skill.get('description') or 'no description'}"
+        for _, skills in found
+        for skill_id, skill in skills.items()
+    ]
+    if not lines:
+        return ""
+    opening = f"Skills are instructions for certain work. Before such work, load the skill with the tool {found[0][0]}:"
+    return "\n".join([opening, *lines])

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
-from pydantic_ai import RunContext, UsageLimits
+from pydantic_ai import Agent, RunContext, UsageLimits
 from pydantic_ai.agent import AgentRunResult
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
 from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
 
-from weft.agents.answer import Answered, converse
+from weft.agents.answer import Answered, Turn, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
+from weft.agents.compaction import request_overhead
 from weft.agents.conversation import history, pack
 from weft.agents.direct import ServerTools, no_servers
 from weft.agents.durability import CALL, AgentCall
+from weft.agents.input import hold_input
 from weft.agents.instructions import instructions_for
+from weft.agents.notes import Notes
 from weft.agents.subtasks import watched
+from weft.agents.view import Compaction, View
 from weft.core.errors import BudgetError, Place, ProviderError, SpecError
 from weft.engine.port import Done, StepContext
 from weft.plan.nodes import Call, Plan
@@ -71,63 +75,52 @@ class AgentPerformer:
         local = {**scope, **(call.input.get("vars") or {})}
         prompt = render(call.input.get("prompt") or "", local)
         instructions = instructions_for(call.target, definition, context.plan, local)
-        tools = await self._picked(call, definition, context)
+        hold_input(call.target, definition.get("input_schema"), prompt, local, context)
+        policy = context.plan.definitions.get("context_policy") or {}
+        tools = await self._usable(call, definition, context)
+        notes = Notes.of(policy)
+        if notes is not None:
+            instructions = "\n\n".join(part for part in (instructions, await notes.given(context)) if part)
         context.note("step.input", {"prompt": prompt, "instructions": instructions})
         agent = self._builder.build(call.target, definition, tools, stream=self._stream)
-        earlier = history(context)
-        before = sum(message.kind == "response" for message in earlier)
+        earlier, model = history(context), model_ref(definition)
         deps = AgentCall(
             context=context,
             agent=call.target,
-            model=model_ref(definition),
+            model=model,
             tools=tools,
             tool_context=self._builder.tool_context,
-            before=before,
+            before=sum(message.kind == "response" for message in earlier),
+            view=View(
+                compaction=Compaction.of(policy, model),
+                overhead=request_overhead(instructions, list(tools.values())),
+            ),
         )
-
-        async def turn(said: str, messages: Sequence[ModelMessage]) -> AgentRunResult[Any]:
-            deps.turns += 1
-            return await agent.run(
-                said,
-                message_history=messages,
-                deps=deps,
-                instructions=instructions,
-                usage_limits=UsageLimits(request_limit=REQUESTS),
-            )
-
-        call_token, emit_token = CALL.set(deps), _EMIT.set(context.emit)
-        try:
-            answered = await converse(turn, prompt, earlier, call.input.get("answer"), local, context)
-        except UsageLimitExceeded as error:
-            raise BudgetError(
-                f"agent {call.target!r} made {REQUESTS} model requests and is still not done",
-                fix="give it a smaller task, or say in its prompt when to stop",
-                place=Place(path=context.path),
-            ) from error
-        except (UnexpectedModelBehavior, AgentRunError) as error:
-            raise ProviderError(
-                f"agent {call.target!r} got no usable answer from {definition['model']}: {error}",
-                fix="look at the answers with `weft show`, and adjust the prompt or the output_schema",
-                place=Place(path=context.path),
-            ) from error
-        finally:
-            CALL.reset(call_token)
-            _EMIT.reset(emit_token)
-        return Done(self._value(call, prompt, answered))
+        wanted = call.input.get("answer")
+        answered = await _ask(
+            agent, deps, instructions, lambda turn: converse(turn, prompt, earlier, wanted, local, context)
+        )
+        value = self._value(call, prompt, answered)
+        if shortened := deps.view.as_json():
+            value["compaction"] = shortened
+        if notes is not None:
+            await notes.leave(context, call, prompt, answered.output, answered.messages)
+        return Done(value)
 
     async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:
         """An agent call has no effect of its own: what it did is in the steps inside it."""
         del call, scope, context
         return None
 
-    async def _picked(self, call: Call, definition: Mapping[str, Any], context: StepContext) -> dict[str, Tool]:
+    async def _usable(self, call: Call, definition: Mapping[str, Any], context: StepContext) -> Mapping[str, Tool]:
         """The tools of this call; servers are started only for names that nothing else explains."""
         available, override = self._tools(context.plan), call.input.get("tools")
+        common = context.plan.definitions.get("common_tools") or ()
         names = definition.get("tools") if override is None else override
         if names is None or any(name not in available for name in names):
             available = {**available, **await self._servers(context)}
         servers = context.plan.definitions.get("mcp") or ()
-        return pick_tools(call.target, definition, available, override, groups=servers)
+        return pick_tools(call.target, definition, available, override, common, groups=servers)
 
     def _definition(self, call: Call, context: StepContext) -> Mapping[str, Any]:
         agents: Mapping[str, Any] = context.plan.definitions.get("agents") or {}
@@ -157,6 +150,41 @@ class AgentPerformer:
             "messages": pack(answered.messages),
             **({"data": answered.data} if "answer" in call.input else {}),
         }
+
+
+async def _ask(
+    agent: Agent[AgentCall, Any], deps: AgentCall, instructions: str, talk: Callable[[Turn], Awaitable[Answered]]
+) -> Answered:
+    """What comes of it when `talk` says things to the agent."""
+
+    async def turn(said: str, messages: Sequence[ModelMessage]) -> AgentRunResult[Any]:
+        deps.turns += 1
+        return await agent.run(
+            said,
+            message_history=messages,
+            deps=deps,
+            instructions=instructions,
+            usage_limits=UsageLimits(request_limit=REQUESTS),
+        )
+
+    call_token, emit_token = CALL.set(deps), _EMIT.set(deps.context.emit)
+    try:
+        return await talk(turn)
+    except UsageLimitExceeded as error:
+        raise BudgetError(
+            f"agent {deps.agent!r} made {REQUESTS} model requests and is still not done",
+            fix="give it a smaller task, or say in its prompt when to stop",
+            place=Place(path=deps.context.path),
+        ) from error
+    except (UnexpectedModelBehavior, AgentRunError) as error:
+        raise ProviderError(
+            f"agent {deps.agent!r} got no usable answer from {deps.model.id}: {error}",
+            fix="look at the answers with `weft show`, and adjust the prompt or the output_schema",
+            place=Place(path=deps.context.path),
+        ) from error
+    finally:
+        CALL.reset(call_token)
+        _EMIT.reset(emit_token)
 
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:

@@ -43,6 +43,18 @@ def check(file: Path, choice: ModelChoice) -> Checked:
     return Checked(file=file, problems=problems, workflow=compiled.workflow, plan_hash=plan_hash(compiled))
 
 
+def check_text(text: str, capability: bool, *, folder: Path) -> dict[str, Any]:
+    """What a look at the text of a workflow found, as JSON; with `capability`, what this version does not run too."""
+    try:
+        report = load.check_text(text, "workflow.yaml", folder=folder)
+        problems = [*report.problems, *(report.unsupported if capability else ())]
+        name = report.workflow.name if report.workflow else ""
+    except SpecError as error:
+        problems, name = list(error.problems), ""
+    wrong = any(problem.severity == "error" for problem in problems) or not name
+    return {"valid": not wrong, "workflow": name, "problems": [problem.as_json() for problem in problems]}
+
+
 def plan(file: Path, choice: ModelChoice) -> Plan:
     """See `Service.plan`."""
     return _compiled(load.load(file), file, choice)

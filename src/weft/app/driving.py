@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from weft.agents.performer import AgentPerformer
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
-from weft.app.documents import prepare
+from weft.app.documents import check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
+from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
@@ -32,8 +34,8 @@ from weft.net.client import HttpClient
 from weft.plan.nodes import Plan
 from weft.secrets.resolve import SecretRef, Secrets
 from weft.store.journal import Journal
-from weft.tools.port import Tool, ToolContext
-from weft.tools.registry import build_tools
+from weft.tools.builtin.tavily import KEY as TAVILY_KEY
+from weft.tools.port import Tool, ToolContext, ToolOptions
 
 _LOG = logging.getLogger("weft.app")
 _PLANS = 128
@@ -69,6 +71,7 @@ class Driving:
             concurrency=settings.limits.calls,
             listeners=(BusListener(self.bus, self._clock), self._telemetry),
             mask=self._redactor.known.json,
+            near_s=settings.limits.timer_s,
         )
         if settings.tools.allowed_modules and str(Path.cwd()) not in sys.path:
             # At the end, so that a file of the project can stand in for no module of the library.
@@ -133,8 +136,7 @@ class Driving:
         if known is None or known[0] is not plan:
             for secret in (plan.definitions.get("secrets") or {}).values():
                 self._redactor.register(os.environ.get(secret["key"], ""))
-            definitions = plan.definitions.get("tools") or {}
-            tools = build_tools(definitions, allowed_modules=self._settings.tools.allowed_modules, policy=self._policy)
+            tools = tools_of(plan, self._settings, self._policy)
             if len(self._tools) >= _PLANS:
                 self._tools.clear()
             known = self._tools[id(plan)] = (plan, tools)
@@ -142,13 +144,21 @@ class Driving:
 
     def _tool_context(self, context: StepContext) -> ToolContext:
         declared: Mapping[str, Any] = context.plan.definitions.get("secrets") or {}
-        refs = (SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items())
+        known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
+        known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
+        workdir = Path(str(context.options.get("workdir") or "."))
+        may = self._settings.tools
         return ToolContext(
             key=context.key,
-            workdir=Path(str(context.options.get("workdir") or ".")),
+            workdir=workdir,
             clock=self._clock,
             http=self._http,
-            secrets=Secrets(refs, on_resolve=self._redactor.register, also_masked=credentials()),
+            secrets=Secrets(known.values(), on_resolve=self._redactor.register, also_masked=credentials()),
+            options=ToolOptions(
+                duckduckgo_url=may.duckduckgo_url,
+                tavily_url=may.tavily_url,
+                check_workflow=partial(check_text, folder=workdir),
+            ),
             note=context.note,
             emit=context.emit,
         )

@@ -20,6 +20,7 @@ CREDENTIALS = (
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_BEARER_TOKEN_BEDROCK",
+    "TAVILY_API_KEY",
 )
 """Environment variables whose values are secrets wherever they turn up."""
 

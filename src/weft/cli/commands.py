@@ -67,6 +67,10 @@ COMMANDS: Mapping[str, Entry] = {
         target=f"{_GROUPS}.journal:events", help="Print the events of a run, and follow it.", section="Runs"
     ),
     "resume": Entry(target=f"{_GROUPS}.resume:resume", help="Make a run go on where it stopped.", section="Runs"),
+    "gates": Entry(target=f"{_GROUPS}.gates:gates", help="List what waits for an answer.", section="People"),
+    "approve": Entry(target=f"{_GROUPS}.gates:approve", help="Answer a gate of a run.", section="People"),
+    "reject": Entry(target=f"{_GROUPS}.gates:reject", help="Reject what a gate of a run asks.", section="People"),
+    "signal": Entry(target=f"{_GROUPS}.gates:signal", help="Send a signal to a run.", section="People"),
     "cancel": Entry(target=f"{_GROUPS}.runs:cancel", help="Cancel a run, whichever process drives it.", section="Runs"),
     "why": Entry(target=f"{_GROUPS}.journal:why", help="Say what a run is waiting for.", section="Runs"),
     "verify": Entry(
@@ -111,8 +115,11 @@ COMMANDS: Mapping[str, Entry] = {
 WORK: Mapping[str, Entry] = {
     "run": Entry(target="weft.cli.starting:start", help="Start a run."),
     "resume": Entry(target="weft.cli.resuming:go_on", help="Make a run go on."),
+    "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),
+    "signal": Entry(target="weft.cli.deciding:signal", help="Send a signal, and make the run go on."),
+    "afterwards": Entry(target="weft.cli.deciding:Afterwards", help="What is done once an answer is given."),
 }
-"""What the two long commands do, apart from their options: `--help` does not load the engine."""
+"""What the long commands do, apart from their options: `--help` does not load the engine."""
 
 FAILURE = Entry(target="weft.cli.failures:failed", help="Print an error and say which exit code belongs to it.")
 

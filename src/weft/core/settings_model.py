@@ -81,6 +81,7 @@ def absolute(path: Path) -> Path:
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Url = Annotated[str | None, AfterValidator(_url)]
+Address = Annotated[str, AfterValidator(_url)]
 UrlOrConsole = Annotated[str | None, AfterValidator(_url_or_console)]
 Folder = Annotated[Path, AfterValidator(absolute)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -96,6 +97,12 @@ class Limits(Group):
     """How much one process does at once."""
 
     calls: int = Field(default=64, ge=1, le=10_000, description="Calls (agents, tools) performed at the same time.")
+    timer_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="A timer due within so many seconds is waited for in the process; a later one lets go of the run.",
+    )
 
 
 class Net(Group):
@@ -114,6 +121,9 @@ class Tools(Group):
     """What tools may reach."""
 
     allowed_modules: Names = Field(default=(), description="Python modules that workflows may take tools from.")
+    allowed_folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="Folders in which a workflow may name functions of files, as ./file.py:function."
+    )
     workdir: Folder | None = Field(
         default=None, description="The folder that file tools cannot leave; the current one by default."
     )
@@ -121,6 +131,13 @@ class Tools(Group):
         default="ask",
         description="What a run does when an MCP server describes a tool otherwise than when the run first used it.",
     )
+    python_exec: bool = Field(
+        default=False, description="Agents may run Python code that they write, in a process apart."
+    )
+    duckduckgo_url: Address = Field(
+        default="https://html.duckduckgo.com", description="Where `duckduckgo_search` asks."
+    )
+    tavily_url: Address = Field(default="https://api.tavily.com", description="Where `tavily_search` asks.")
 
 
 class Log(Group):

@@ -29,14 +29,24 @@ class OpenStep:
 
 
 @dataclass(slots=True)
+class OpenGate:
+    """A question that has been put and not been answered, as the journal has it; `told` says what has been told of its time."""
+
+    id: str
+    request: Mapping[str, Any]
+    told: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class RunState:
     """What the events of a run say.
 
     `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
-    began, in microseconds since the epoch. `positions` says where loops and machines stand; what they left behind and nobody
-    can ask for is no longer in memory. `inherited` is what a fork's past consumed, which is not charged to the fork; `depth`
-    how many runs are above a child run.
+    began, in microseconds since the epoch. `gates` holds open questions, `awaited` the names of the signals that are waited for;
+    `life` counts from 1 and grows when the run is reopened. `positions` says where loops and machines stand; what they left
+    behind and nobody can ask for is no longer in memory. `inherited` is what a fork's past consumed, which is not charged to the
+    fork; `depth` how many runs are above a child run.
     """
 
     status: str = "queued"
@@ -48,6 +58,9 @@ class RunState:
     settled: dict[str, bool] = field(default_factory=dict)
     failed: dict[str, OpenStep] = field(default_factory=dict)
     timers: dict[str, int] = field(default_factory=dict)
+    gates: dict[str, OpenGate] = field(default_factory=dict)
+    awaited: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    life: int = 1
     calls: dict[str, str] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
     warned: set[tuple[str, str]] = field(default_factory=set)
@@ -77,6 +90,7 @@ class RunState:
         self.outcomes[path] = outcome
         self.paths.add(path)
         self.open.pop(path, None)
+        self.close_waits(path)
         self.references.remember(path, outcome.value)
         self._account(path, data)
         return outcome
@@ -89,6 +103,7 @@ class RunState:
         self.outcomes[path] = outcome
         self.paths.add(path)
         begun = self.open.pop(path, None)
+        self.close_waits(path)
         if begun is not None and begun.effect == "reconcile":
             self.failed[path] = begun
         # A call that was refused for being one too many has not begun.
@@ -105,7 +120,19 @@ class RunState:
         self.finished[path] = finished
         self.paths.add(path)
         self.positions.pop(path, None)
+        self.close_waits(path)
         return finished
+
+    def gates_below(self, path: str) -> list[str]:
+        """The ids of the open gates inside `path`."""
+        return [gate.id for at, gate in self.gates.items() if at.startswith((f"{path}/", f"{path}["))]
+
+    def close_waits(self, path: str) -> None:
+        """Whatever waits at `path` or inside it is waited for no more."""
+        inside = (f"{path}/", f"{path}[")
+        for waits in (self.gates, self.awaited) if self.gates or self.awaited else ():
+            for at in [at for at in waits if at == path or at.startswith(inside)]:
+                del waits[at]
 
     def keep(self, path: str, data: Mapping[str, Any]) -> None:
         """Take in a `node.position`, and forget what is over and not named in it."""
@@ -222,6 +249,7 @@ def _node_failed(state: RunState, event: Event) -> None:
     error = from_json(event.data["error"])
     error.final = True
     state.finished[event.path] = Failure(error)
+    state.close_waits(event.path)
     state.paths.add(event.path)
 
 
@@ -231,6 +259,19 @@ def _node_position(state: RunState, event: Event) -> None:
 
 def _timer_set(state: RunState, event: Event) -> None:
     state.timers[event.path] = event.data["due"]
+
+
+def _gate_opened(state: RunState, event: Event) -> None:
+    state.gates[event.path] = OpenGate(event.data["gate"], event.data)
+
+
+def _gate_told(state: RunState, event: Event) -> None:
+    if gate := state.gates.get(event.path):
+        gate.told.add(event.kind)
+
+
+def _awaited(state: RunState, event: Event) -> None:
+    state.awaited[event.path] = tuple(event.data["names"])
 
 
 def _budget_warning(state: RunState, event: Event) -> None:
@@ -263,8 +304,9 @@ def _reopened(state: RunState, _: Event) -> None:
     state.status, state.error = "queued", None
     state.open |= state.failed
     state.failed = {}
-    # Time limits begin anew, or a run that exceeded one could never go on.
-    state.timers = {}
+    # Time limits begin anew, or a run that exceeded one could never go on; so do questions and waits.
+    state.timers, state.gates, state.awaited = {}, {}, {}
+    state.life += 1
     _forget_failures(state)
     state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
 
@@ -280,6 +322,7 @@ def _forked(state: RunState, event: Event) -> None:
     state.status, state.error, state.outputs, state.waits = "queued", None, None, ()
     # What was under way belongs to the other run: here it starts anew, under keys of its own, and so do waits and limits.
     state.open, state.settled, state.failed, state.timers = {}, {}, {}, {}
+    state.gates, state.awaited = {}, {}
     state.inherited += state.total()
     state.usage, state.calls, state.warned = {}, {}, set()
     state.scope = state.scope | event.data["scope"]
@@ -324,5 +367,9 @@ _HANDLERS = {
     "node.failed": _node_failed,
     "node.position": _node_position,
     "timer.set": _timer_set,
+    "gate.opened": _gate_opened,
+    "gate.warned": _gate_told,
+    "gate.escalated": _gate_told,
+    "signal.awaited": _awaited,
     "budget.warning": _budget_warning,
 }

@@ -11,14 +11,30 @@ from typing import Any
 
 from weft.core.errors import Place, UnsupportedError, WeftError
 from weft.engine.port import Failure, Outcome, Runtime
-from weft.engine.walk import blocks, choices, leaves, machine, parallel, serial
+from weft.engine.walk import blocks, choices, leaves, machine, parallel, serial, waits
 from weft.engine.walk.frame import Frame, Scope
-from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Machine, Map, Node, Plan, Select, Sequence, Set, Wait
+from weft.plan.nodes import (
+    Block,
+    Call,
+    Choose,
+    Gate,
+    Graph,
+    Loop,
+    Machine,
+    Map,
+    Node,
+    Plan,
+    Select,
+    Sequence,
+    Set,
+    Wait,
+)
 
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
     Call: leaves.call,
     Choose: choices.choose,
+    Gate: waits.gate,
     Graph: parallel.graph,
     Loop: serial.loop,
     Machine: machine.machine,
@@ -26,7 +42,7 @@ WALKERS: Mapping[type, Any] = {
     Select: choices.select,
     Sequence: serial.sequence,
     Set: leaves.set_values,
-    Wait: leaves.wait,
+    Wait: waits.wait,
 }
 """How each kind of node is walked."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from weft.core.clock import Clock
 from weft.core.errors import WeftError
@@ -42,6 +42,27 @@ class Suspended:
 
 
 Outcome = Success | Failure | Suspended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What a gate asks, its texts rendered. `given` are the values that its form begins with; the rest is as in the plan's `Gate`."""
+
+    prompt: str
+    show: str = ""
+    choices: tuple[str, ...] = ()
+    form: Mapping[str, Json] | None = None
+    given: Json = None
+    pattern: str | None = None
+    rejections: tuple[str, ...] = ("reject", "rejected")
+    on_reject: Literal["fail", "continue"] = "fail"
+    assignees: tuple[str, ...] = ()
+    deadline_s: float | None = None
+    warn_s: float | None = None
+    escalate_s: float | None = None
+    escalate_to: tuple[str, ...] = ()
+    default: Json = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +131,17 @@ class StepContext(Protocol):
         """Append an event about this step without waiting for it to be durable."""
         ...
 
+    async def ask(self, name: str, request: GateRequest) -> Json:
+        """Ask a person or an outside system, once: a gate at ``{path}/{name}``. Returns its value, as `Gate` describes it.
+
+        A time limit of the step stands still meanwhile.
+
+        Raises:
+            WeftError: the answer rejects, or nobody answered before the deadline.
+            StepSuspended: everything in the run waits; the step is performed again when there is an answer.
+        """
+        ...
+
     async def step(  # noqa: PLR0913 -- a step has many sides
         self,
         name: str,
@@ -142,7 +174,8 @@ class Performer(Protocol):
 
     One that has an attribute ``derived`` that is true says that what its calls end with follows from the steps inside them,
     which are in the journal: their own end then need not be durable before the run goes on, for performing them again would
-    only read those steps.
+    only read those steps. One that has a method ``before``, with the arguments of `perform`, is called there before a call begins:
+    the place for a gate that the effect must wait for.
 
     One that has an attribute ``computes`` that is true only computes: its calls do not count as steps of a budget.
     """
@@ -202,6 +235,20 @@ class Runtime(Protocol):
 
     async def sleep(self, path: str, seconds: float) -> Outcome:
         """Wait until `seconds` after the wait was first reached."""
+        ...
+
+    async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
+        """Put a question, or answer from the journal; `request` is called when it was not put before."""
+        ...
+
+    async def listen(
+        self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Json]], bool]
+    ) -> Outcome:
+        """Wait for the first signal of these names that `accepts`, for at most `seconds`.
+
+        Signals come in the order in which they were sent, those first that came before the wait. The value is
+        ``{"signal": name or None, "data": …}``.
+        """
         ...
 
     async def within(

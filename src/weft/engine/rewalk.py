@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from weft.core.canonical import loads
 from weft.core.errors import WeftError
 from weft.engine.fold import RunState
-from weft.engine.port import Composite, Failure, Outcome, Settings, Suspended
+from weft.engine.port import Composite, Failure, GateRequest, Outcome, Settings, Suspended
 from weft.plan.nodes import Budget, Call
 
 T = TypeVar("T")
@@ -122,6 +122,18 @@ class Rewalk:
             await self._emit("timer.set", path, None)
         return await self._leaf(path, {})
 
+    async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
+        """See `Runtime.ask`: what was asked and what came of it are in the journal."""
+        del request
+        return await self._leaf(path, {})
+
+    async def listen(
+        self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Any]], bool]
+    ) -> Outcome:
+        """See `Runtime.listen`: which signal it took is in the journal."""
+        del names, accepts
+        return await self._leaf(path, {}) if seconds is None else await self.sleep(path, seconds)
+
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
     ) -> Outcome:
@@ -142,7 +154,9 @@ class Rewalk:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        if path and not isinstance(outcome, Suspended):
+        if isinstance(outcome, Suspended):
+            return Suspended((*outcome.waits, {"kind": "limit", "path": path}))
+        if path:
             if isinstance(outcome, Failure):
                 await self.fail(path, outcome.error)
             else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import Place, SpecError
+from weft.spec.attachments import MAIN
 from weft.spec.lint_templates import prompt_is_template
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import walk
@@ -26,6 +27,9 @@ OFFLINE = "offline/extract"
 
 PROVIDERS: Mapping[str, str] = {"gemini": "google", "azure_openai": "azure"}
 """Names of the language that stand for another one of ours."""
+
+SKILL_TOOL = "Skill"
+"""The name of the tool that loads skills."""
 
 DEFAULT_MODELS: Mapping[str, str] = {
     "anthropic": "claude-sonnet-4-20250514",
@@ -61,17 +65,24 @@ def definitions(workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
         "tags": list(workflow.tags),
         "pattern": workflow.pattern.type,
         "runtime": workflow.runtime.model_dump(mode="json", exclude_none=True),
-        "context_policy": _dumped(workflow.context_policy),
+        "context_policy": _policy(workflow, overrides),
         "agents": {name: _agent(name, agent, workflow, overrides) for name, agent in workflow.inline_agents().items()},
         "tools": _tools(workflow),
         "mcp": {server.id: _mcp(server) for server in workflow.tools.mcp},
         "secrets": {secret.alias: {"source": secret.source, "key": secret.key} for secret in workflow.env.secrets},
         "telemetry": telemetry.model_dump(mode="json", exclude_none=True),
+        **({"common_tools": common} if (common := common_tools(workflow)) else {}),
     }
 
 
-def _dumped(section: Any) -> dict[str, Json]:
-    return section.model_dump(mode="json", exclude_none=True) if section else {}
+def _policy(workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
+    """The context policy, its preset spelled out. A choice of model for every agent is one for summaries too."""
+    if workflow.context_policy is None:
+        return {}
+    policy: dict[str, Json] = workflow.context_policy.filled().model_dump(mode="json", exclude_none=True)
+    if overrides.offline or overrides.provider or overrides.model:
+        policy.get("compaction", {}).pop("summarization_model", None)
+    return policy
 
 
 def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
@@ -91,7 +102,7 @@ def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) ->
     }
     if overrides.offline:
         definition |= {"api": None, "base_url": None, "region": None}
-    return definition
+    return definition | ({"input_schema": agent.input_schema} if agent.input_schema else {})
 
 
 def _provider(name: str) -> str:
@@ -131,10 +142,31 @@ def _base_url(agent: Agent, runtime: Runtime, overrides: Overrides) -> str | Non
 def _agent_tools(agent: Agent, workflow: Workflow) -> list[str]:
     """The tools that an agent may use: those it lists, or all that the file declares."""
     if agent.tools is not None:
-        return list(dict.fromkeys(resolved(name, workflow) for name in agent.tools))
-    declared = [tool_name(tool) for tool in workflow.tools.python_tools()]
-    executors = [executor.id for executor in workflow.tools.http_executors]
-    return declared + executors + [server.id for server in workflow.tools.mcp]
+        own = [resolved(name, workflow) for name in agent.tools]
+    else:
+        own = [tool_name(tool) for tool in workflow.tools.python_tools()]
+        own += [executor.id for executor in workflow.tools.http_executors]
+        own += [server.id for server in workflow.tools.mcp]
+    return list(dict.fromkeys(own))
+
+
+def common_tools(workflow: Workflow) -> list[str]:
+    """The tools that every agent has, whatever it lists: those to look things up with, and the one that loads skills."""
+    policy = workflow.context_policy.filled() if workflow.context_policy else None
+    wanted = policy.retrieval.jit_tools if policy and policy.retrieval else []
+    return [resolved(name, workflow) for name in wanted] + ([SKILL_TOOL] if workflow.skills else [])
+
+
+def _skills(workflow: Workflow) -> dict[str, Json]:
+    """Each skill with its instructions and its modules by name: a run keeps the texts that it was started with."""
+    return {
+        skill.id: {
+            "description": skill.description,
+            "text": next((skill.files[name] for name in MAIN if name in skill.files), ""),
+            "modules": {name.removesuffix(".md"): text for name, text in skill.files.items() if name not in MAIN},
+        }
+        for skill in workflow.skills
+    }
 
 
 def _tools(workflow: Workflow) -> dict[str, Json]:
@@ -146,12 +178,14 @@ def _tools(workflow: Workflow) -> dict[str, Json]:
     for name in _used(workflow):
         if name not in tools and builtin_id(name):
             tools[name] = {"kind": "builtin"}
+    if workflow.skills:
+        tools[SKILL_TOOL] = {"kind": "skills", "skills": _skills(workflow)}
     return tools
 
 
 def _used(workflow: Workflow) -> set[str]:
     """Every tool that is named somewhere; built-in ones need no declaration."""
-    names: set[str] = set()
+    names: set[str] = set(common_tools(workflow))
     for agent in workflow.inline_agents().values():
         names.update(agent.tools or ())
     for _pointer, section in walk(workflow.pattern):

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
 from weft.spec.lint_flow import flow_problems
+from weft.spec.lint_people import people_problems
 from weft.spec.lint_schemas import schema_problems
 from weft.spec.lint_swarm import swarm_problems
 from weft.spec.lint_templates import template_problems
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, walk
+from weft.spec.model.context import Retrieval
 from weft.spec.model.joins import JoinRule
 from weft.spec.model.patterns import (
     Chain,
@@ -19,13 +21,14 @@ from weft.spec.model.patterns import (
     Graph,
     Parallel,
     PlainEdge,
+    Routing,
     TaskGraph,
     WorkerTemplate,
 )
 from weft.spec.model.steps import AgentStep, Step, ToolStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
-from weft.spec.support import BUILTIN_TOOLS, OTHER_BUILTINS, builtin_id, is_callable
+from weft.spec.support import BUILTIN_TOOLS, builtin_id, is_callable
 from weft.spec.tasks import cycle
 from weft.spec.toolnames import mcp_tool, tool_names
 from weft.spec.tree import Source
@@ -41,11 +44,13 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *_version(workflow, source),
         *_agents(workflow, source),
         *_tools(workflow, source),
+        *_servers(workflow, source),
         *_tasks(workflow, source),
         *_duplicates(workflow, source),
         *_joins(workflow, source),
         *swarm_problems(workflow, source),
         *flow_problems(workflow, source),
+        *people_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
         *template_problems(workflow, source),
@@ -108,15 +113,16 @@ def _tools(workflow: Workflow, source: Source) -> Iterator[Problem]:
             spot: Pointer = ("tools", "python", place)
             if not isinstance(workflow.tools.python[place], str):
                 spot = (*spot, "callable")
-            fix = did_you_mean(name, BUILTIN_TOOLS, noun="built in") + " (a function is 'package.module:function')"
+            fix = (
+                did_you_mean(name, BUILTIN_TOOLS, noun="built in")
+                + " (a function is 'package.module:function' or './file.py:function')"
+            )
             yield source.problem("unknown-tool", spot, f"there is no built-in tool {name!r}", fix)
 
 
 def _reported_elsewhere(name: str) -> bool:
     """Whether the name is known but unsupported, which `weft.spec.support` says."""
-    return (
-        name.startswith("strands_tools.") or name.removeprefix("strands_cli.tools.") in OTHER_BUILTINS or ".py:" in name
-    )
+    return name.startswith("strands_tools.")
 
 
 def _tool_uses(workflow: Workflow) -> Iterator[tuple[Pointer, str]]:
@@ -127,6 +133,18 @@ def _tool_uses(workflow: Workflow) -> Iterator[tuple[Pointer, str]]:
             yield from _listed((*pointer, "tool_overrides"), section.tool_overrides)
         elif isinstance(section, (Agent, WorkerTemplate)):
             yield from _listed((*pointer, "tools"), section.tools)
+        elif isinstance(section, Retrieval):
+            yield from _listed((*pointer, "jit_tools"), section.jit_tools)
+
+
+def _servers(workflow: Workflow, source: Source) -> Iterator[Problem]:
+    policy = workflow.context_policy
+    known = [server.id for server in workflow.tools.mcp]
+    for place, name in enumerate(policy.retrieval.mcp_servers if policy and policy.retrieval else ()):
+        if name not in known:
+            pointer: Pointer = ("context_policy", "retrieval", "mcp_servers", place)
+            fix = did_you_mean(name, known, noun="servers here")
+            yield source.problem("unknown-server", pointer, f"there is no MCP server {name!r}", fix)
 
 
 def _listed(pointer: Pointer, names: list[str] | None) -> Iterator[tuple[Pointer, str]]:
@@ -190,6 +208,9 @@ def _pattern_ids(workflow: Workflow) -> Iterator[_Group]:
         yield (*base, "branches"), [((place, "id"), branch.id) for place, branch in enumerate(branches)]
         for place, branch in enumerate(branches):
             yield (*base, "branches", place, "steps"), _step_ids(branch.steps)
+    elif isinstance(pattern, Routing):
+        for route, entry in pattern.config.routes.items():
+            yield (*base, "routes", route, "then"), _step_ids(entry.then)
 
 
 def _step_ids(steps: Iterable[Step]) -> list[tuple[Pointer, str]]:
@@ -201,7 +222,9 @@ def _joins(workflow: Workflow, source: Source) -> Iterator[Problem]:
     if isinstance(pattern, Graph):
         for place, edge in enumerate(pattern.config.edges):
             yield from _edge(pattern, edge, ("pattern", "config", "edges", place), source)
-        return
+        yield from _unreachable(pattern, source)
+    elif isinstance(pattern, Routing):
+        yield from _route(pattern, source)
     if not isinstance(pattern, (Parallel, TaskGraph)):
         return
     join = pattern.config.join
@@ -215,6 +238,34 @@ def _joins(workflow: Workflow, source: Source) -> Iterator[Problem]:
         yield source.problem(
             "join", spot, f"a quorum of {join.quorum} of {count} cannot be reached", f"at most {count}"
         )
+
+
+def _route(pattern: Routing, source: Source) -> Iterator[Problem]:
+    name = pattern.config.default
+    if name is not None and name not in pattern.config.routes:
+        fix = did_you_mean(name, pattern.config.routes, noun="routes here")
+        spot: Pointer = ("pattern", "config", "default")
+        yield source.problem("unknown-route", spot, f"there is no route {name!r}", fix)
+
+
+def _unreachable(pattern: Graph, source: Source) -> Iterator[Problem]:
+    """Nodes that no way from the first one leads to."""
+    nodes = pattern.config.nodes
+    pending = [next(iter(nodes))]
+    reached: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        for edge in pattern.config.edges:
+            if edge.source == name:
+                pending += [choice.to for choice in edge.choose] if isinstance(edge, ChoiceEdge) else edge.to
+    for name in nodes:
+        if name not in reached:
+            message = f"no edge leads from the first node to {name!r}"
+            fix = "add an edge, or put the node first if the graph begins there"
+            yield source.problem("unreachable", ("pattern", "config", "nodes", name), message, fix, severity="warning")
 
 
 def _edge(pattern: Graph, edge: PlainEdge | ChoiceEdge, pointer: Pointer, source: Source) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from weft.core.errors import Place, Problem, SpecError
+from weft.spec.attachments import attach
 from weft.spec.files import parse, read_source
 from weft.spec.includes import Trail, include
 from weft.spec.lint import lint
@@ -125,6 +126,9 @@ def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
         wrong, more = include(workflow, source, folder, trail, _check_file)
         found += wrong
         missing += more
+        # After the checks, which are about what the file says.
+        workflow, wrong = attach(workflow, source, folder)
+        found += wrong
     ordered = sorted(problems + found, key=_order)[:_MAX_PROBLEMS]
     valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
     return Report(

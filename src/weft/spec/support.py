@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from weft.core.errors import Place, Problem
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, Section, walk
-from weft.spec.model.context import ContextPolicy
 from weft.spec.model.env import Env
 from weft.spec.model.outputs import Guardrails
 from weft.spec.model.patterns import WorkerTemplate
@@ -19,36 +18,40 @@ from weft.spec.model.tools import Tools
 from weft.spec.model.workflow import Workflow
 from weft.spec.tree import Source, to_pointer
 
-BUILTIN_TOOLS = frozenset({"file_read", "list_files", "grep", "head", "tail", "calculator", "current_time"})
-"""The built-in tools that this version has."""
-
-OTHER_BUILTINS = frozenset(
+BUILTIN_TOOLS = frozenset(
     {
-        "duckduckgo_search",
-        "file_write",
-        "search",
-        "http_request",
-        "python_exec",
-        "spec_verify",
-        "tavily_search",
-        "web_fetch",
+        *("calculator", "current_time", "duckduckgo_search", "file_read", "file_write", "grep", "head", "http_request"),
+        *("list_files", "python_exec", "search", "spec_verify", "tail", "tavily_search", "web_fetch"),
     }
 )
-"""Built-in tools of the language that this version does not have."""
+"""The built-in tools."""
+
+OUTSIDE_TOOLS = frozenset({"duckduckgo_search", "file_write", "http_request", "tavily_search", "web_fetch"})
+"""The built-in tools that change something or ask somebody outside."""
 
 _OLD_PREFIXES = ("strands_cli.tools.", "strands_tools.")
+_RENAMED = {"python_repl": "python_exec", "tavily": "tavily_search"}
+_FILE_CALLABLE = re.compile(r"[^\x00:]{1,4096}\.py:[A-Za-z]\w*")
 _CALLABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
 def builtin_id(name: str) -> str | None:
-    """The short id of a built-in tool that `name` stands for: the id itself or ``strands_cli.tools.<id>``."""
+    """The short id of a built-in tool that `name` stands for: the id itself, or one of the names that it had before."""
     short = name.removeprefix(_OLD_PREFIXES[0])
+    if name.startswith(_OLD_PREFIXES[1]):
+        short = name.removeprefix(_OLD_PREFIXES[1]).partition(".")[0]
+        short = _RENAMED.get(short, short)
     return short if short in BUILTIN_TOOLS else None
 
 
 def is_callable(name: str) -> bool:
-    """Whether `name` has the form ``package.module:function``."""
-    return _CALLABLE.fullmatch(name) is not None
+    """Whether `name` has the form ``package.module:function`` or ``file.py:function``."""
+    return _CALLABLE.fullmatch(name) is not None or is_file_callable(name)
+
+
+def is_file_callable(name: str) -> bool:
+    """Whether `name` has the form ``file.py:function``."""
+    return _FILE_CALLABLE.fullmatch(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,6 @@ def unsupported(workflow: Workflow, source: Source | None = None) -> list[Proble
         for kind, rule in _RULES.items():
             if isinstance(section, kind):
                 findings += rule(pointer, section)
-    if workflow.skills:
-        findings.append(_Finding(("skills",), "skills are not run", "put what agents must know into their prompts"))
     return [
         Problem(
             rule="unsupported",
@@ -124,14 +125,8 @@ def _tool_names(pointer: Pointer, names: list[str] | None) -> Iterator[_Finding]
 
 
 def _tool_name(pointer: Pointer, name: str) -> Iterator[_Finding]:
-    have = f"this version has {', '.join(sorted(BUILTIN_TOOLS))}"
-    if name.startswith(_OLD_PREFIXES[1]):
-        short = name.removeprefix(_OLD_PREFIXES[1]).partition(".")[0]
-        yield _Finding(pointer, f"the old tool name {name!r}", f"use {short!r}" if short in BUILTIN_TOOLS else have)
-    elif name.removeprefix(_OLD_PREFIXES[0]) in OTHER_BUILTINS:
-        yield _Finding(pointer, f"the tool {name!r}", have)
-    elif ".py:" in name:
-        yield _Finding(pointer, f"a function in a file, {name!r}", "name it as 'package.module:function'")
+    if name.startswith(_OLD_PREFIXES[1]) and builtin_id(name) is None:
+        yield _Finding(pointer, f"the old tool {name!r}", f"this version has {', '.join(sorted(BUILTIN_TOOLS))}")
 
 
 def _env(pointer: Pointer, env: Section) -> Iterator[_Finding]:
@@ -142,16 +137,6 @@ def _env(pointer: Pointer, env: Section) -> Iterator[_Finding]:
             yield _Finding(spot, f"secrets from {secret.source!r}", "use `source: env`")
     if env.mounts:
         yield _Finding((*pointer, "mounts"), "mounts", "put the files into the working folder")
-
-
-def _context(pointer: Pointer, policy: Section) -> Iterator[_Finding]:
-    assert isinstance(policy, ContextPolicy)
-    if policy.compaction and policy.compaction.enabled:
-        yield _Finding((*pointer, "compaction"), "compaction", "set `enabled: false`, or use `history: none` on steps")
-    if policy.notes:
-        yield _Finding((*pointer, "notes"), "notes", "pass results on with templates such as {{ steps[0].response }}")
-    if policy.retrieval and (policy.retrieval.jit_tools or policy.retrieval.mcp_servers):
-        yield _Finding((*pointer, "retrieval"), "retrieval", "list the tools on the agents that need them")
 
 
 def _guardrails(pointer: Pointer, rails: Section) -> Iterator[_Finding]:
@@ -171,6 +156,5 @@ _RULES: dict[type[Section], Callable[[Pointer, Section], Iterator[_Finding]]] = 
     WorkerTemplate: _worker,
     Tools: _tools,
     Env: _env,
-    ContextPolicy: _context,
     Guardrails: _guardrails,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -43,12 +43,22 @@ def _silent(*_: object) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolOptions:
+    """What is set for the tools of this machine: where searches go, and how a workflow text is checked, if anybody can."""
+
+    duckduckgo_url: str = "https://html.duckduckgo.com"
+    tavily_url: str = "https://api.tavily.com"
+    check_workflow: Callable[[str, bool], Json] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolContext:
     """What a tool may use during one call.
 
     `key` is the call's idempotency key: the same when the call is made again after a crash. `workdir` is the folder that
-    file tools cannot leave. `note` writes an event about the step into the journal, `emit` tells live viewers something that is not
-    history, such as progress.
+    file tools cannot leave. `earlier` holds the arguments of the calls of this tool that succeeded before in the same
+    conversation, as far as the agent still sees them. `note` writes an event about the step into the journal, `emit` tells live
+    viewers something that is not history, such as progress.
     """
 
     key: str
@@ -56,6 +66,8 @@ class ToolContext:
     clock: Clock
     http: Http
     secrets: Secrets
+    options: ToolOptions = field(default_factory=ToolOptions)
+    earlier: tuple[Mapping[str, Json], ...] = ()
     note: Callable[[str, Mapping[str, Json]], None] = _silent
     emit: Callable[[Mapping[str, Json]], None] = _silent
 

@@ -13,7 +13,7 @@ from weft.spec.model.runtime import Budgets, FailurePolicy
 from weft.spec.model.steps import AgentStep, AgentTask, ToolStep
 from weft.spec.model.tools import HttpExecutor, PythonTool
 from weft.spec.model.workflow import Workflow
-from weft.spec.support import builtin_id
+from weft.spec.support import OUTSIDE_TOOLS, builtin_id
 from weft.spec.toolnames import mcp_tool, resolved, tool_names
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -132,18 +132,18 @@ def compile_tool(step: ToolStep, compiler: Compiler, slot: Slot) -> Call:
 
 
 def _effect(step: ToolStep, workflow: Workflow) -> Effect:
-    """What the file says; else pure for built-in tools, and once for what may not be sent again: HTTP requests, MCP calls."""
+    """What the file says; else pure for built-in tools that only look, and once for what may not be sent again: requests, MCP calls."""
     server = mcp_tool(step.tool, workflow)
     if server is not None:
         return server.effects.get(step.tool.removeprefix(f"{server.id}:"), server.effect or "once")
     tool = tool_names(workflow).get(step.tool)
     if tool is not None and tool.effect is not None:
         return tool.effect
-    if isinstance(tool, HttpExecutor):
+    name = builtin_id(tool.callable if isinstance(tool, PythonTool) else step.tool)
+    if isinstance(tool, HttpExecutor) or name == "http_request":
         method = str(step.args.get("method", "GET")).upper()
         return "idempotent" if method in _SAFE_METHODS else "once"
-    name = tool.callable if isinstance(tool, PythonTool) else step.tool
-    return "pure" if builtin_id(name) else "idempotent"
+    return "pure" if name and name not in OUTSIDE_TOOLS else "idempotent"
 
 
 def _facts(step: AgentStep | ToolStep, index: int | None) -> dict[str, Any]:

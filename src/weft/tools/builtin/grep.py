@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path, PurePosixPath
@@ -52,6 +53,28 @@ def grep(
     if len(matches) >= max_matches:
         notes.append(f"[cut here: after {max_matches} matches]")
     return "\n".join([*_shown(texts, matches, context_lines), *notes])
+
+
+def search(
+    context: ToolContext,
+    query: Annotated[str, Field(min_length=1, max_length=1000)],
+    path: str = ".",
+    is_regex: bool = False,
+    ignore_case: bool = True,
+    max_matches: Annotated[int, Field(ge=1, le=1000)] = 50,
+) -> str:
+    """Search a text file, or every text file below a folder, for lines that hold a text. Shown as path:line:text.
+
+    Args:
+        context: What the call may use.
+        query: The text to look for.
+        path: File or folder, relative to the working folder.
+        is_regex: Whether the query is a Python regular expression.
+        ignore_case: Whether upper and lower case are the same.
+        max_matches: Stop after so many matching lines.
+    """
+    pattern = query if is_regex else re.escape(query)
+    return grep(context, pattern, path, context_lines=0, ignore_case=ignore_case, max_matches=max_matches)
 
 
 def _one(context: ToolContext, path: str) -> tuple[list[_Text], list[str]]:

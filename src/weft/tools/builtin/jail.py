@@ -1,4 +1,4 @@
-"""Opening what lies in the working folder, and nothing else.
+"""Opening and writing what lies in the working folder, and nothing else.
 
 A path is walked part by part from an open folder, each part opened relative to the one before and never through a symbolic
 link. So there is no moment between a check and a use in which somebody could swap a folder for a link.
@@ -6,6 +6,7 @@ link. So there is no moment between a check and a use in which somebody could sw
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from weft.core.errors import PolicyError, ToolError
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # A pipe or a terminal must not make the open wait, and a device must not become our terminal.
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _DEPTH = 32
 _MAX_PATH = 4096
 
@@ -56,6 +59,103 @@ def open_folder(workdir: Path, path: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def write_file(workdir: Path, path: str, data: bytes, *, overwrite: bool, create_folders: bool, mark: str) -> bool:
+    """Write a regular file below `workdir`, as a whole or not at all; False when one is there and is to be kept.
+
+    `mark` names the file that is written first, so that what a crash leaves of it is found by whoever tries again.
+
+    Raises:
+        PolicyError: the path leads out, or through or to a symbolic link, or to something that is no regular file.
+        ToolError: the folder is not there, or refuses.
+    """
+    parts = _parts(path)
+    if not parts:
+        raise ToolError(f"{path!r} is a folder", fix="give the path of a file")
+    name, draft = parts[-1], f".{parts[-1][:100]}.{mark}.tmp"
+    with _folder_for(workdir, parts, path, create=create_folders) as folder:
+        there = _existing(name, folder, path)
+        if there is not None and not stat.S_ISREG(there):
+            raise _not_a(path, "regular file")
+        if there is not None and not overwrite:
+            return False
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft, dir_fd=folder)
+        try:
+            with os.fdopen(_opened(draft, _NEW, folder, path), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if overwrite:
+                os.rename(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
+            else:
+                # A link is made only where nothing is, whoever else writes at the same moment.
+                os.link(draft, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise _refused(path, error) from error
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(draft, dir_fd=folder)
+    return True
+
+
+@contextmanager
+def open_to_append(workdir: Path, path: str) -> Iterator[BinaryIO]:
+    """The regular file at `path` below `workdir`, made with its folders when it is not there, to be read and added to.
+
+    Raises:
+        PolicyError: the path leads out, or through or to a symbolic link, or to something that is no regular file.
+        ToolError: the folder refuses.
+    """
+    parts = _parts(path)
+    if not parts:
+        raise ToolError(f"{path!r} is a folder", fix="give the path of a file")
+    with _folder_for(workdir, parts, path, create=True) as folder:
+        there = _existing(parts[-1], folder, path)
+        if there is not None and not stat.S_ISREG(there):
+            raise _not_a(path, "regular file")
+        with os.fdopen(_opened(parts[-1], _APPEND, folder, path), "r+b", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _not_a(path, "regular file")
+            # Unbuffered, so that one write is one write.
+            yield file
+
+
+@contextmanager
+def _folder_for(workdir: Path, parts: tuple[str, ...], path: str, *, create: bool) -> Iterator[int]:
+    if create:
+        for count in range(1, len(parts)):
+            with open_folder(workdir, "/".join(parts[: count - 1]) or ".") as above:
+                _make_folder(parts[count - 1], above, path)
+    with open_folder(workdir, "/".join(parts[:-1]) or ".") as folder:
+        yield folder
+
+
+def _make_folder(name: str, above: int, path: str) -> None:
+    try:
+        os.mkdir(name, dir_fd=above)
+    except FileExistsError:
+        return
+    except (OSError, UnicodeEncodeError) as error:
+        raise ToolError(
+            f"cannot make the folders of {path!r}", fix="give a path in a folder that can be written"
+        ) from error
+
+
+def _existing(name: str, folder: int, path: str) -> int | None:
+    """The mode of what has this name, None when nothing has."""
+    try:
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeEncodeError) as error:
+        raise ToolError(f"cannot write {path!r}", fix="give an ordinary path") from error
+    if stat.S_ISLNK(mode):
+        raise PolicyError(f"{path!r} is or passes a symbolic link", fix="give the path that it points to")
+    return mode
 
 
 @contextmanager
@@ -133,7 +233,7 @@ def _status(name: str, folder: int, path: str) -> os.stat_result:
 
 def _opened(name: str, flags: int, folder: int | None, path: str) -> int:
     try:
-        return os.open(name, flags, dir_fd=folder)
+        return os.open(name, flags, 0o666, dir_fd=folder)
     except OSError as error:
         raise _refused(path, error) from error
 

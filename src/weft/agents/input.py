@@ -1,0 +1,58 @@
+"""Typed input: what an agent is given, held to the JSON Schema that its file gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema
+from referencing import Registry
+
+from weft.core.canonical import strict_loads
+from weft.core.errors import InputError, Place
+from weft.engine.port import StepContext
+
+_NO_REMOTE: Registry[Any] = Registry()
+"""Schemas refer to themselves only: nothing is fetched to read one."""
+_SHOWN = 5
+_OURS = frozenset({"name", "runtime", "context_policy", "execution_context", "steps", "tasks", "branches", "nodes"})
+"""Names of the language in a scope, which are no input of the agent unless its step says so."""
+
+
+def hold_input(
+    agent: str, schema: Mapping[str, Any] | None, prompt: str, scope: Mapping[str, Any], context: StepContext
+) -> None:
+    """Refuse what does not fit the agent's input schema, before anybody is paid for it.
+
+    What is held to it: the object that the prompt is, when it is one as JSON; else the values in `scope` that the schema names. A
+    prompt in words, with none of these names there, has nothing to hold.
+
+    Raises:
+        InputError: it does not fit.
+    """
+    if not schema:
+        return
+    given = _given(schema, prompt, scope)
+    if given is None:
+        return
+    validator = jsonschema.Draft202012Validator(dict(schema), registry=_NO_REMOTE)
+    problems = [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(given)]
+    if problems:
+        raise InputError(
+            f"the input of agent {agent!r} does not fit its input_schema: {'; '.join(problems[:_SHOWN])}",
+            fix="correct what the step gives it: its input, its vars, or the inputs of the run",
+            place=Place(path=context.path),
+        )
+
+
+def _given(schema: Mapping[str, Any], prompt: str, scope: Mapping[str, Any]) -> Any:
+    if prompt.lstrip().startswith("{"):
+        try:
+            found = strict_loads(prompt)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict):
+            return found
+    properties = schema.get("properties")
+    names = properties if isinstance(properties, Mapping) else {}
+    return {name: scope[name] for name in names if name in scope and name not in _OURS} or None
