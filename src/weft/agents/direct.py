@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from weft.agents.approval import approval_request, edited, unchanged
 from weft.agents.calling import call_tool
 from weft.core.errors import Place, SpecError
 from weft.engine.port import Done, StepContext
@@ -14,6 +15,7 @@ from weft.tools.choice import chosen
 from weft.tools.port import Tool, ToolContext
 from weft.tools.runner import reconcile_tool
 
+_GATE = "gate"
 ServerTools = Callable[[StepContext], Awaitable[Mapping[str, Tool]]]
 """The tools of the MCP servers of a run, once somebody asks for them."""
 
@@ -39,10 +41,24 @@ class ToolPerformer:
         self._servers = servers
         self._tool_context = tool_context
 
+    async def before(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> None:
+        """Have the call approved, if its tool wants that, and its description, if that is another one now.
+
+        Raises:
+            WeftError: it was rejected, or nobody answered in time.
+        """
+        tool = await self._tool(call, context)
+        await unchanged(context, "", tool, self._tool_context(context))
+        request = approval_request(context.plan, tool.spec, self._arguments(call, scope))
+        if request is not None:
+            await context.ask(_GATE, request)
+
     async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
         """Call the tool with the rendered arguments; the value holds its result as ``response``."""
         tool = await self._tool(call, context)
-        arguments = render_value(call.input.get("args") or {}, scope)
+        arguments = self._arguments(call, scope)
+        if said := context.recorded(f"{context.path}/{_GATE}"):
+            arguments = dict(edited(said, arguments))
         context.note("step.input", {"arguments": arguments})
         result = await call_tool(tool, arguments, self._tool_context(context))
         return Done(self._value(call, result))
@@ -52,6 +68,10 @@ class ToolPerformer:
         del scope
         found = await reconcile_tool(await self._tool(call, context), self._tool_context(context))
         return None if found is None else Done(self._value(call, found))
+
+    def _arguments(self, call: Call, scope: Mapping[str, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = render_value(call.input.get("args") or {}, scope)
+        return arguments
 
     async def _tool(self, call: Call, context: StepContext) -> Tool:
         tools = self._tools(context.plan)

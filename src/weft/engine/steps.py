@@ -83,7 +83,10 @@ class Performing:
                 refused = await self._refused(step, context) if begun is None else None
                 return refused or await self._attempts(step, context, begun)
         except StepSuspended as signal:
-            return Suspended(signal.waits)
+            # Of several questions at once only one was heard here; what the journal has open says all of them.
+            asked = self.gates.waits_inside(step.path)
+            named = {wait["path"] for wait in asked}
+            return Suspended((*(wait for wait in signal.waits if wait["path"] not in named), *asked))
 
     async def _attempts(self, step: Step, context: LiveContext, begun: OpenStep | None) -> Outcome:
         parks = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from weft.core.clock import Clock
 from weft.net.port import Http
@@ -90,4 +90,25 @@ class Tool(Protocol):
 
     async def check(self, key: str, context: ToolContext) -> Json | None:
         """The result of the call made under `key`, or None when it did not happen; for tools of effect ``reconcile``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How a tool is described now, against what a run holds on to: a digest of the new description, and the change as text."""
+
+    digest: str
+    text: str
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """A tool whose description comes from elsewhere and may change during a run."""
+
+    async def difference(self, context: ToolContext) -> Difference | None:
+        """What a person has to be asked about before the tool is called again, or None."""
+        ...
+
+    async def accept(self, difference: Difference) -> None:
+        """A person has accepted it."""
         ...

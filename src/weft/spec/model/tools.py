@@ -3,6 +3,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from weft.spec.model.approval import Approval
 from weft.spec.model.base import Identifier, Name, Seconds, Section, Text, addition, by_shape
 from weft.spec.model.runtime import Url
 
@@ -19,6 +20,7 @@ class PythonTool(Section):
     effect: Effect | None = addition()
     timeout_s: Seconds | None = addition()
     max_bytes: Bytes | None = addition()
+    approval: Approval | None = addition()
 
 
 class HttpExample(Section):
@@ -53,6 +55,7 @@ class HttpExecutor(Section):
     effect: Effect | None = addition()
     timeout_s: Seconds | None = addition()
     max_bytes: Bytes | None = addition()
+    approval: Approval | None = addition()
 
 
 class McpLimits(Section):
@@ -82,6 +85,8 @@ class McpOptions(Section):
     tools: list[Name] | None = addition()
     effect: Effect | None = addition()
     effects: dict[str, Effect] = addition(default={})
+    approval: Approval | None = addition()
+    approvals: dict[str, Approval] = addition(default={})
     timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = addition()
     startup_timeout_s: Annotated[float, Field(gt=0, le=600)] | None = addition()
     max_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] | None = addition()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import unified_diff
 from functools import cached_property
 from typing import Any
 
@@ -105,6 +107,19 @@ def read_descriptor(tool: Listed) -> Descriptor:
         output_schema=tool.output_schema,
         hints={name: value for name, value in hints.items() if isinstance(value, bool)},
     )
+
+
+def changed_lines(before: Descriptor, now: Descriptor) -> str:
+    """What is different, line by line, nothing hidden in it."""
+    old, new = (
+        json.dumps(
+            {**one.as_json(), "description": one.shown_description, "input_schema": one.shown_schema},
+            indent=2,
+            ensure_ascii=False,
+        ).splitlines()
+        for one in (before, now)
+    )
+    return "\n".join(unified_diff(old, new, "before", "now", lineterm="", n=1))
 
 
 def visible(text: str) -> str:

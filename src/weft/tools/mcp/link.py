@@ -17,11 +17,11 @@ from weft.core.errors import PolicyError, StepTimeoutError, ToolError, Transient
 from weft.core.event import Event
 from weft.tools.mcp.breaker import WAITS, Breaker
 from weft.tools.mcp.connection import Connection, Way
-from weft.tools.mcp.descriptor import Descriptor
+from weft.tools.mcp.descriptor import Descriptor, changed_lines
 from weft.tools.mcp.results import as_json, text_of
 from weft.tools.mcp.server import Server
 from weft.tools.mcp.versions import Versions
-from weft.tools.port import Json, ToolContext
+from weft.tools.port import Difference, Json, ToolContext
 
 Changed = Literal["ask", "refuse", "accept"]
 CONNECTED, TOOLS, ABSENT, CHANGED, CALL = "mcp.connected", "mcp.tools", "mcp.absent", "mcp.changed", "mcp.call"
@@ -110,6 +110,28 @@ class Link:
         if result.is_error:
             raise ToolError(text_of(result) or f"{name!r} failed and does not say why", fix="see what it needs")
         return as_json(result)
+
+    async def difference(self, name: str, context: ToolContext) -> Difference | None:
+        """How `name` is described otherwise now, if a person is to be asked about that.
+
+        Raises:
+            WeftError: the server cannot be reached.
+        """
+        if self._means.on_change != "ask":
+            return None
+        async with self._lock:
+            await self._compared_connection(context)
+            now = self._different.get(name)
+            if now is None or self._means.versions.accepted(self.server, now):
+                return None
+            assert self._pinned is not None
+            return Difference(digest=now.digest, text=changed_lines(self._pinned[name], now))
+
+    def accept(self, name: str, difference: Difference) -> None:
+        """A person has accepted what `name` is described as now."""
+        now = self._different.get(name)
+        if now is not None and now.digest == difference.digest:
+            self._means.versions.accept(self.server, [name])
 
     async def close(self) -> None:
         """End the session; the next call opens another one."""

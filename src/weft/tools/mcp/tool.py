@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from weft.core.errors import InputError
 from weft.tools.mcp.descriptor import Descriptor
 from weft.tools.mcp.link import Link
-from weft.tools.port import Effect, Json, ToolContext, ToolSpec
+from weft.tools.port import Difference, Effect, Json, ToolContext, ToolSpec
 
 _MARGIN_S = 5.0
 
@@ -51,3 +51,11 @@ class McpTool:
             f"the tool {self.spec.name!r} cannot say whether a call happened",
             fix="declare the effect idempotent or once",
         )
+
+    async def difference(self, context: ToolContext) -> Difference | None:
+        """How the server describes the tool otherwise now, if the settings have a person asked and nobody was yet."""
+        return await self._link.difference(self._tool, context)
+
+    async def accept(self, difference: Difference) -> None:
+        """Remember that a person accepted the new description; the next call goes on with it."""
+        self._link.accept(self._tool, difference)
