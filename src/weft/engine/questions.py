@@ -19,8 +19,6 @@ MAX_TEXT = 200_000
 MAX_MATCHED = 2_000
 """Characters of an answer that must have a form."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
-_MAX_MATCHED = 2_000
-"""Characters of an answer that is held to a pattern: matching takes longer than it should for some."""
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
 
@@ -125,8 +123,6 @@ def decision(request: Mapping[str, Any], answer: Answer, *, at: int) -> dict[str
     )
     if response is None:
         raise InputError("an answer is needed", fix="say what with --answer TEXT")
-    if choice is None and (pattern := request.get("pattern")) is not None:
-        _check_pattern(pattern, response)
     rejected = is_rejection(request, choice, response)
     if not rejected:
         _check_text(request, response)
@@ -219,15 +215,6 @@ def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) ->
     if not fitting:
         raise InputError(f"no choice of this gate means {verdict!r}", fix=f"choose one of: {', '.join(choices)}")
     return fitting[0]
-
-
-def _check_pattern(pattern: str, response: str) -> None:
-    try:
-        fits = len(response) <= _MAX_MATCHED and re.fullmatch(pattern, response) is not None
-    except re.error as error:
-        raise InputError(f"the gate's pattern is no regular expression: {error}", fix="correct the workflow") from error
-    if not fits:
-        raise InputError(f"the answer does not match {pattern!r}", fix="give one that matches as a whole")
 
 
 def _values(request: Mapping[str, Any], answer: Answer) -> Any:
