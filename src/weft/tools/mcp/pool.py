@@ -15,19 +15,21 @@ from weft.core.event import Event
 from weft.net.egress import EgressPolicy, check_url
 from weft.tools.mcp.breaker import Breaker
 from weft.tools.mcp.connection import Way
+from weft.tools.mcp.descriptor import Descriptor
 from weft.tools.mcp.link import Changed, Link, Means
 from weft.tools.mcp.names import exposed_names
 from weft.tools.mcp.oauth import authorization
 from weft.tools.mcp.process import Pipes
 from weft.tools.mcp.server import Server, read_server
-from weft.tools.mcp.tool import McpTool
+from weft.tools.mcp.tool import McpTool, spec_of
 from weft.tools.mcp.versions import Versions
 from weft.tools.mcp.web import Web
-from weft.tools.port import Tool, ToolContext
+from weft.tools.port import Tool, ToolContext, ToolSpec
 
 _IDLE_S = 300.0
 _LOOK_S = 30.0
-_RUNS = 1_000
+_SERVERS = 1_000
+_SPECS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class McpPool:
         self._around = around
         self._runs: dict[str, _Run] = {}
         self._breakers: dict[str, Breaker] = {}
+        self._specs: dict[tuple[str, str, str], ToolSpec] = {}
         self._means = Means(
             way=self._way,
             breaker=self._breaker,
@@ -97,7 +100,10 @@ class McpPool:
         if run.tools is None or run.versions != versions:
             pairs = [(link, one) for link, offered in zip(run.links, versions, strict=True) for one in offered]
             names = exposed_names([(link.server.id, one.name) for link, one in pairs], taken)
-            run.tools = {name: McpTool(name, link, one) for name, (link, one) in zip(names, pairs, strict=True)}
+            run.tools = {
+                name: McpTool(self._spec(name, link.server, one), link)
+                for name, (link, one) in zip(names, pairs, strict=True)
+            }
             run.versions = versions
         return run.tools
 
@@ -123,8 +129,20 @@ class McpPool:
                 self._sweeper = asyncio.create_task(self._sweep(), name="mcp sweeper")
         return run
 
+    def _spec(self, name: str, server: Server, descriptor: Descriptor) -> ToolSpec:
+        """The same object for the same tool in every run: who keeps things by it, such as validators, keeps them once."""
+        spec = spec_of(name, server, descriptor)
+        key = (server.identity, name, descriptor.digest)
+        known = self._specs.get(key)
+        if known == spec:
+            return known
+        if len(self._specs) >= _SPECS:
+            self._specs.clear()
+        self._specs[key] = spec
+        return spec
+
     def _breaker(self, server: Server) -> Breaker:
-        if len(self._breakers) >= _RUNS:
+        if len(self._breakers) >= _SERVERS:
             self._breakers.clear()
         return self._breakers.setdefault(server.identity, Breaker(asyncio.get_running_loop().time))
 

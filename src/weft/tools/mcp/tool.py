@@ -7,31 +7,36 @@ from collections.abc import Mapping
 from weft.core.errors import InputError
 from weft.tools.mcp.descriptor import Descriptor
 from weft.tools.mcp.link import Link
+from weft.tools.mcp.server import Server
 from weft.tools.port import Difference, Effect, Json, ToolContext, ToolSpec
 
 _MARGIN_S = 5.0
 
 
-class McpTool:
-    """Calls one tool of one server, as it was pinned for the run.
+def spec_of(name: str, server: Server, descriptor: Descriptor) -> ToolSpec:
+    """What agents and the engine know of a tool of `server`, which agents call `name`.
 
-    Its own time limit is longer than that of the call, for it may first have to open a session.
+    Its time limit is longer than that of a call, for it may first have to open a session.
     """
+    return ToolSpec(
+        name=name,
+        description=descriptor.shown_description or descriptor.name,
+        input_schema=descriptor.shown_schema,
+        effect=descriptor.effect(server.effects.get(descriptor.name, server.effect)),
+        timeout_s=server.timeout_s + server.startup_timeout_s + _MARGIN_S,
+        max_result_bytes=server.max_bytes,
+        group=server.id,
+        origin=descriptor.name,
+    )
 
-    def __init__(self, name: str, link: Link, descriptor: Descriptor) -> None:
-        server = link.server
+
+class McpTool:
+    """Calls one tool of one server, as it was pinned for the run."""
+
+    def __init__(self, spec: ToolSpec, link: Link) -> None:
+        self.spec = spec
         self._link = link
-        self._tool = descriptor.name
-        self.spec = ToolSpec(
-            name=name,
-            description=descriptor.shown_description or descriptor.name,
-            input_schema=descriptor.shown_schema,
-            effect=descriptor.effect(server.effects.get(descriptor.name, server.effect)),
-            timeout_s=server.timeout_s + server.startup_timeout_s + _MARGIN_S,
-            max_result_bytes=server.max_bytes,
-            group=server.id,
-            origin=descriptor.name,
-        )
+        self._tool = spec.origin
 
     def effect_of(self, args: Mapping[str, Json]) -> Effect:  # noqa: ARG002 -- the same for all
         """The effect that the file declares, or that the server's hints stand for."""
