@@ -94,8 +94,8 @@ class AgentBuilder:
             step = STEP.get()
             assert step is not None, "a tool was called outside a step"
             approved = ARGUMENTS.get()
-            around = replace(self.tool_context(step), earlier=EARLIER.get())
-            return await call_tool(tool, arguments if approved is None else approved, around)
+            context = replace(self.tool_context(step), earlier=EARLIER.get())
+            return await call_tool(tool, arguments if approved is None else approved, context)
 
         spec = tool.spec
         return PydanticTool.from_schema(call, spec.name, spec.description, dict(spec.input_schema), takes_ctx=True)

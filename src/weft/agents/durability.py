@@ -149,8 +149,9 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
 
     try:
         place = _tool_step(run, call)
-        if refusal is None and call.context.recorded(f"{call.context.path}/{place}") is None:
-            await unchanged(call.context, f"{place}/", tool, call.tool_context(call.context))
+        if refusal is None:
+            if call.context.recorded(f"{call.context.path}/{place}") is None:
+                await unchanged(call.context, f"{place}/", tool, call.tool_context(call.context))
             approved_as = await approved(call.context, place, tool.spec, arguments, agent=call.agent)
         return await call.context.step(
             place,

@@ -25,6 +25,18 @@ class Driven:
     waiting: Waiting
     cancelled: str | None = None
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the process lets go of the run at this moment, and it may go on later."""
+        return self.cancelled is None and self.task.cancelling() > 0
+
+    def cancel(self, reason: str) -> None:
+        """Stop it for good, once."""
+        if self.cancelled is None:
+            self.cancelled = reason
+            self.recorder.note("run.cancelling", "", {"reason": reason})
+            self.task.cancel()
+
 
 async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:
     """How the drive ends, after `first` has been done. Stopped from outside, it leaves the run resumable, unless the run was cancelled."""

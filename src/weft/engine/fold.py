@@ -44,9 +44,9 @@ class RunState:
     `outcomes` holds steps by path, `finished` composites; `open` what has begun. `settled` holds what people said of doubtful
     steps; `failed` what of the steps that must be asked about has failed; `timers` when waits are due and when time limits
     began, in microseconds since the epoch. `gates` holds open questions, `awaited` the names of the signals that are waited for;
-    `life` counts from 1 and grows when the run is reopened. `positions` says where loops and machines stand; what they left
-    behind and nobody can ask for is no longer in memory. `inherited` is what a fork's past consumed, which is not charged to the
-    fork; `depth` how many runs are above a child run.
+    `life` counts from 1 and grows when the run is reopened or forked. `positions` says where loops and machines stand; what they
+    left behind and nobody can ask for is no longer in memory. `inherited` is what a fork's past consumed, which is not charged to
+    the fork; `depth` how many runs are above a child run.
     """
 
     status: str = "queued"
@@ -123,6 +123,38 @@ class RunState:
         self.close_waits(path)
         return finished
 
+    def written(self, path: str, composite: Composite) -> bytes:
+        """The payload of the `node.completed` that `finish` takes in, with what the journal has already named in it.
+
+        Raises:
+            TemplateError: it is not JSON.
+        """
+        name = self.references.name
+        try:
+            data: dict[str, Any] = {"value": name(composite.value)}
+            if composite.exported:
+                data["exported"] = {key: name(value) for key, value in composite.exported.items()}
+            if composite.conversations:
+                data["conversations"] = composite.conversations
+            return dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
+
+    def kept(self, path: str, position: Any, done: Iterable[str], rows: Iterable[Any] = ()) -> bytes:
+        """The payload of the `node.position` that `keep` takes in.
+
+        Raises:
+            TemplateError: it is not JSON.
+        """
+        name = self.references.name
+        try:
+            data: dict[str, Any] = {"position": name(position), "done": list(done)}
+            if rows := list(rows):
+                data["rows"] = name(rows)
+            return dumps(data)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TemplateError(f"what is kept of it is not JSON: {error}", place=Place(path=path)) from error
+
     def gates_below(self, path: str) -> list[str]:
         """The ids of the open gates inside `path`."""
         return [gate.id for at, gate in self.gates.items() if at.startswith((f"{path}/", f"{path}["))]
@@ -159,23 +191,6 @@ class RunState:
         self.references.forget(path)
         if used := self.usage.pop(path, None):
             self.usage[into] = self.usage.get(into, Usage()) + used
-
-    def written(self, path: str, composite: Composite) -> bytes:
-        """The payload of the `node.completed` that `finish` takes in, with what the journal has already named in it.
-
-        Raises:
-            TemplateError: it is not JSON.
-        """
-        name = self.references.name
-        try:
-            data: dict[str, Any] = {"value": name(composite.value)}
-            if composite.exported:
-                data["exported"] = {key: name(value) for key, value in composite.exported.items()}
-            if composite.conversations:
-                data["conversations"] = composite.conversations
-            return dumps(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise TemplateError(f"its value is not JSON: {error}", place=Place(path=path)) from error
 
     def _account(self, path: str, data: Mapping[str, Any]) -> None:
         if call := data.get("call"):
@@ -321,8 +336,8 @@ def _forked(state: RunState, event: Event) -> None:
         _forget_failures(state)
     state.status, state.error, state.outputs, state.waits = "queued", None, None, ()
     # What was under way belongs to the other run: here it starts anew, under keys of its own, and so do waits and limits.
-    state.open, state.settled, state.failed, state.timers = {}, {}, {}, {}
-    state.gates, state.awaited = {}, {}
+    state.open, state.settled, state.failed, state.timers, state.gates, state.awaited = {}, {}, {}, {}, {}, {}
+    state.life += 1
     state.inherited += state.total()
     state.usage, state.calls, state.warned = {}, {}, set()
     state.scope = state.scope | event.data["scope"]
@@ -330,7 +345,8 @@ def _forked(state: RunState, event: Event) -> None:
         known = state.outcomes[edit["path"]]
         value = edited(known.value if isinstance(known, Success) else None, edit["at"], edit["value"])
         state.outcomes[edit["path"]] = Success(value)
-        state.references.replace(edit["path"], value)
+        state.references.forget(edit["path"])
+        state.references.remember(edit["path"], value)
 
 
 def edited(value: Any, at: list[str], new: Any) -> Any:

@@ -16,6 +16,7 @@ from weft.engine.walk.frame import Frame, Scope
 from weft.plan.nodes import (
     Block,
     Call,
+    Child,
     Choose,
     Gate,
     Graph,
@@ -33,6 +34,7 @@ from weft.plan.nodes import (
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
     Call: leaves.call,
+    Child: leaves.child,
     Choose: choices.choose,
     Gate: waits.gate,
     Graph: parallel.graph,

@@ -14,7 +14,7 @@ from weft.core.clock import Clock
 from weft.core.errors import WeftError
 from weft.core.event import Event
 from weft.core.usage import Usage
-from weft.plan.nodes import Budget, Call, Effect, Plan, Retry
+from weft.plan.nodes import Budget, Call, Child, Effect, Plan, Retry
 
 Json = Any
 NO_RETRY = Retry(attempts=1)
@@ -249,6 +249,12 @@ class Runtime(Protocol):
         Signals come in the order in which they were sent, those first that came before the wait. The value is
         ``{"signal": name or None, "data": …}``.
         """
+        ...
+
+    async def child(
+        self, path: str, node: Child, planned: Json, inputs: Mapping[str, Json], settings: Settings
+    ) -> Outcome:
+        """Have a run of its own made of a plan, or answer from the journal; `planned` is the hash of one made at run time."""
         ...
 
     async def within(

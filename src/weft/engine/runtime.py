@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any
 
 from weft.core.canonical import dumps, loads
-from weft.core.errors import InternalError, Place, TemplateError, WeftError
+from weft.core.errors import InternalError, WeftError
+from weft.engine.children import Children
 from weft.engine.context import Step, Surroundings
 from weft.engine.gates import Gates
 from weft.engine.port import (
@@ -26,7 +27,7 @@ from weft.engine.retention import Kept
 from weft.engine.signals import Signals
 from weft.engine.steps import Performing
 from weft.engine.waiting import Waiting
-from weft.plan.nodes import Budget, Call, Plan
+from weft.plan.nodes import Budget, Call, Child, Plan
 
 
 class EmbeddedRuntime:
@@ -39,11 +40,13 @@ class EmbeddedRuntime:
         performers: Mapping[str, Performer],
         surroundings: Surroundings,
         waiting: Waiting,
+        children: Children,
     ) -> None:
         self._recorder = recorder
         self._performers = performers
         self._clock = surroundings.clock
         self._waiting = waiting
+        self._children = children
         self._gates = Gates(recorder, waiting, surroundings.clock, surroundings.mask)
         self._signals = Signals(recorder, waiting, surroundings.clock)
         self._performing = Performing(recorder, plan, surroundings, waiting, self._gates)
@@ -98,6 +101,12 @@ class EmbeddedRuntime:
     ) -> Outcome:
         """See `Runtime.listen`."""
         return await self._signals.listen(path, names, seconds, accepts)
+
+    async def child(
+        self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
+    ) -> Outcome:
+        """See `Runtime.child`."""
+        return await self._children.run(path, node, planned, inputs, settings)
 
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
@@ -169,14 +178,7 @@ class EmbeddedRuntime:
 
     def keep(self, path: str, position: Any, done: Sequence[str], rows: Sequence[Any] = ()) -> int:
         """See `Runtime.keep`."""
-        name = self._recorder.state.references.name
-        data: dict[str, Any] = {"position": name(position), "done": list(done)}
-        if rows:
-            data["rows"] = name(list(rows))
-        try:
-            payload = dumps(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise TemplateError(f"what is kept of it is not JSON: {error}", place=Place(path=path)) from error
+        payload = self._recorder.state.kept(path, position, done, rows)
         self._recorder.note("node.position", path, loads(payload))
         return len(payload)
 
