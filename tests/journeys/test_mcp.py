@@ -1,15 +1,20 @@
 """MCP servers in whole runs: real ones from PyPI and npm, and one that misbehaves."""
 
+import asyncio
 import json
 import os
+import re
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.journeys.conftest import ROOT, flow
+from tests.mcp_web import WebServer, served
 from tests.npm_servers import NODE, installed
 from weft.testing.providers import FakeProvider, Script, ToolCall, call, calls, say
 
@@ -273,3 +278,50 @@ def test_everything_that_the_reference_server_sends_is_understood(node):
     assert [part["type"] for part in done[2]["content"]].count("image") == 1
     assert [part["type"] for part in done[3]["content"]].count("resource_link") == 2
     assert any(part["type"] == "resource" for part in done[4]["content"])
+
+
+@pytest.fixture
+def guarded():
+    """A server at an address that wants a token, and gives one to whoever logs in."""
+    web, stop = WebServer(guarded=True), threading.Event()
+
+    async def serve():
+        async with served(web):
+            ready.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.05)
+
+    ready = threading.Event()
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    assert ready.wait(30)
+    yield web
+    stop.set()
+    thread.join()
+
+
+def test_a_person_logs_in_once_and_runs_use_the_token(desk, guarded):
+    desk.environ["WEFT_NET__ALLOW_LOOPBACK"] = "true"
+    web = json.dumps({"id": "web", "url": guarded.url, "oauth": {"scope": "read"}})
+    desk.write("flow.yaml", stepping({"tool": "web:shout", "args": {"text": "hey"}}, servers=[web]))
+    said = desk("run", "flow.yaml")
+    assert said.code == 13, said.all
+    assert "weft mcp login" in said.err
+
+    process = desk.start("mcp", "login", "flow.yaml", "web", "--no-browser", "--json")
+    heard = desk.home / f"{desk.processes.index(process)}.err"
+    deadline = time.monotonic() + 60
+    while not (found := re.search(r"http://\S+/authorize\S+", heard.read_text())):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert httpx2.get(found[0], follow_redirects=True).status_code == 200
+    said = desk.finish(process)
+    assert (said.code, said.json["tools"]) == (0, ["shout", "long"]), said.all
+
+    said = desk("run", "flow.yaml")
+    assert said.code == 0, said.all
+    assert "HEY" in said.out
+    secret = next(iter(guarded.tokens)).encode()
+    leaks = [name for name, content in desk.left().items() if secret in content and "/mcp/tokens/" not in name]
+    assert leaks == []

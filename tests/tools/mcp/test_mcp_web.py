@@ -7,7 +7,7 @@ import time
 import httpx2
 import pytest
 from mcp_bench import Bench
-from mcp_web import WebServer, served
+from tests.mcp_web import WebServer, served
 
 from weft.core.errors import AuthError, InputError, PolicyError, ToolError, WeftError
 from weft.net.egress import EgressPolicy

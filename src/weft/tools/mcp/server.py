@@ -80,7 +80,7 @@ class Server:
 
     @property
     def shown(self) -> str:
-        """The server for messages; an address without its query."""
+        """The server for messages."""
         return f"the MCP server {self.id!r}"
 
 
