@@ -9,6 +9,7 @@ import pytest
 from mcp_bench import Bench, faulty
 
 from weft.core.errors import ToolError, WeftError
+from weft.tools.mcp.process import INHERITED
 
 
 def open_files() -> int:
@@ -106,7 +107,8 @@ async def test_the_environment_is_what_the_file_names_and_secrets_are_masked(ben
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not-for-servers")
     tools = await bench.tools(one=faulty(env={"TOKEN": "Bearer ${MCP_SECRET}", "PLAIN": "x"}))
     seen = json.loads(await bench.call(tools["environment"]))
-    assert set(seen) <= {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "TOKEN", "PLAIN"}
+    assert set(seen) <= {*INHERITED, "LC_CTYPE", "TOKEN", "PLAIN"}
+    assert not [name for name in INHERITED if "KEY" in name or "TOKEN" in name or "SECRET" in name]
     assert seen["TOKEN"] == "Bearer [redacted]"
 
 

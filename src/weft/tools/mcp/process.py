@@ -28,7 +28,7 @@ from weft.core.errors import ToolError
 from weft.tools.mcp import launch
 from weft.tools.mcp.server import Server
 
-INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS")
 """What a server sees of the environment besides what its definition names."""
 
 _MAX_LINE = 16 * 1024 * 1024
