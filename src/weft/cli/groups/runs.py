@@ -105,6 +105,7 @@ def show(
                 "steps": root.get("steps", []),
                 "warnings": view.warnings,
                 "handoffs": view.handoffs(),
+                "milestones": view.milestones,
             }
         )
         return

@@ -9,6 +9,8 @@ from typing import Any
 MAX_STEPS = 50
 """Steps of one draft."""
 MAX_TASK = 4_000
+TAKEN = frozenset({"combine"})
+"""Names in a plan that no step may have."""
 _ID = 60
 
 SCHEMA: Mapping[str, Any] = {
@@ -122,6 +124,7 @@ def problems(data: Any, agents: Sequence[str], max_steps: int = MAX_STEPS) -> li
     steps = data["steps"]
     ids = [one["id"] for one in steps]
     found += [f"the id {name!r} is used twice" for name in sorted({name for name in ids if ids.count(name) > 1})]
+    found += [f"the id {name!r} is taken: call the step otherwise" for name in ids if name in TAKEN]
     for one in steps:
         if one["agent"] not in agents:
             found.append(f"step {one['id']!r}: there is no agent {one['agent']!r}; there are {', '.join(agents)}")

@@ -16,6 +16,8 @@ ENOUGH = 2.0
 NEAR = 0.9
 """A second agent whose score is at least this part of the best one's could be meant as well."""
 _VERB = 1.25
+_COMMON = 0.67
+"""What a concept still says that all agents have: so much that a capability is enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,4 +77,4 @@ class Matcher:
 
 def _rarity(count: int, cards: int) -> float:
     """A concept that many agents have says little about who is meant."""
-    return 1.0 if count == 1 else math.log(1 + cards / count) / math.log(1 + cards)
+    return 1.0 if count == 1 else max(_COMMON, math.log(1 + cards / count) / math.log(1 + cards))

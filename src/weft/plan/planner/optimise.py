@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from weft.plan.planner.draft import Draft, Step, in_order
-from weft.plan.planner.words import concepts
+from weft.plan.planner.words import words
 
 
 def optimised(draft: Draft) -> Draft:
@@ -40,7 +40,7 @@ def _merged(steps: Sequence[Step]) -> tuple[Step, ...]:
     kept: dict[object, Step] = {}
     for step in steps:
         after = tuple(dict.fromkeys(stands[name] for name in step.after))
-        key = (step.agent, tuple(concepts(step.task)) or step.task, frozenset(after))
+        key = (step.agent, tuple(words(step.task)) or step.task, frozenset(after))
         twin = kept.get(key)
         # What follows its own twin only repeats it.
         twin = twin or next((one for one in kept.values() if _same(one, step) and after == (one.id,)), None)
@@ -51,7 +51,7 @@ def _merged(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _same(one: Step, other: Step) -> bool:
-    return one.agent == other.agent and one.task.casefold() == other.task.casefold()
+    return one.agent == other.agent and words(one.task) == words(other.task)
 
 
 def _reduced(steps: Sequence[Step]) -> tuple[Step, ...]:

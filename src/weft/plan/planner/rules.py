@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weft.plan.planner.cards import Card
-from weft.plan.planner.draft import Draft, Step, in_order
+from weft.plan.planner.draft import TAKEN, Draft, Step, in_order
 from weft.plan.planner.match import Matcher
 from weft.plan.planner.optimise import alternatives, optimised
 from weft.plan.planner.parse import Piece, parse
@@ -102,7 +102,7 @@ def _steps(pieces: Sequence[Piece], chosen: Sequence[str], *, implied: bool = Tr
     ids: list[str] = []
     for agent in chosen:
         count = sum(name == agent for name in chosen[: len(ids)])
-        ids.append(f"{agent}-{count + 1}" if count else agent)
+        ids.append(f"{agent}-{count + 1}" if count or agent in TAKEN else agent)
     plain = [name.replace(".", "_").replace(":", "_") for name in ids]
     return in_order(
         Step(
