@@ -58,6 +58,15 @@ def test_a_rejection_fails_the_run_and_resuming_asks_again(weft):
     assert weft("approve", "last", "ok", "--json").json["status"] == "completed"
 
 
+def test_the_former_way_to_answer(weft):
+    weft.write("flow.yaml", asking())
+    run = weft("run", "flow.yaml", "--json").json["run_id"]
+    assert weft("run", "flow.yaml", "--hitl-response", "go").code == 2
+    assert weft("run", "--resume", run, "--hitl-response", "go", "--json").json["status"] == "completed"
+    (value,) = [step["value"] for step in weft("show", run, "--json").json["steps"] if step["path"] == "/ok"]
+    assert value["response"] == "go"
+
+
 def test_choices_forms_and_assignees_are_held_to_on_the_command_line(weft):
     weft.write("flow.yaml", asking(FORM))
     assert weft("run", "flow.yaml").code == 19

@@ -38,6 +38,15 @@ def run(
         str | None,
         typer.Option("--resume", "-r", metavar="RUN", help="The same as `weft resume RUN`.", show_default=False),
     ] = None,
+    hitl_response: Annotated[
+        str | None,
+        typer.Option(
+            "--hitl-response",
+            metavar="TEXT",
+            help="With --resume: the answer to its gate, as `weft approve RUN --answer TEXT` gives it.",
+            show_default=False,
+        ),
+    ] = None,
     durability: Durability = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -48,6 +57,11 @@ def run(
             "give a workflow file" if file is None else "give a workflow file or --resume, not both",
             fix="`weft run FILE` starts a run, `weft resume RUN` makes one go on",
         )
+    if hitl_response is not None and resume is None:
+        raise InputError("--hitl-response answers a run that waits", fix="name it with --resume RUN")
+    if resume is not None and hitl_response is not None:
+        answered: int = WORK["respond"].load()(resume, hitl_response, quiet=quiet, as_json=as_json)
+        return answered
     if resume is not None:
         going_on: int = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
         return going_on
