@@ -37,6 +37,9 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens
 Debug = Annotated[bool, typer.Option("--debug", help="Log everything, and show where a defect of Weft is.")]
 
 
+_WHICH = "`weft run FILE` starts a run, `weft resume RUN` makes one go on"
+
+
 def run(
     *,
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The workflow file.", show_default=False)] = None,
@@ -74,17 +77,17 @@ def run(
     """Run a workflow. The result goes to standard output, everything else to standard error; Ctrl-C leaves the run resumable."""
     if (file is None) == (resume is None):
         raise InputError(
-            "give a workflow file" if file is None else "give a workflow file or --resume, not both",
-            fix="`weft run FILE` starts a run, `weft resume RUN` makes one go on",
+            "give a workflow file" if file is None else "give a workflow file or --resume, not both", fix=_WHICH
         )
     _say_to_the_process(verbose=verbose, debug=debug, bypass_tool_consent=bypass_tool_consent)
     if auto_resume and file is not None:
         resume = WORK["again"].load()(file, choice(provider, model, base_url, offline=offline))
+    code: int
     if hitl_response is not None:
         return _respond(resume, hitl_response, quiet=quiet, as_json=as_json)
     if resume is not None:
-        going_on: int = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
-        return going_on
+        code = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
+        return code
     assert file is not None
     request = RunRequest(
         file=file,
@@ -94,7 +97,7 @@ def run(
         choice=choice(provider, model, base_url, offline=offline),
         queued=detach,
     )
-    code: int = WORK["run"].load()(
+    code = WORK["run"].load()(
         request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json, keep=save_session
     )
     return code
