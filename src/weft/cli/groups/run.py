@@ -82,12 +82,10 @@ def run(
     _say_to_the_process(verbose=verbose, debug=debug, bypass_tool_consent=bypass_tool_consent)
     if auto_resume and file is not None:
         resume = WORK["again"].load()(file, choice(provider, model, base_url, offline=offline))
-    code: int
     if hitl_response is not None:
         return _respond(resume, hitl_response, quiet=quiet, as_json=as_json)
     if resume is not None:
-        code = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
-        return code
+        return int(WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json))
     assert file is not None
     request = RunRequest(
         file=file,
@@ -97,7 +95,7 @@ def run(
         choice=choice(provider, model, base_url, offline=offline),
         queued=detach,
     )
-    code = WORK["run"].load()(
+    code: int = WORK["run"].load()(
         request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json, keep=save_session
     )
     return code
