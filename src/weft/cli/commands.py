@@ -175,6 +175,7 @@ WORK: Mapping[str, Entry] = {
     "resume": Entry(target="weft.cli.resuming:go_on", help="Make a run go on."),
     "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),
     "signal": Entry(target="weft.cli.deciding:signal", help="Send a signal, and make the run go on."),
+    "respond": Entry(target="weft.cli.deciding:respond", help="Answer a gate in words, and make the run go on."),
     "afterwards": Entry(target="weft.cli.deciding:Afterwards", help="What is done once an answer is given."),
     "again": Entry(target="weft.cli.again:latest_open", help="Find the run of a workflow that is to go on."),
     "agent": Entry(target="weft.cli.agentwork:answer", help="Run an agent by itself."),
