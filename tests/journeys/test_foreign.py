@@ -117,11 +117,6 @@ def test_an_old_file_runs_on_its_own_provider(desk, name):
 
 
 REFUSED = {
-    "routing.yaml": {"/pattern/type"},
-    "evaluator.yaml": {"/pattern/type"},
-    "orchestrator.yaml": {"/pattern/type"},
-    "graph.yaml": {"/pattern/type", "/pattern/config/nodes/ask/type"},
-    "person.yaml": {"/pattern/config/steps/1/type"},
     "long-run.yaml": {
         "/context_policy/compaction",
         "/context_policy/notes",
