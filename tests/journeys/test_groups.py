@@ -39,7 +39,7 @@ def test_a_majority_wins_and_everybody_was_asked_the_same(desk):
         said = desk("run", "flow.yaml", "--var", "plan=sail at night")
         assert len(fake.requests) == 4
         assert all("Shall we do this? sail at night" in request.text for request in fake.requests)
-        assert all("go ahead; wait" in request.text for request in fake.requests)
+        assert all("go ahead | wait" in request.text for request in fake.requests)
     assert (said.code, said.out) == (0, "wait\n"), said.all
     shown = desk.read("artifacts/votes.md")
     assert (
