@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,8 +88,12 @@ class Answering:
         self._journal.inbox.ring()
         return bool(new)
 
-    def answered(self, run_id: str, waits: Iterable[Mapping[str, Any]]) -> bool:
+    def answered(self, run_id: str, waits: Sequence[Mapping[str, Any]]) -> bool:
         """Whether something that a run waits for has come since its drive looked last."""
+        children = [self._journal.runs.get(wait["run"]) for wait in waits if wait.get("kind") == "child"]
+        now = self._clock.micros()
+        if any(run.ended or (not run.driven and run.due is not None and run.due <= now) for run in children):
+            return True
         gates = [wait["gate"] for wait in waits if wait.get("kind") == "gate"]
         if gates and self._journal.gates.decided(gates):
             return True

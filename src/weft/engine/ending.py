@@ -30,8 +30,10 @@ class RunResult:
 def last_event(outcome: Outcome, scope: Mapping[str, Any], references: References) -> tuple[str, dict[str, Any]]:
     """The kind and data of the event with which a walk that ended like this ends the drive."""
     if isinstance(outcome, Suspended):
-        waits = [dict(wait) for wait in outcome.waits]
-        return "run.waiting", {"waits": sorted(waits, key=lambda wait: (str(wait.get("path")), str(wait["kind"])))}
+        waits = sorted(
+            (dict(wait) for wait in outcome.waits), key=lambda wait: (str(wait.get("path")), str(wait["kind"]))
+        )
+        return "run.waiting", {"waits": waits}
     if isinstance(outcome, Failure):
         return "run.failed", {"error": outcome.error.as_json()}
     value = outcome.value

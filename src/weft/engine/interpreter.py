@@ -16,6 +16,7 @@ from weft.engine.walk.frame import Frame, Scope
 from weft.plan.nodes import (
     Block,
     Call,
+    Child,
     Choose,
     Gate,
     Graph,
@@ -33,6 +34,7 @@ from weft.plan.nodes import (
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
     Call: leaves.call,
+    Child: leaves.child,
     Choose: choices.choose,
     Gate: waits.gate,
     Graph: parallel.graph,
@@ -57,6 +59,10 @@ class Interpreter:
         """Walk the whole plan; returns how it ended and the scope at its end."""
         top = dict(scope)
         return await self.walk(plan.root, "", top, Frame()), top
+
+    def on(self, runtime: Runtime) -> Interpreter:
+        """See `Walk.on`."""
+        return Interpreter(runtime)
 
     async def walk(self, node: Node, path: str, scope: Scope, frame: Frame) -> Outcome:
         """See `Walk.walk`."""

@@ -16,12 +16,13 @@ from weft.core.event import Event
 from weft.core.ids import uuid7
 from weft.engine import ending
 from weft.engine.answering import Answering, Decided, NewSignal
+from weft.engine.children import Birth, Children
 from weft.engine.claims import Claims
 from weft.engine.context import Mask, Surroundings
 from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
+from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
-from weft.engine.interpreter import Interpreter
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
 from weft.engine.questions import Answer
@@ -30,7 +31,7 @@ from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
 from weft.engine.waiting import NEAR_S, Waiting
 from weft.plan.nodes import Plan
-from weft.store.append import Append, Draft, NewRun
+from weft.store.append import TERMINAL, Append, Draft, NewRun
 from weft.store.journal import Journal
 
 __all__ = ["Engine", "RunResult"]
@@ -78,6 +79,7 @@ class Engine:
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
         self._active: dict[str, Driven] = {}
+        self._family = Family(self, journal, self._drive, self._active)
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
 
@@ -90,20 +92,22 @@ class Engine:
         options: Mapping[str, Any] | None = None,
         session: str = "",
         queued: bool = False,
+        birth: Birth | None = None,
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 
         This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
         templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
-        as where artifacts go).
+        as where artifacts go), `birth` where a child run comes from.
 
         Raises:
             InputError: a value in `scope`, `inputs` or `options` is not JSON, or all of them are too long.
             StorageError: the journal refused.
         """
         self._enter()
-        run_id, (hash_, body) = self._new_id(), self._shelf.sealed(plan)
+        run_id, (hash_, body) = birth.id if birth else self._new_id(), self._shelf.sealed(plan)
         data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
+        data |= {"parent": birth.as_json()} if birth else {}
         new = NewRun(
             id=run_id,
             workflow=plan.workflow,
@@ -113,6 +117,7 @@ class Engine:
             options=given(dict(options or {})).decode(),
             session=session or run_id,
             driver=None if queued else self._claims.driver,
+            parent=birth.parent if birth else None,
         )
         created = Draft(self._clock.micros(), "run.created", "", given(data))
         if queued:
@@ -153,6 +158,8 @@ class Engine:
                 result = await self._drive(run_id)
             except ConflictError:
                 break
+        if result.status in TERMINAL:
+            await self._family.wake_parent(run_id)
         return result
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
@@ -262,19 +269,26 @@ class Engine:
         self._claims.leave()
 
     async def _cancel_undriven(self, run_id: str, reason: str) -> bool:
-        """Cancel a run that nobody drives; False when somebody does, or when it has ended."""
+        """Cancel a run that nobody drives; False when somebody does, or when it has ended. Its children first."""
         self._enter()
+        await self._family.cancel_children(run_id, reason)
         try:
             epoch = await self._claims.claim(run_id)
         except ConflictError:
             return False
-        draft = Draft(self._clock.micros(), "run.cancelled", "", dumps({"reason": reason}))
-        patch = {"status": "cancelled", "waits": None, "driver": None}
         try:
+            undo = fold(self._journal.events(run_id)).to_undo("")
+            kind = "run.cancelling" if undo else "run.cancelled"
+            draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
+            patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
             await self._journal.append(Append(run_id, epoch, [draft], patch))
         except BaseException:
             self._claims.release(run_id, epoch)
             raise
+        if undo:
+            self._claims.release(run_id, epoch)
+            with suppress(ConflictError):  # whoever takes it up undoes it
+                await self._drive(run_id)
         return True
 
     def _enter(self) -> None:
@@ -307,15 +321,24 @@ class Engine:
         recorder.state = fold(self._journal.events(recorder.run_id))
 
     def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
-        return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners)
+        account = self._family.accounts.get(run_id)
+        return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners, account)
 
     async def _walk(self, recorder: Recorder, plan: Plan, *, look: bool) -> RunResult:
         """Walk the plan as a task of its own, which a cancel can reach; `look` into the inbox first when it may hold one."""
         run_id = recorder.run_id
-        waiting = Waiting(self._clock, near_s=self._near_s)
-        runtime = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting)
-        walk = asyncio.ensure_future(Interpreter(runtime).run(plan, recorder.state.scope))
-        driven = self._active[run_id] = Driven(walk, recorder, waiting)
+
+        def leaving() -> bool:
+            driven = self._active.get(run_id)
+            return driven is None or driven.leaving
+
+        def runtime() -> tuple[EmbeddedRuntime, Waiting]:
+            waiting = Waiting(self._clock, near_s=self._near_s)
+            children = Children(recorder, plan, self._family, self._shelf, waiting, leaving, self._surroundings)
+            made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
+            return made, waiting
+
+        driven = self._active[run_id] = Driven(recorder, plan, runtime)
         try:
             result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
         except RunHalted as halt:
@@ -326,7 +349,7 @@ class Engine:
             raise
         finally:
             del self._active[run_id]
-            waiting.close()
+            driven.waiting.close()
         if result.status == "waiting" and run_id in await self._take_messages([run_id]):
             # The cancel came too late to find a driver and too early to find none.
             return replace(result, status="cancelled", waits=())
@@ -362,8 +385,6 @@ class Engine:
             if driven is None:
                 if await self._cancel_undriven(message.run_id, reason):
                     ended.add(message.run_id)
-            elif driven.cancelled is None:
-                driven.cancelled = reason
-                driven.recorder.note("run.cancelling", "", {"reason": driven.cancelled})
-                driven.task.cancel()
+            else:
+                driven.cancel(reason)
         return ended

@@ -19,8 +19,6 @@ MAX_TEXT = 200_000
 MAX_MATCHED = 2_000
 """Characters of an answer that must have a form."""
 _SHOWN = ("prompt", "show", "choices", "form", "given")
-_MAX_MATCHED = 2_000
-"""Characters of an answer that is held to a pattern: matching takes longer than it should for some."""
 _CUT = "\n[cut here: the first {kept} of {whole} characters]"
 
 
@@ -179,7 +177,8 @@ def conclusion(request: Mapping[str, Any], made: Mapping[str, Any], path: str) -
         )
     kept = {name: made[name] for name in ("response", "choice", "values", "why")}
     own = {"type": "hitl", **kept, "by": made["by"] or None, "at": iso(made["at"]), "prompt": request.get("prompt", "")}
-    return {**request.get("facts", {}), **own}
+    begun = {"given": request["given"]} if "given" in request else {}
+    return {**request.get("facts", {}), **own, **begun}
 
 
 def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:

@@ -41,11 +41,30 @@ class Listener(Protocol):
         ...
 
 
+class Above(Protocol):
+    """What a child run spends counts above it as well."""
+
+    def admit(self) -> None:
+        """Let a request begin, or raise a `BudgetError`."""
+        ...
+
+    def spent(self, total: Usage) -> None:
+        """So much has been spent in all."""
+        ...
+
+
 class Recorder:
     """Writes the journal of one run under one epoch."""
 
     def __init__(
-        self, journal: Journal, run_id: str, epoch: int, state: RunState, clock: Clock, listeners: tuple[Listener, ...]
+        self,
+        journal: Journal,
+        run_id: str,
+        epoch: int,
+        state: RunState,
+        clock: Clock,
+        listeners: tuple[Listener, ...],
+        above: Above | None = None,
     ) -> None:
         self.run_id = run_id
         self.epoch = epoch
@@ -55,6 +74,10 @@ class Recorder:
         self._listeners = listeners
         self._ledgers: dict[tuple[str, Budget], Ledger] = {}
         self._total = state.total()
+        self._ahead: dict[str, Usage] = {}
+        self._above = above
+        if above is not None:
+            above.spent(self._total)
         self._held: list[tuple[Draft, Any]] = []
         self._also: Also = ()
         self._timer: asyncio.TimerHandle | None = None
@@ -106,7 +129,14 @@ class Recorder:
             patch = {"usage": dumps(self._total.as_json()).decode()}
         await self._write(Draft(self._clock.micros(), kind, path, payload, outcome=True), data, patch, fold=False)
         if usage is not None:
-            self._account(path, usage)
+            # What a child spent was counted while it did.
+            self._account(path, usage - self._ahead.pop(path, Usage()))
+
+    def child_spent(self, path: str, total: Usage) -> None:
+        """The child run at `path` has consumed `total` so far, which counts here before it ends."""
+        more = total - self._ahead.get(path, Usage())
+        self._ahead[path] = total
+        self._account(path, more)
 
     def note_outcome(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any]) -> None:
         """Append the end of a step that consumed nothing itself, as a note. The caller takes it into the fold."""
@@ -144,6 +174,8 @@ class Recorder:
                 ledger.admit_call(path)
             if spends:
                 ledger.admit_request(path)
+        if spends and self._above is not None:
+            self._above.admit()
         # Counted only when every budget lets it begin.
         for ledger in ledgers if call else ():
             ledger.count_call(path)
@@ -223,6 +255,8 @@ class Recorder:
             if path.startswith(f"{ledger.path}/"):
                 ledger.add(usage)
                 self._warn(ledger)
+        if self._above is not None:
+            self._above.spent(sum(self._ahead.values(), self._total))
 
     def _warn(self, ledger: Ledger) -> None:
         for level in ledger.warnings():

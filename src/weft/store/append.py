@@ -28,6 +28,10 @@ TERMINAL = frozenset({"completed", "failed", "cancelled"})
 GENESIS = bytes(32)
 _WITHDRAW = "UPDATE gates SET status='withdrawn', closed_at=? WHERE run_id=? AND status='open'"
 """Nobody is asked for a run that has ended."""
+_WAKE_PARENT = (
+    "UPDATE runs SET due=? WHERE status='waiting' AND id=(SELECT parent FROM runs WHERE id=? AND parent IS NOT NULL)"
+)
+"""What a run that waits for its child waits for has come."""
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -132,6 +136,7 @@ class Appender:
         if append.patch and append.patch.get("status") in TERMINAL:
             self.heads.pop(append.run_id, None)
             connection.execute(_WITHDRAW, (append.drafts[-1].at, append.run_id))
+            connection.execute(_WAKE_PARENT, (append.drafts[-1].at, append.run_id))
         return seq
 
     def flush(self, connection: sqlite3.Connection) -> None:
