@@ -82,6 +82,16 @@ def test_what_is_wrong_is_named_at_its_place(pattern, problems):
     assert found(pattern) == problems
 
 
+def test_a_pattern_that_stands_as_a_step_is_looked_at_too():
+    nested = "{type: chain, config: {steps: [{agent: a}, {pattern: {type: vote, config: {agents: [a, x], rule: judge, input: '{{ board }}'}}}]}}"
+    spot = "/steps/1/pattern/config"
+    assert found(nested) == {
+        ("unknown-agent", f"{spot}/agents/1"),
+        ("judge", f"{spot}/rule"),
+        ("not-available", f"{spot}/input"),
+    }
+
+
 def test_artifacts_see_the_names_of_the_pattern():
     artifact = (
         "outputs: {artifacts: [{path: x, from: '{{ votes }} {{ winner }} {{ last_response }} {{ transcript }}'}]}"

@@ -13,12 +13,15 @@ from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
+    from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
     from weft.core.settings import SettingRow, Settings
     from weft.engine.answering import Decided, NewSignal
+    from weft.engine.diff import Line
     from weft.engine.local import RunResult
     from weft.engine.questions import Answer
+    from weft.engine.replay import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.gates import Gate
@@ -101,11 +104,43 @@ class LocalService:
         return self._journal.runs.find(text)
 
     def runs(
-        self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        before: Run | None = None,
+        children: bool = True,
     ) -> list[Run]:
         """See `Service.runs`."""
         cursor = None if before is None else (before.created_at, before.id)
-        return self._journal.runs.list(status=status, workflow=workflow, limit=limit, before=cursor)
+        return self._journal.runs.list(status=status, workflow=workflow, limit=limit, before=cursor, children=children)
+
+    def current(self) -> frozenset[str]:
+        """See `Service.current`."""
+        return self._journal.forks.promoted()
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """See `Service.fork`."""
+        return await self._travel.fork(run_id, at=at, before=before, changes=changes)
+
+    def diff(self, first: str, second: str) -> list[Line]:
+        """See `Service.diff`."""
+        return self._travel.diff(first, second)
+
+    async def replay(self, run_id: str) -> Replayed:
+        """See `Service.replay`."""
+        return await self._travel.replay(run_id)
+
+    async def promote(self, run_id: str) -> None:
+        """See `Service.promote`."""
+        await self._travel.promote(run_id)
+
+    async def discard(self, run_id: str) -> list[str]:
+        """See `Service.discard`."""
+        return await self._travel.discard(run_id)
 
     def due(self, at: int, *, limit: int = 100) -> list[Run]:
         """See `Service.due`."""
@@ -177,6 +212,11 @@ class LocalService:
             self._opened = load("journal").Journal(self._settings.home / "journal.db", durability=durability)
         assert self._opened is not None
         return self._opened
+
+    @cached_property
+    def _travel(self) -> Travel:
+        travel: Travel = load("travel").Travel(self._journal)
+        return travel
 
     @property
     def _driving(self) -> Driving:

@@ -14,6 +14,7 @@ PARTS = {
     "doctor": "weft.app.doctor",
     "answering": "weft.engine.answering",
     "fold": "weft.engine.fold",
+    "travel": "weft.app.travel",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
 }

@@ -15,8 +15,10 @@ if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal an
     from weft.core.event import Event
     from weft.core.settings import SettingRow
     from weft.engine.answering import Decided, NewSignal
+    from weft.engine.diff import Line
     from weft.engine.local import RunResult
     from weft.engine.questions import Answer
+    from weft.engine.replay import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.gates import Gate
@@ -131,9 +133,45 @@ class Service(Protocol):
         ...
 
     def runs(
-        self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        before: Run | None = None,
+        children: bool = True,
     ) -> list[Run]:
-        """Runs, newest first."""
+        """Runs, newest first; without `children`, only those that no other run has started."""
+        ...
+
+    def current(self) -> frozenset[str]:
+        """The runs that were made the current ones of their lines."""
+        ...
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """Create a run that shares the past of another one, and return its id; nobody drives it yet.
+
+        It forks `at` an event's number or at the end of a step, or just `before` a step began, else where the run stands.
+        `changes` are new values: ``name`` of the scope, ``/step.key`` of what is recorded.
+        """
+        ...
+
+    def diff(self, first: str, second: str) -> list[Line]:
+        """Two runs side by side, path by path."""
+        ...
+
+    async def replay(self, run_id: str) -> Replayed:
+        """Walk a run's plan again over its journal, performing nothing, and see whether the same events come out."""
+        ...
+
+    async def promote(self, run_id: str) -> None:
+        """Make a run the current one of its line."""
+        ...
+
+    async def discard(self, run_id: str) -> list[str]:
+        """Drop a fork and its children; the ids of what is gone."""
         ...
 
     def due(self, at: int, *, limit: int = 100) -> list[Run]:

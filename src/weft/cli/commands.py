@@ -76,6 +76,20 @@ COMMANDS: Mapping[str, Entry] = {
     "verify": Entry(
         target=f"{_GROUPS}.journal:verify", help="Prove that nobody has changed the journal of a run.", section="Runs"
     ),
+    "fork": Entry(
+        target=f"{_GROUPS}.travel:fork", help="Start a run that shares the past of another one.", section="Time travel"
+    ),
+    "rerun": Entry(target=f"{_GROUPS}.travel:rerun", help="Do a run again from a step on.", section="Time travel"),
+    "diff": Entry(target=f"{_GROUPS}.travel:diff", help="Compare two runs.", section="Time travel"),
+    "replay": Entry(
+        target=f"{_GROUPS}.travel:replay",
+        help="Prove that the plan of a run makes the same events again.",
+        section="Time travel",
+    ),
+    "promote": Entry(
+        target=f"{_GROUPS}.travel:promote", help="Make a run the current one of its line.", section="Time travel"
+    ),
+    "discard": Entry(target=f"{_GROUPS}.travel:discard", help="Drop a fork for good.", section="Time travel"),
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),
@@ -108,6 +122,7 @@ DIAGRAMS: Mapping[str, Entry] = {
     "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
     "mermaid": Entry(target="weft.plan.diagram:mermaid", help="A Mermaid flow chart."),
     "dot": Entry(target="weft.plan.diagram:dot", help="A Graphviz graph."),
+    "svg": Entry(target="weft.cli.render.svg:svg", help="A Graphviz graph."),
     "json": Entry(target="weft.plan.codec:to_json", help="The plan itself."),
 }
 """What can be made of a plan."""
