@@ -46,6 +46,7 @@ BARE = Side("bare writer", "benchmarks/rivals/bare_writer.py")
 LANGGRAPH = Side("langgraph", "benchmarks/rivals/langgraph_steps.py", ".venv-bench")
 DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
 AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
+SWARM = Side("weft", "benchmarks/weft_swarm.py")
 COMMANDS = Side("weft", "benchmarks/startup.py")
 
 
@@ -80,6 +81,16 @@ def agent_case(name: str, question: str) -> Case:
             Goal("50 at once, over Pydantic AI alone", against(name, "ms_per_run_at_50", AGENT), 1.5),
             Goal("one at a time less the bare writer's commits, over Pydantic AI alone", beyond_commits(name), 1.5),
         ),
+    )
+
+
+def swarm_case(name: str, question: str) -> Case:
+    return Case(
+        name,
+        question,
+        (SWARM,),
+        {"events_per_s": "events/s", "events": "", "seconds": "s", "peak_mb": "MiB"},
+        (Goal("peak memory in MiB", lambda medians: medians[name, "weft"]["peak_mb"], 300),),
     )
 
 
@@ -133,5 +144,7 @@ CASES = (
             Goal("weft validate over python -c pass", within("startup", "validate_ms", "python_ms"), 45),
         ),
     ),
+    swarm_case("gossip", "1,000 simulated agents tell each other what they know, through a partition"),
+    swarm_case("consensus", "1,000 simulated agents agree on one decision, through a partition"),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )
