@@ -13,6 +13,7 @@ from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
+    from weft.app.reasoning import Iteration
     from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
@@ -57,7 +58,7 @@ class LocalService:
         plan: Plan = load("documents").plan(file, choice)
         return plan
 
-    def missing_inputs(self, file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Service.missing_inputs`."""
         missing: Mapping[str, str] = load("documents").missing_inputs(file, variables)
         return missing
@@ -182,6 +183,21 @@ class LocalService:
         definitions = self._journal.runs.plan(run.plan_hash).get("definitions") or {}
         trace: Mapping[str, Any] = load("trace").trace_of(definitions, self._journal.events(run_id))
         return trace
+
+    def reasoning(self, run_id: str) -> list[Iteration]:
+        """See `Service.reasoning`."""
+        run = self._journal.runs.get(run_id)
+        definitions = self._journal.runs.plan(run.plan_hash).get("definitions") or {}
+        tracing = load("trace")
+        found: list[Iteration] = load("reasoning").reasoning(
+            self._journal.events(run_id), tracing.content_of(definitions), tracing.new_redactor()
+        )
+        return found
+
+    async def delete(self, run_id: str) -> list[str]:
+        """See `Service.delete`."""
+        gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
+        return gone
 
     def settings(self) -> list[SettingRow]:
         """See `Service.settings`."""

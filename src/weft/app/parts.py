@@ -17,6 +17,8 @@ PARTS = {
     "travel": "weft.app.travel",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
+    "reasoning": "weft.app.reasoning",
+    "removal": "weft.store.removal",
 }
 
 

@@ -11,6 +11,7 @@ from weft.core.errors import Problem
 
 if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
     from weft.app.doctor import Finding
+    from weft.app.reasoning import Iteration
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
     from weft.core.settings import SettingRow
@@ -45,7 +46,7 @@ class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default."""
 
     file: Path
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
     out: Path = Path("artifacts")
     force: bool = False
     choice: ModelChoice = AS_WRITTEN
@@ -88,7 +89,7 @@ class Service(Protocol):
         """
         ...
 
-    def missing_inputs(self, file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """Required inputs without a value, with their descriptions."""
         ...
 
@@ -200,6 +201,14 @@ class Service(Protocol):
 
     def trace(self, run_id: str) -> Mapping[str, Any]:
         """The trace of a run, secrets out."""
+        ...
+
+    def reasoning(self, run_id: str) -> list[Iteration]:
+        """How the agents of a run came to their answers, secrets out, tools as far as the workflow lets them be seen."""
+        ...
+
+    async def delete(self, run_id: str) -> list[str]:
+        """Remove a run that has ended, with its child runs, and return the ids of what is gone."""
         ...
 
     def settings(self) -> list[SettingRow]:

@@ -46,6 +46,11 @@ class Gates:
             if await self._waiting.wait(due=self._next(gate), activity=activity) == "over":
                 return Suspended((self._wait(path, gate),))
 
+    def waits_inside(self, path: str) -> list[Mapping[str, Any]]:
+        """What the open gates inside a step wait for."""
+        inside = sorted(self._recorder.state.gates.items())
+        return [self._wait(at, gate) for at, gate in inside if at.startswith(f"{path}/")]
+
     async def _open(self, path: str, request: GateRequest) -> OpenGate:
         at = self._clock.micros()
         id_ = gate_id(self._recorder.run_id, path, self._recorder.state.life)

@@ -177,7 +177,8 @@ def conclusion(request: Mapping[str, Any], made: Mapping[str, Any], path: str) -
         )
     kept = {name: made[name] for name in ("response", "choice", "values", "why")}
     own = {"type": "hitl", **kept, "by": made["by"] or None, "at": iso(made["at"]), "prompt": request.get("prompt", "")}
-    return {**request.get("facts", {}), **own}
+    begun = {"given": request["given"]} if "given" in request else {}
+    return {**request.get("facts", {}), **own, **begun}
 
 
 def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:

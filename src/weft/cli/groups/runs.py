@@ -8,11 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from weft.app.reasoning import Iteration
 from weft.app.service import Service
 from weft.app.view import RunView
 from weft.cli.options import AsJson, RunName
 from weft.cli.reach import ask
 from weft.cli.render.consoles import console
+from weft.cli.render.reasoning import reasoning_page
 from weft.cli.render.run import run_page
 from weft.cli.render.runs import run_json, runs_table
 from weft.cli.terminal import say, say_json, tell
@@ -75,9 +77,15 @@ def show(
         int | None,
         typer.Option(metavar="SEQ", min=1, help="Show it as it was just after this event.", show_default=False),
     ] = None,
+    reasoning: Annotated[
+        bool, typer.Option("--reasoning", help="Show how agents came to their answers: thought, action, observation.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened in a run, step by step: the tree with status, duration, tokens and cost, then the outputs."""
+    if reasoning:
+        _reasoning(run, as_json=as_json)
+        return
 
     async def look(service: Service) -> tuple[Run, Any]:
         found = service.find(run)
@@ -116,6 +124,20 @@ def _as_it_was(run: Run, events: list[Event], at: int, state: RunState) -> Run:
         usage=state.total(),
         updated_at=events[at - 1].at,
     )
+
+
+def _reasoning(run: str, *, as_json: bool) -> None:
+    async def look(service: Service) -> tuple[Run, list[Iteration]]:
+        found = service.find(run)
+        return found, service.reasoning(found.id)
+
+    found, iterations = ask(look)
+    if as_json:
+        say_json({"run_id": found.id, "iterations": [iteration.as_json() for iteration in iterations]})
+        return
+    if not iterations:
+        tell("No agent has thought in this run.")
+    reasoning_page(console(), iterations)
 
 
 def cancel(
