@@ -12,7 +12,23 @@ from tests.engine.plans import Case, cases
 from tests.engine.world import DyingWriter, World, call, chain, fan
 from weft.core.errors import MismatchError
 from weft.engine.replay import replay
-from weft.plan.nodes import Block, Branch, Choose, Graph, Join, Map, Plan, Wait
+from weft.plan.nodes import (
+    Arrow,
+    Block,
+    Branch,
+    Choose,
+    Gate,
+    Graph,
+    Join,
+    Loop,
+    Machine,
+    Map,
+    Plan,
+    Select,
+    Signal,
+    State,
+    Wait,
+)
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
@@ -183,3 +199,34 @@ def test_events_that_are_missing_are_found():
     for place, event in enumerate(events):
         if event.kind in {"step.completed", "node.completed"}:
             assert replay("r", plan, events[:place] + events[place + 1 :]).difference is not None, event
+
+
+def test_every_kind_of_node_comes_out_again():
+    def mark(name, **how):
+        return Gate(name=name, prompt="Go on?", **how)
+
+    saga = Block(
+        name="saga",
+        body=chain(call("a"), call("b"), call("c"), name="in"),
+        compensations={"a": call("ua"), "b": call("ub")},
+        ends="tolerated",
+    )
+    states = (
+        State(name="x", body=call("x"), exits=((Arrow(to="y"),), (Arrow(to="z"),))),
+        State(name="y", body=call("y"), exits=((Arrow(to="z"),),)),
+        State(name="z", body=call("z"), final=True),
+    )
+    nodes = (
+        saga,
+        Machine(name="machine", start="x", states=states),
+        Select(name="select", children=(call("bad"), call("good"))),
+        Loop(name="loop", body=call("turn"), until="iteration >= 40", max_iterations=60, into="rounds"),
+        Wait(name="signal", signals=(Signal(name="s"),), seconds="5"),
+        mark("late", deadline_s=5, default="approve", choices=("approve", "reject")),
+    )
+    plan = Plan(workflow="w", root=chain(*nodes))
+    events = recorded(plan, {"/saga/in/c": Trouble(fatal=True), "/select/bad": Trouble(fatal=True)})
+    assert {"node.undoing", "node.position", "gate.opened", "signal.awaited"} <= {event.kind for event in events}
+    check(plan, events)
+    for last in range(1, len(events)):
+        check(plan, events[:last])
