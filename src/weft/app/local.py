@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,8 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.store.history import Verdict
     from weft.store.journal import Journal
     from weft.store.runs import Run
+    from weft.tools.mcp.desk import McpDesk
+    from weft.tools.mcp.findings import Change, Tried
 
 _FOLLOW_S = 0.1
 
@@ -199,6 +201,27 @@ class LocalService:
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
         return gone
 
+    def own_tools(self, file: Path) -> list[dict[str, Any]]:
+        """See `Service.own_tools`."""
+        tools: list[dict[str, Any]] = load("tools").own_tools(self.plan(file, AS_WRITTEN), self._settings)
+        return tools
+
+    async def try_servers(self, file: Path) -> list[Tried]:
+        """See `Service.try_servers`."""
+        return await self._mcp(file).test()
+
+    async def login(self, file: Path, server: str, show: Callable[[str], Awaitable[None]]) -> Tried:
+        """See `Service.login`."""
+        return await self._mcp(file).login(server, show)
+
+    def tool_changes(self, file: Path) -> list[Change]:
+        """See `Service.tool_changes`."""
+        return self._mcp(file).changes()
+
+    def accept_tools(self, file: Path, server: str, tools: Sequence[str]) -> list[str]:
+        """See `Service.accept_tools`."""
+        return self._mcp(file).accept(server, list(tools))
+
     def settings(self) -> list[SettingRow]:
         """See `Service.settings`."""
         rows: list[SettingRow] = load("settings").explain(self._settings)
@@ -215,6 +238,11 @@ class LocalService:
             await self._drives.close()
         if self._opened is not None:
             self._opened.close()
+
+    def _mcp(self, file: Path) -> McpDesk:
+        plan = self.plan(file, AS_WRITTEN)
+        desk: McpDesk = load("servers").load_mcp("mcp-desk").desk(plan, file, self._settings)
+        return desk
 
     @cached_property
     def _settings(self) -> Settings:

@@ -19,6 +19,10 @@ PARTS = {
     "trace": "weft.app.tracing",
     "reasoning": "weft.app.reasoning",
     "removal": "weft.store.removal",
+    "tools": "weft.app.toolbox",
+    "servers": "weft.app.servers",
+    "mcp": "weft.tools.mcp.pool",
+    "mcp-desk": "weft.app.mcp",
 }
 
 

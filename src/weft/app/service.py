@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal an
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.runs import Run
+    from weft.tools.mcp.findings import Change, Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +210,26 @@ class Service(Protocol):
 
     async def delete(self, run_id: str) -> list[str]:
         """Remove a run that has ended, with its child runs, and return the ids of what is gone."""
+        ...
+
+    def own_tools(self, file: Path) -> list[dict[str, Any]]:
+        """The tools of a workflow that come from no MCP server: ``name``, ``from``, ``effect`` and ``description``."""
+        ...
+
+    async def try_servers(self, file: Path) -> list[Tried]:
+        """Start or reach each MCP server of a workflow, and list its tools."""
+        ...
+
+    async def login(self, file: Path, server: str, show: Callable[[str], Awaitable[None]]) -> Tried:
+        """Log in to a remote MCP server; `show` is given the address that a browser has to open."""
+        ...
+
+    def tool_changes(self, file: Path) -> list[Change]:
+        """Tools of MCP servers that are described differently now than when somebody last accepted it."""
+        ...
+
+    def accept_tools(self, file: Path, server: str, tools: Sequence[str]) -> list[str]:
+        """Accept the latest descriptions of these tools of a server, or of all; their names."""
         ...
 
     def settings(self) -> list[SettingRow]:

@@ -117,6 +117,27 @@ COMMANDS: Mapping[str, Entry] = {
         target=f"{_GROUPS}.travel:promote", help="Make a run the current one of its line.", section="Time travel"
     ),
     "discard": Entry(target=f"{_GROUPS}.travel:discard", help="Drop a fork for good.", section="Time travel"),
+    "tools": Entry(
+        help="See what agents can use.",
+        section="Workflows",
+        members={
+            "list": Entry(
+                target=f"{_GROUPS}.mcp:list_tools", help="List the tools of a workflow, its MCP servers asked too."
+            )
+        },
+    ),
+    "mcp": Entry(
+        help="Try MCP servers, log in to them, and accept what they changed.",
+        section="Workflows",
+        members={
+            "test": Entry(target=f"{_GROUPS}.mcp:try_servers", help="Start or reach each MCP server of a workflow."),
+            "login": Entry(target=f"{_GROUPS}.mcp:login", help="Log in to a remote MCP server, in a browser."),
+            "changes": Entry(
+                target=f"{_GROUPS}.mcp:changes", help="Show tools that are described differently than before."
+            ),
+            "accept": Entry(target=f"{_GROUPS}.mcp:accept", help="Accept changed descriptions of tools."),
+        },
+    ),
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),
