@@ -47,6 +47,7 @@ LANGGRAPH = Side("langgraph", "benchmarks/rivals/langgraph_steps.py", ".venv-ben
 DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
 AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
 SWARM = Side("weft", "benchmarks/weft_swarm.py")
+TRAVEL = Side("weft", "benchmarks/weft_travel.py")
 COMMANDS = Side("weft", "benchmarks/startup.py")
 
 
@@ -134,6 +135,33 @@ CASES = (
     ),
     agent_case("agent", "an agent that answers at once"),
     agent_case("agent_tool", "an agent that calls one tool and answers"),
+    Case(
+        "fork",
+        "a fork of a run with 100 and with 10,000 events",
+        (TRAVEL,),
+        {"ms_at_100": "ms", "ms_at_10000": "ms"},
+        (Goal("time at 10,000 events over 100", within("fork", "ms_at_10000", "ms_at_100"), 1.3),),
+    ),
+    Case(
+        "replay",
+        "a replay of 10,000 events: a chain, and a fan-out of composites",
+        (TRAVEL,),
+        {"chain_events_per_s": "events/s", "mixed_events_per_s": "events/s"},
+        (
+            Goal(
+                "events a second, chain",
+                lambda medians: medians["replay", "weft"]["chain_events_per_s"],
+                20_000,
+                at_least=True,
+            ),
+            Goal(
+                "events a second, fan-out",
+                lambda medians: medians["replay", "weft"]["mixed_events_per_s"],
+                20_000,
+                at_least=True,
+            ),
+        ),
+    ),
     Case(
         "startup",
         "CPU time of commands",
