@@ -143,10 +143,10 @@ async def test_a_changed_event_is_named_and_nothing_is_performed_on_top_of_it(ch
 async def test_events_of_unknown_kinds_are_carried_and_change_nothing():
     world = World()
     run_id = await world.die_after("step.completed", "/a", PLAN)
-    odd = Draft(1, "gate.opened", "/future", dumps({"shape": ["unknown"]}))
+    odd = Draft(1, "weather.changed", "/future", dumps({"shape": ["unknown"]}))
     await world.journal.append(Append(run_id, 1, [odd]))
     assert (await world.resume(run_id)).status == "completed"
-    assert world.data(run_id, "gate.opened") == [{"shape": ["unknown"]}]
+    assert world.data(run_id, "weather.changed") == [{"shape": ["unknown"]}]
     assert world.performer.started["/a"] == 1
     await world.close()
 
@@ -283,7 +283,16 @@ def test_the_interpreter_imports_only_plans_core_and_its_ports():
         "weft.engine.tasks",
         "weft.engine.walk",
     )
-    standard = {"__future__", "asyncio", "collections", "collections.abc", "dataclasses", "itertools", "typing"}
+    standard = {
+        "__future__",
+        "asyncio",
+        "collections",
+        "collections.abc",
+        "dataclasses",
+        "functools",
+        "itertools",
+        "typing",
+    }
     folder = Path(interpreter.__file__).parent
     walkers = sorted(folder.glob("walk/*.py"))
     assert len(walkers) > 5

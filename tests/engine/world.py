@@ -42,9 +42,12 @@ class Doing:
 
 
 class World:
-    def __init__(self, performer=None, *, seed: int = 0, path=":memory:", concurrency: int = 8) -> None:
+    def __init__(
+        self, performer=None, *, seed: int = 0, path=":memory:", concurrency: int = 8, near_s: float = 10_000
+    ) -> None:
         self.entropy = SeededEntropy(seed)
         self.concurrency = concurrency
+        self.near_s = near_s
         self.journal = Journal(path, entropy=self.entropy, inline=True)
         self.performer = performer or ScriptedPerformer()
         self.engine = self.new_engine()
@@ -54,6 +57,7 @@ class World:
             "clock": SimulatedClock(),
             "new_id": self.entropy.new_id,
             "concurrency": self.concurrency,
+            "near_s": self.near_s,
         } | settings
         return Engine(self.journal, {"tool": self.performer}, **settings)
 

@@ -156,7 +156,8 @@ def _embedded(text: str) -> Iterator[Any]:
         except (ValueError, RecursionError):
             place = found.start() + 1
             continue
-        yield value
+        if value:
+            yield value
 
 
 def _no_number(name: str) -> Any:

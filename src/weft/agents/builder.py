@@ -14,7 +14,7 @@ from pydantic_ai.toolsets import FunctionToolset
 
 from weft.agents.calling import call_tool
 from weft.agents.compaction import Compacting
-from weft.agents.durability import EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.durability import ARGUMENTS, EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability
 from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
@@ -92,7 +92,9 @@ class AgentBuilder:
                 return found[0]
             step = STEP.get()
             assert step is not None, "a tool was called outside a step"
-            return await call_tool(tool, arguments, replace(self.tool_context(step), earlier=EARLIER.get()))
+            approved = ARGUMENTS.get()
+            context = replace(self.tool_context(step), earlier=EARLIER.get())
+            return await call_tool(tool, arguments if approved is None else approved, context)
 
         spec = tool.spec
         return PydanticTool.from_schema(call, spec.name, spec.description, dict(spec.input_schema), takes_ctx=True)

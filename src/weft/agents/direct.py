@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from weft.agents.approval import approval_request, edited
 from weft.agents.calling import call_tool
 from weft.core.errors import Place, SpecError
 from weft.engine.port import Done, StepContext
@@ -12,6 +13,8 @@ from weft.plan.nodes import Call, Plan
 from weft.plan.template import render_value
 from weft.tools.port import Tool, ToolContext
 from weft.tools.runner import reconcile_tool
+
+_GATE = "gate"
 
 
 class ToolPerformer:
@@ -25,10 +28,22 @@ class ToolPerformer:
         self._tools = tools
         self._tool_context = tool_context
 
+    async def before(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> None:
+        """Have the call approved, if its tool wants that.
+
+        Raises:
+            WeftError: it was rejected, or nobody answered in time.
+        """
+        request = approval_request(context.plan, self._tool(call, context).spec, self._arguments(call, scope))
+        if request is not None:
+            await context.ask(_GATE, request)
+
     async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
         """Call the tool with the rendered arguments; the value holds its result as ``response``."""
         tool = self._tool(call, context)
-        arguments = render_value(call.input.get("args") or {}, scope)
+        arguments = self._arguments(call, scope)
+        if said := context.recorded(f"{context.path}/{_GATE}"):
+            arguments = dict(edited(said, arguments))
         context.note("step.input", {"arguments": arguments})
         result = await call_tool(tool, arguments, self._tool_context(context))
         return Done(self._value(call, result))
@@ -38,6 +53,10 @@ class ToolPerformer:
         del scope
         found = await reconcile_tool(self._tool(call, context), self._tool_context(context))
         return None if found is None else Done(self._value(call, found))
+
+    def _arguments(self, call: Call, scope: Mapping[str, Any]) -> dict[str, Any]:
+        arguments: dict[str, Any] = render_value(call.input.get("args") or {}, scope)
+        return arguments
 
     def _tool(self, call: Call, context: StepContext) -> Tool:
         tools = self._tools(context.plan)

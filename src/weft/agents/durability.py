@@ -30,6 +30,7 @@ from pydantic_ai.durable_exec import (
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
+from weft.agents.approval import approved
 from weft.agents.correction import Tries, successes
 from weft.agents.view import View
 from weft.core.clock import to_datetime
@@ -62,6 +63,7 @@ class AgentCall:
 
 CALL: ContextVar[AgentCall | None] = ContextVar("weft_agent_call", default=None)
 STEP: ContextVar[StepContext | None] = ContextVar("weft_tool_step", default=None)
+ARGUMENTS: ContextVar[Mapping[str, Any] | None] = ContextVar("weft_tool_arguments", default=None)
 EARLIER: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("weft_tool_earlier", default=())
 FAILED: ContextVar[str | None] = ContextVar("weft_tool_failed", default=None)
 RESULT: ContextVar[tuple[Any] | None] = ContextVar("weft_tool_result", default=None)
@@ -120,15 +122,18 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
     call, tool = run.deps, run.deps.tools[name]
     tries = Tries.of(run.messages, name, before=call.before)
     refusal = tries.refusal(name)
+    approved_as: Mapping[str, Any] = arguments
 
     async def perform(step: StepContext) -> Done:
         if refusal is not None:
             raise refusal
-        token, seen = STEP.set(step), EARLIER.set(successes(run.messages[call.view.cut :], name))
+        token, edited = STEP.set(step), ARGUMENTS.set(approved_as)
+        seen = EARLIER.set(successes(run.messages[call.view.cut :], name))
         try:
             return Done(await body())
         finally:
             STEP.reset(token)
+            ARGUMENTS.reset(edited)
             EARLIER.reset(seen)
 
     async def check(step: StepContext) -> Done | None:
@@ -143,13 +148,16 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
             RESULT.reset(token)
 
     try:
+        place = _tool_step(run, call)
+        if refusal is None:
+            approved_as = await approved(call.context, place, tool.spec, arguments, agent=call.agent)
         return await call.context.step(
-            _tool_step(run, call),
+            place,
             perform,
             type="tool",
             target=name,
-            effect=tool.effect_of(arguments) if refusal is None else "pure",
-            input={"arguments": arguments, "call_id": run.tool_call_id},
+            effect=tool.effect_of(approved_as) if refusal is None else "pure",
+            input={"arguments": approved_as, "call_id": run.tool_call_id},
             check=check,
         )
     except BudgetError:

@@ -78,6 +78,7 @@ class Driving:
             concurrency=settings.limits.calls,
             listeners=(BusListener(self.bus, self._clock), self._telemetry),
             mask=self._redactor.known.json,
+            near_s=settings.limits.timer_s,
         )
         if settings.tools.allowed_modules and str(Path.cwd()) not in sys.path:
             # At the end, so that a file of the project can stand in for no module of the library.

@@ -17,9 +17,12 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
     from weft.core.settings import SettingRow, Settings
+    from weft.engine.answering import Decided, NewSignal
     from weft.engine.local import RunResult
+    from weft.engine.questions import Answer
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
+    from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.journal import Journal
     from weft.store.runs import Run
@@ -69,6 +72,27 @@ class LocalService:
         """See `Service.settle`."""
         await self._driving.engine.settle(run_id, path, did=did)
 
+    def gates(self, *, limit: int = 100) -> list[Gate]:
+        """See `Service.gates`."""
+        return self._journal.gates.open(limit=limit)
+
+    def gates_of(self, run_id: str) -> list[Gate]:
+        """See `Service.gates_of`."""
+        return self._journal.gates.of(run_id)
+
+    def gate(self, run_id: str, text: str | None = None) -> Gate:
+        """See `Service.gate`."""
+        found: Gate = load("answering").Answering(self._journal, load("clock").SystemClock()).find(run_id, text)
+        return found
+
+    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
+        """See `Service.decide`."""
+        return await self._driving.engine.decide(run_id, gate, answer)
+
+    async def signal(self, run_id: str, signal: NewSignal) -> bool:
+        """See `Service.signal`."""
+        return await self._driving.engine.signal(run_id, signal)
+
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """See `Service.cancel`."""
         return await self._driving.engine.cancel(run_id, reason=reason)
@@ -83,6 +107,10 @@ class LocalService:
         """See `Service.runs`."""
         cursor = None if before is None else (before.created_at, before.id)
         return self._journal.runs.list(status=status, workflow=workflow, limit=limit, before=cursor)
+
+    def due(self, at: int, *, limit: int = 100) -> list[Run]:
+        """See `Service.due`."""
+        return self._journal.runs.due(at, limit=limit)
 
     def events(self, run_id: str, *, after: int = 0) -> list[Event]:
         """See `Service.events`."""

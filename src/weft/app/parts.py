@@ -12,6 +12,7 @@ PARTS = {
     "journal": "weft.store.journal",
     "driving": "weft.app.driving",
     "doctor": "weft.app.doctor",
+    "answering": "weft.engine.answering",
     "fold": "weft.engine.fold",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",

@@ -15,9 +15,12 @@ if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal an
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
     from weft.core.settings import SettingRow
+    from weft.engine.answering import Decided, NewSignal
     from weft.engine.local import RunResult
+    from weft.engine.questions import Answer
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
+    from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.runs import Run
 
@@ -100,6 +103,26 @@ class Service(Protocol):
         """Say of a doubtful step whether it happened."""
         ...
 
+    def gates(self, *, limit: int = 100) -> list[Gate]:
+        """Open gates of all runs, the newest first."""
+        ...
+
+    def gates_of(self, run_id: str) -> list[Gate]:
+        """All gates of a run, in the order in which they were opened."""
+        ...
+
+    def gate(self, run_id: str, text: str | None = None) -> Gate:
+        """The gate of a run that `text` means: its id, its beginning, or its path; without one the only open one."""
+        ...
+
+    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
+        """Answer a gate; see `Engine.decide`. Where nobody drives the run, `drive` makes it go on."""
+        ...
+
+    async def signal(self, run_id: str, signal: NewSignal) -> bool:
+        """Send a signal to a run; False when its key is known already."""
+        ...
+
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
         ...
@@ -112,6 +135,10 @@ class Service(Protocol):
         self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
     ) -> list[Run]:
         """Runs, newest first."""
+        ...
+
+    def due(self, at: int, *, limit: int = 100) -> list[Run]:
+        """Waiting runs that nobody drives and that could go on at `at` (microseconds since the epoch), oldest first."""
         ...
 
     def events(self, run_id: str, *, after: int = 0) -> list[Event]:

@@ -93,6 +93,15 @@ class RunView:
         elif event.path:
             self._step(event)
 
+    def handoffs(self) -> list[list[dict[str, Any]]]:
+        """The chains of delegation in the run: who passed the conversation to whom, and why."""
+        chains: dict[str, list[dict[str, Any]]] = {}
+        for step in self.root.walk():
+            if step.target == "handoff.pass" and isinstance(step.value, dict):
+                pattern = step.path.rpartition("/turn[")[0]
+                chains[pattern] = step.value["chain"]
+        return [chain for chain in chains.values() if chain]
+
     def step(self, path: str) -> StepView:
         """The step at `path`, made when it is not there yet, with everything above it."""
         node, walked = self.root, ""

@@ -94,6 +94,10 @@ COMMANDS: Mapping[str, Entry] = {
         target=f"{_GROUPS}.journal:events", help="Print the events of a run, and follow it.", section="Runs"
     ),
     "resume": Entry(target=f"{_GROUPS}.resume:resume", help="Make a run go on where it stopped.", section="Runs"),
+    "gates": Entry(target=f"{_GROUPS}.gates:gates", help="List what waits for an answer.", section="People"),
+    "approve": Entry(target=f"{_GROUPS}.gates:approve", help="Answer a gate of a run.", section="People"),
+    "reject": Entry(target=f"{_GROUPS}.gates:reject", help="Reject what a gate of a run asks.", section="People"),
+    "signal": Entry(target=f"{_GROUPS}.gates:signal", help="Send a signal to a run.", section="People"),
     "cancel": Entry(target=f"{_GROUPS}.runs:cancel", help="Cancel a run, whichever process drives it.", section="Runs"),
     "why": Entry(target=f"{_GROUPS}.journal:why", help="Say what a run is waiting for.", section="Runs"),
     "verify": Entry(
@@ -137,6 +141,9 @@ WORK: Mapping[str, Entry] = {
     "again": Entry(target="weft.cli.again:latest_open", help="Find the run of a workflow that is to go on."),
     "agent": Entry(target="weft.cli.agentwork:answer", help="Run an agent by itself."),
     "agent-test": Entry(target="weft.cli.agentwork:judge", help="Run the tests of an agent."),
+    "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),
+    "signal": Entry(target="weft.cli.deciding:signal", help="Send a signal, and make the run go on."),
+    "afterwards": Entry(target="weft.cli.deciding:Afterwards", help="What is done once an answer is given."),
 }
 """What the long commands do, apart from their options: `--help` does not load the engine."""
 

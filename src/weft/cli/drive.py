@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from weft.app.memory import settle
 from weft.app.service import Service
@@ -41,7 +41,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._task: asyncio.Task[RunResult] | None = None
+        self._task: asyncio.Task[Any] | None = None
         self._installed: list[int] = []
 
     def __enter__(self) -> Self:
@@ -60,7 +60,7 @@ class Interrupts:
         for number in self._installed:
             loop.remove_signal_handler(number)
 
-    def guard(self, task: asyncio.Task[RunResult]) -> None:
+    def guard(self, task: asyncio.Task[Any]) -> None:
         """Cancel `task` when a signal comes, or now if one has come already."""
         self._task = task
         if self.signal is not None:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from weft.app.service import Service
 from weft.cli import logs
-from weft.cli.drive import Interrupts, drive
+from weft.cli.attending import Manner, asks, attend
+from weft.cli.drive import Interrupts
 from weft.cli.outcome import Ending, ending, tell_ending
-from weft.cli.progress import display
 from weft.cli.reach import ask
 from weft.cli.terminal import steers_error
 from weft.core.errors import InputError
@@ -36,8 +36,8 @@ def go_on(
         for path, happened in answers:
             await service.settle(found.id, path, did=happened)
         with Interrupts() as interrupts:
-            shown = display(quiet=quiet or as_json)
-            drove = await drive(service, found.id, shown, interrupts, reopen=found.status in _REOPENED)
+            manner = Manner(quiet=quiet or as_json, ask=asks(as_json=as_json), reopen=found.status in _REOPENED)
+            drove = await attend(service, found.id, interrupts, manner=manner)
             return await ending(service, drove, trace=trace)
 
     end = ask(whole, durability=durability, streaming=steers_error() and not (quiet or as_json))

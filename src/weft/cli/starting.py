@@ -11,9 +11,9 @@ import typer
 
 from weft.app.service import ModelChoice, RunRequest, Service
 from weft.cli import logs, reach
-from weft.cli.drive import Interrupts, drive
+from weft.cli.attending import Manner, asks, attend
+from weft.cli.drive import Interrupts
 from weft.cli.outcome import Ending, ending, tell_ending
-from weft.cli.progress import display
 from weft.cli.render.problems import problem_lines
 from weft.cli.terminal import say, say_json, steers_error, tell
 from weft.cli.unsupported import write_report
@@ -70,7 +70,9 @@ def _attended(
         prepared = _prepared(service, request, ask=ask, quiet=quiet or as_json)
         with Interrupts() as interrupts:
             run_id = await service.start(prepared)
-            drove = await drive(service, run_id, display(quiet=quiet or as_json), interrupts)
+            drove = await attend(
+                service, run_id, interrupts, manner=Manner(quiet=quiet or as_json, ask=asks(as_json=as_json))
+            )
             end = await ending(service, drove, trace=trace)
             if not keep and end.status == "completed":
                 await service.delete(run_id)

@@ -97,6 +97,12 @@ class Limits(Group):
     """How much one process does at once."""
 
     calls: int = Field(default=64, ge=1, le=10_000, description="Calls (agents, tools) performed at the same time.")
+    timer_s: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        description="A timer due within so many seconds is waited for in the process; a later one lets go of the run.",
+    )
 
 
 class Net(Group):

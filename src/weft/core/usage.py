@@ -33,6 +33,10 @@ class Usage:
         """The sum, field by field."""
         return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.__slots__})
 
+    def __sub__(self, other: Usage) -> Usage:
+        """What this has more than `other`, field by field."""
+        return Usage(**{name: getattr(self, name) - getattr(other, name) for name in Usage.__slots__})
+
     def as_json(self) -> dict[str, Any]:
         """The usage as journaled: only what is not zero, money as a decimal string."""
         data = {name: value for name in Usage.__slots__ if (value := getattr(self, name))}

@@ -30,7 +30,10 @@ class RunResult:
 def last_event(outcome: Outcome, scope: Mapping[str, Any], references: References) -> tuple[str, dict[str, Any]]:
     """The kind and data of the event with which a walk that ended like this ends the drive."""
     if isinstance(outcome, Suspended):
-        return "run.waiting", {"waits": [dict(wait) for wait in outcome.waits]}
+        waits = sorted(
+            (dict(wait) for wait in outcome.waits), key=lambda wait: (str(wait.get("path")), str(wait["kind"]))
+        )
+        return "run.waiting", {"waits": waits}
     if isinstance(outcome, Failure):
         return "run.failed", {"error": outcome.error.as_json()}
     value = outcome.value
@@ -57,7 +60,9 @@ async def concluded(recorder: Recorder, outcome: Outcome, scope: Mapping[str, An
         patch = recorder.final_patch("failed", error=data["error"])
     else:
         how["waits"] = tuple(data["waits"])
-        patch = recorder.final_patch("waiting") | {"waits": json.dumps(data["waits"])}
+        # What wakes the run without anybody's doing: the row says when, for whoever looks after runs that are due.
+        due = min((wait["wake"] for wait in data["waits"] if wait.get("wake") is not None), default=None)
+        patch = recorder.final_patch("waiting") | {"waits": json.dumps(data["waits"]), "due": due}
     await recorder.record(kind, "", data, patch)
     return RunResult(**how, usage=recorder.state.total())
 

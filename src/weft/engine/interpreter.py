@@ -11,14 +11,32 @@ from typing import Any
 
 from weft.core.errors import Place, UnsupportedError, WeftError
 from weft.engine.port import Failure, Outcome, Runtime
-from weft.engine.walk import blocks, choices, leaves, machine, parallel, serial
+from weft.engine.walk import blocks, choices, leaves, machine, parallel, serial, waits
 from weft.engine.walk.frame import Frame, Scope
-from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Machine, Map, Node, Plan, Select, Sequence, Set, Wait
+from weft.plan.nodes import (
+    Block,
+    Call,
+    Child,
+    Choose,
+    Gate,
+    Graph,
+    Loop,
+    Machine,
+    Map,
+    Node,
+    Plan,
+    Select,
+    Sequence,
+    Set,
+    Wait,
+)
 
 WALKERS: Mapping[type, Any] = {
     Block: blocks.block,
     Call: leaves.call,
+    Child: leaves.child,
     Choose: choices.choose,
+    Gate: waits.gate,
     Graph: parallel.graph,
     Loop: serial.loop,
     Machine: machine.machine,
@@ -26,7 +44,7 @@ WALKERS: Mapping[type, Any] = {
     Select: choices.select,
     Sequence: serial.sequence,
     Set: leaves.set_values,
-    Wait: leaves.wait,
+    Wait: waits.wait,
 }
 """How each kind of node is walked."""
 
@@ -41,6 +59,10 @@ class Interpreter:
         """Walk the whole plan; returns how it ended and the scope at its end."""
         top = dict(scope)
         return await self.walk(plan.root, "", top, Frame()), top
+
+    def on(self, runtime: Runtime) -> Interpreter:
+        """See `Walk.on`."""
+        return Interpreter(runtime)
 
     async def walk(self, node: Node, path: str, scope: Scope, frame: Frame) -> Outcome:
         """See `Walk.walk`."""

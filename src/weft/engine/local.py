@@ -11,21 +11,27 @@ from typing import Any
 
 from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock, SystemClock
-from weft.core.errors import ConflictError, InputError, InternalError, MismatchError, StorageError, WeftError
+from weft.core.errors import ConflictError, InputError, MismatchError, WeftError
 from weft.core.event import Event
 from weft.core.ids import uuid7
 from weft.engine import ending
+from weft.engine.answering import Answering, Decided, NewSignal
+from weft.engine.children import Birth, Children
+from weft.engine.claims import Claims
+from weft.engine.context import Mask, Surroundings
+from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
+from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
-from weft.engine.interpreter import Interpreter
 from weft.engine.limits import given
-from weft.engine.port import Failure, Performer, RunHalted
+from weft.engine.port import Performer, RunHalted
+from weft.engine.questions import Answer
 from weft.engine.recorder import Listener, Recorder
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
-from weft.engine.steps import Mask
+from weft.engine.waiting import NEAR_S, Waiting
 from weft.plan.nodes import Plan
-from weft.store.append import Append, Draft, NewRun
+from weft.store.append import TERMINAL, Append, Draft, NewRun
 from weft.store.journal import Journal
 
 __all__ = ["Engine", "RunResult"]
@@ -43,19 +49,11 @@ class _Fresh:
     bell: tuple[int, int]
 
 
-@dataclass(slots=True)
-class _Driven:
-    """A run that this engine drives now."""
-
-    task: asyncio.Task[Any]
-    recorder: Recorder
-    cancelled: str | None = None
-
-
 class Engine:
     """Drives runs of one journal. `concurrency` bounds the calls that are performed at once in this process.
 
-    `mask` takes secrets out of what is written of a step to be looked at; what a run computes with is never changed.
+    `mask` takes secrets out of what is written of a step to be looked at; what a run computes with is never changed. A timer that
+    is due within `near_s` seconds keeps a drive going; when everything in a run waits for something further off, the drive ends.
     """
 
     def __init__(
@@ -68,19 +66,20 @@ class Engine:
         listeners: tuple[Listener, ...] = (),
         new_id: Callable[[], str] = uuid7,
         mask: Mask = lambda value: value,
+        near_s: float = NEAR_S,
     ) -> None:
         self._journal = journal
         self._performers = performers
         self._clock = clock or SystemClock()
-        self._slots = asyncio.Semaphore(concurrency)
         self._listeners = listeners
         self._new_id = new_id
-        self._mask = mask
-        self._driver = ""
-        self._entered = False
+        self._surroundings = Surroundings(self._clock, asyncio.Semaphore(concurrency), mask)
+        self._near_s = near_s
+        self._answering = Answering(journal, self._clock)
+        self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
-        self._active: dict[str, _Driven] = {}
-        self._owed: dict[str, int] = {}
+        self._active: dict[str, Driven] = {}
+        self._family = Family(self, journal, self._drive, self._active)
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
 
@@ -93,20 +92,22 @@ class Engine:
         options: Mapping[str, Any] | None = None,
         session: str = "",
         queued: bool = False,
+        birth: Birth | None = None,
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 
         This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
         templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
-        as where artifacts go).
+        as where artifacts go), `birth` where a child run comes from.
 
         Raises:
             InputError: a value in `scope`, `inputs` or `options` is not JSON, or all of them are too long.
             StorageError: the journal refused.
         """
         self._enter()
-        run_id, (hash_, body) = self._new_id(), self._shelf.sealed(plan)
+        run_id, (hash_, body) = birth.id if birth else self._new_id(), self._shelf.sealed(plan)
         data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
+        data |= {"parent": birth.as_json()} if birth else {}
         new = NewRun(
             id=run_id,
             workflow=plan.workflow,
@@ -115,7 +116,8 @@ class Engine:
             inputs=given(dict(scope if inputs is None else inputs)).decode(),
             options=given(dict(options or {})).decode(),
             session=session or run_id,
-            driver=None if queued else self._driver,
+            driver=None if queued else self._claims.driver,
+            parent=birth.parent if birth else None,
         )
         created = Draft(self._clock.micros(), "run.created", "", given(data))
         if queued:
@@ -126,7 +128,7 @@ class Engine:
         try:
             await self._journal.append(Append(run_id, 1, [created, started], {"status": "running"}, create=new))
         except asyncio.CancelledError:
-            self._release(run_id, 1)
+            self._claims.release(run_id, 1)
             raise
         events = [
             Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload))
@@ -149,22 +151,62 @@ class Engine:
             MismatchError: its journal or its stored plan has been changed.
             StorageError: the journal refused; the run can be resumed later.
         """
+        result = await self._drive(run_id, reopen=reopen)
+        while result.status == "waiting" and self._answering.answered(run_id, result.waits):
+            # What came while the run was being let go of was left to us.
+            try:
+                result = await self._drive(run_id)
+            except ConflictError:
+                break
+        if result.status in TERMINAL:
+            await self._family.wake_parent(run_id)
+        return result
+
+    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
+        """Answer a gate of a run: the one with this id or path, or the only open one.
+
+        The run goes on at once where it is driven; otherwise `drive` makes it go on. The same answer by the same person again
+        is harmless.
+
+        Raises:
+            NotFoundError: there is no such gate.
+            InputError: the answer is none of the choices, or its values do not fit the form.
+            PolicyError: somebody else is asked.
+            ConflictError: it was decided before, its deadline has passed, or the run needs no answer any more.
+        """
+        decided = await self._answering.decide(run_id, gate, answer)
+        self._ring(run_id)
+        return decided
+
+    async def signal(self, run_id: str, signal: NewSignal) -> bool:
+        """Send a signal to a run, which keeps it until a wait of it takes it; False when its key is known already.
+
+        Raises:
+            NotFoundError: there is no such run.
+            InputError: the data is not JSON, or too long.
+            ConflictError: the run has ended.
+        """
+        new = await self._answering.signal(run_id, signal)
+        self._ring(run_id)
+        return new
+
+    async def _drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         self._enter()
         if run_id in self._active:
             raise ConflictError("this process is driving the run already", run=run_id)
         if fresh := self._fresh.pop(run_id, None):
             recorder = self._recorder(run_id, 1, fresh.state)
             return await self._walk(recorder, fresh.plan, look=self._journal.inbox.bell() != fresh.bell)
-        epoch = await self._claim(run_id, reopen=reopen)
+        epoch = await self._claims.claim(run_id, reopen=reopen)
         try:
             recorder, plan = await self._open(run_id, epoch)
             data = {"epoch": epoch, "resumed": recorder.state.started_at is not None}
             await recorder.record("run.started", "", data, {"status": "running"})
         except RunHalted as halt:
-            self._release(run_id, epoch)
+            self._claims.release(run_id, epoch)
             raise halt.error from None
         except BaseException:
-            self._release(run_id, epoch)
+            self._claims.release(run_id, epoch)
             raise
         return await self._walk(recorder, plan, look=True)
 
@@ -183,12 +225,12 @@ class Engine:
                 fix=f"in doubt: {', '.join(doubts) or 'none'}",
                 run=run_id,
             )
-        epoch = await self._claim(run_id)
+        epoch = await self._claims.claim(run_id)
         draft = Draft(self._clock.micros(), "step.settled", path, dumps({"did": did}))
         try:
             await self._journal.append(Append(run_id, epoch, [draft]))
         finally:
-            self._release(run_id, epoch)
+            self._claims.release(run_id, epoch)
 
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """Cancel a run, whoever drives it. False when it had ended.
@@ -224,53 +266,33 @@ class Engine:
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
-        if self._entered:
-            self._journal.drivers.leave(self._driver)
-            self._entered = False
-            self._owed.clear()
-
-    async def _claim(self, run_id: str, *, reopen: bool = False) -> int:
-        """Make this engine the driver of a run; the new epoch. Cancelled half-way, it lets go of the run again."""
-        owed = self._owed.pop(run_id, None)
-        claim = self._journal.runs.claim(run_id, self._driver, reopen=reopen, let_go=owed is not None)
-        claiming = self._journal.writer.submit(claim)
-
-        def let_go(done: asyncio.Future[Any]) -> None:
-            if done.exception() is None:
-                self._release(run_id, done.result())
-
-        try:
-            return int(await asyncio.shield(claiming))
-        except WeftError:
-            if owed is not None:
-                self._owed[run_id] = owed
-            raise
-        except asyncio.CancelledError:
-            claiming.add_done_callback(let_go)
-            raise
+        self._claims.leave()
 
     async def _cancel_undriven(self, run_id: str, reason: str) -> bool:
-        """Cancel a run that nobody drives; False when somebody does, or when it has ended."""
+        """Cancel a run that nobody drives; False when somebody does, or when it has ended. Its children first."""
         self._enter()
+        await self._family.cancel_children(run_id, reason)
         try:
-            epoch = await self._claim(run_id)
+            epoch = await self._claims.claim(run_id)
         except ConflictError:
             return False
-        draft = Draft(self._clock.micros(), "run.cancelled", "", dumps({"reason": reason}))
-        patch = {"status": "cancelled", "waits": None, "driver": None}
         try:
+            undo = fold(self._journal.events(run_id)).to_undo("")
+            kind = "run.cancelling" if undo else "run.cancelled"
+            draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
+            patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
             await self._journal.append(Append(run_id, epoch, [draft], patch))
         except BaseException:
-            self._release(run_id, epoch)
+            self._claims.release(run_id, epoch)
             raise
+        if undo:
+            self._claims.release(run_id, epoch)
+            with suppress(ConflictError):  # whoever takes it up undoes it
+                await self._drive(run_id)
         return True
 
     def _enter(self) -> None:
-        if not self._entered:
-            # A name that was ever let go of may be taken for dead by somebody who looks at this very moment.
-            self._driver = self._new_id()
-            self._journal.drivers.enter(self._driver)
-            self._entered = True
+        self._claims.enter()
         if self._watch is None:
             self._watch = asyncio.ensure_future(self._watch_inbox())
 
@@ -299,80 +321,58 @@ class Engine:
         recorder.state = fold(self._journal.events(recorder.run_id))
 
     def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
-        return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners)
-
-    def _release(self, run_id: str, epoch: int) -> None:
-        """Let go of a run, now or as soon as the journal takes writes again."""
-        self._owed[run_id] = epoch
-        self._pay_releases()
-
-    def _pay_releases(self) -> None:
-        for run_id, epoch in tuple(self._owed.items()):
-            with suppress(StorageError):  # closed: nothing is held any more
-                future = self._journal.writer.submit(self._journal.runs.release(run_id, epoch))
-                future.add_done_callback(partial(self._released, run_id, epoch))
-
-    def _released(self, run_id: str, epoch: int, done: asyncio.Future[Any]) -> None:
-        if done.exception() is None and self._owed.get(run_id) == epoch:
-            del self._owed[run_id]
+        account = self._family.accounts.get(run_id)
+        return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners, account)
 
     async def _walk(self, recorder: Recorder, plan: Plan, *, look: bool) -> RunResult:
         """Walk the plan as a task of its own, which a cancel can reach; `look` into the inbox first when it may hold one."""
         run_id = recorder.run_id
-        runtime = EmbeddedRuntime(recorder, plan, self._performers, self._clock, self._slots, self._mask)
-        walk = asyncio.ensure_future(Interpreter(runtime).run(plan, recorder.state.scope))
-        driven = self._active[run_id] = _Driven(walk, recorder)
+
+        def leaving() -> bool:
+            driven = self._active.get(run_id)
+            return driven is None or driven.leaving
+
+        def runtime() -> tuple[EmbeddedRuntime, Waiting]:
+            waiting = Waiting(self._clock, near_s=self._near_s)
+            children = Children(recorder, plan, self._family, self._shelf, waiting, leaving, self._surroundings)
+            made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
+            return made, waiting
+
+        driven = self._active[run_id] = Driven(recorder, plan, runtime)
         try:
-            result = await self._see_through(driven, look=look)
+            result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
         except RunHalted as halt:
-            self._release(run_id, recorder.epoch)
+            self._claims.release(run_id, recorder.epoch)
             raise halt.error from None
         except BaseException:
-            self._release(run_id, recorder.epoch)
+            self._claims.release(run_id, recorder.epoch)
             raise
         finally:
             del self._active[run_id]
+            driven.waiting.close()
         if result.status == "waiting" and run_id in await self._take_messages([run_id]):
             # The cancel came too late to find a driver and too early to find none.
             return replace(result, status="cancelled", waits=())
         return result
-
-    async def _see_through(self, driven: _Driven, *, look: bool) -> RunResult:
-        recorder = driven.recorder
-        try:
-            if look:
-                await self._take_messages([recorder.run_id])
-            outcome, scope = await driven.task
-        except RunHalted as halt:
-            if isinstance(halt.error, MismatchError):
-                return await ending.stalled(recorder, halt.error)
-            raise
-        except asyncio.CancelledError:
-            await _stop(driven.task)
-            if driven.cancelled is None:
-                with suppress(RunHalted):  # the run can be resumed either way
-                    await asyncio.shield(ending.interrupted(recorder))
-                raise
-            return await ending.cancelled(recorder, driven.cancelled)
-        except WeftError:
-            await _stop(driven.task)
-            raise
-        except Exception as error:  # noqa: BLE001 -- the supervised place: a defect ends the run, with its name
-            what = f"{type(error).__name__}: {error}"
-            outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
-        return await ending.concluded(recorder, outcome, scope)
 
     async def _watch_inbox(self) -> None:
         """Look into the inbox whenever somebody rings."""
         heard = self._journal.inbox.bell()
         while True:
             await asyncio.sleep(_BELL_S)
-            self._pay_releases()
+            self._claims.pay()
             now = self._journal.inbox.bell()
             if now != heard:
                 with suppress(WeftError):  # a journal that refuses now is asked again at the next tick
                     await self._take_messages(list(self._active))
                     heard = now
+                for driven in self._active.values():
+                    driven.waiting.ring()
+
+    def _ring(self, run_id: str) -> None:
+        """Have whoever waits in a run look again, if it is driven here."""
+        if driven := self._active.get(run_id):
+            driven.waiting.ring()
 
     async def _take_messages(self, run_ids: list[str]) -> set[str]:
         """Do what the messages of these runs ask for; the runs that were cancelled because nobody drives them any more."""
@@ -385,13 +385,6 @@ class Engine:
             if driven is None:
                 if await self._cancel_undriven(message.run_id, reason):
                     ended.add(message.run_id)
-            elif driven.cancelled is None:
-                driven.cancelled = reason
-                driven.recorder.note("run.cancelling", "", {"reason": driven.cancelled})
-                driven.task.cancel()
+            else:
+                driven.cancel(reason)
         return ended
-
-
-async def _stop(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from weft.core.clock import Clock
 from weft.core.errors import WeftError
 from weft.core.event import Event
 from weft.core.usage import Usage
-from weft.plan.nodes import Budget, Call, Effect, Plan, Retry
+from weft.plan.nodes import Budget, Call, Child, Effect, Plan, Retry
 
 Json = Any
 NO_RETRY = Retry(attempts=1)
@@ -42,6 +42,27 @@ class Suspended:
 
 
 Outcome = Success | Failure | Suspended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateRequest:
+    """What a gate asks, its texts rendered. `given` are the values that its form begins with; the rest is as in the plan's `Gate`."""
+
+    prompt: str
+    show: str = ""
+    choices: tuple[str, ...] = ()
+    form: Mapping[str, Json] | None = None
+    given: Json = None
+    pattern: str | None = None
+    rejections: tuple[str, ...] = ("reject", "rejected")
+    on_reject: Literal["fail", "continue"] = "fail"
+    assignees: tuple[str, ...] = ()
+    deadline_s: float | None = None
+    warn_s: float | None = None
+    escalate_s: float | None = None
+    escalate_to: tuple[str, ...] = ()
+    default: Json = None
+    facts: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +131,17 @@ class StepContext(Protocol):
         """Append an event about this step without waiting for it to be durable."""
         ...
 
+    async def ask(self, name: str, request: GateRequest) -> Json:
+        """Ask a person or an outside system, once: a gate at ``{path}/{name}``. Returns its value, as `Gate` describes it.
+
+        A time limit of the step stands still meanwhile.
+
+        Raises:
+            WeftError: the answer rejects, or nobody answered before the deadline.
+            StepSuspended: everything in the run waits; the step is performed again when there is an answer.
+        """
+        ...
+
     async def step(  # noqa: PLR0913 -- a step has many sides
         self,
         name: str,
@@ -142,7 +174,8 @@ class Performer(Protocol):
 
     One that has an attribute ``derived`` that is true says that what its calls end with follows from the steps inside them,
     which are in the journal: their own end then need not be durable before the run goes on, for performing them again would
-    only read those steps.
+    only read those steps. One that has a method ``before``, with the arguments of `perform`, is called there before a call begins:
+    the place for a gate that the effect must wait for.
 
     One that has an attribute ``computes`` that is true only computes: its calls do not count as steps of a budget.
     """
@@ -162,6 +195,14 @@ class Settings:
 
     retry: Retry = NO_RETRY
     budgets: tuple[tuple[str, Budget], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What is to be undone in a block: its children that have succeeded, in this order, and since when, why."""
+
+    children: tuple[str, ...] = ()
+    error: WeftError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +233,12 @@ class Position(Protocol):
 
 
 class Runtime(Protocol):
-    """What the interpreter may ask for. Everything else about the world is none of its business."""
+    """What the interpreter may ask for. Everything else about the world is none of its business.
+
+    `unwinding` is set where nothing new may begin, and is the error that says why.
+    """
+
+    unwinding: WeftError | None
 
     async def perform(
         self, path: str, call: Call, scope: Mapping[str, Json], settings: Settings, history: tuple[str, ...]
@@ -202,6 +248,26 @@ class Runtime(Protocol):
 
     async def sleep(self, path: str, seconds: float) -> Outcome:
         """Wait until `seconds` after the wait was first reached."""
+        ...
+
+    async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
+        """Put a question, or answer from the journal; `request` is called when it was not put before."""
+        ...
+
+    async def listen(
+        self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Json]], bool]
+    ) -> Outcome:
+        """Wait for the first signal of these names that `accepts`, for at most `seconds`.
+
+        Signals come in the order in which they were sent, those first that came before the wait. The value is
+        ``{"signal": name or None, "data": …}``.
+        """
+        ...
+
+    async def child(
+        self, path: str, node: Child, planned: Json, inputs: Mapping[str, Json], settings: Settings
+    ) -> Outcome:
+        """Have a run of its own made of a plan, or answer from the journal; `planned` is the hash of one made at run time."""
         ...
 
     async def within(
@@ -235,6 +301,37 @@ class Runtime(Protocol):
         `rows` are added to those that were kept before. `done` are the paths inside it that are over since the last time.
         Nobody asks for what happened there any more: what counts of it is in the position and the rows.
         """
+        ...
+
+    def recorded(self, path: str) -> Outcome | None:
+        """How the step at `path` ended, when the journal has it."""
+        ...
+
+    def undo(self, path: str) -> Undo:
+        """What is to be undone in the block at `path`."""
+        ...
+
+    def undoable(self, path: str, child: str) -> None:
+        """Record that `child` of the block at `path` has succeeded and is to be undone if the block fails."""
+        ...
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """Record, durably, that the block at `path` has failed with `error`, and undoes what it did before that is its end."""
+        ...
+
+    def to_undo(self, path: str) -> bool:
+        """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
+        ...
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Runtime:
+        """This runtime for a walk that begins nothing new, and fails with `error` where that would be needed.
+
+        The composite at `afresh` is walked although the journal has its end.
+        """
+        ...
+
+    def forward(self) -> Runtime:
+        """The runtime on which compensations are performed."""
         ...
 
     def open_budget(self, path: str, budget: Budget) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from weft.core.canonical import dumps, loads
@@ -16,8 +17,12 @@ from weft.engine.fold import RunState, apply
 from weft.engine.port import RunHalted, Settings
 from weft.plan.nodes import Budget
 from weft.store.append import Append, Draft
+from weft.store.gates import withdraw
 from weft.store.journal import Journal
 
+_ENDS = frozenset({"step.completed", "step.failed"})
+Also = tuple[Callable[[sqlite3.Connection], object], ...]
+"""What else is written in the transaction of an append."""
 _NOTE_S = 0.05
 """How long a note may wait for company (seconds); nobody waits for it."""
 _LATE = 5
@@ -36,21 +41,45 @@ class Listener(Protocol):
         ...
 
 
+class Above(Protocol):
+    """What a child run spends counts above it as well."""
+
+    def admit(self) -> None:
+        """Let a request begin, or raise a `BudgetError`."""
+        ...
+
+    def spent(self, total: Usage) -> None:
+        """So much has been spent in all."""
+        ...
+
+
 class Recorder:
     """Writes the journal of one run under one epoch."""
 
     def __init__(
-        self, journal: Journal, run_id: str, epoch: int, state: RunState, clock: Clock, listeners: tuple[Listener, ...]
+        self,
+        journal: Journal,
+        run_id: str,
+        epoch: int,
+        state: RunState,
+        clock: Clock,
+        listeners: tuple[Listener, ...],
+        above: Above | None = None,
     ) -> None:
         self.run_id = run_id
         self.epoch = epoch
         self.state = state
-        self._journal = journal
+        self.journal = journal
         self._clock = clock
         self._listeners = listeners
         self._ledgers: dict[tuple[str, Budget], Ledger] = {}
         self._total = state.total()
+        self._ahead: dict[str, Usage] = {}
+        self._above = above
+        if above is not None:
+            above.spent(self._total)
         self._held: list[tuple[Draft, Any]] = []
+        self._also: Also = ()
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Future[None] | None = None
 
@@ -64,6 +93,21 @@ class Recorder:
         """
         payload = dumps(data)
         await self._write(Draft(self._clock.micros(), kind, path, payload), loads(payload), patch)
+
+    async def record_facts(self, path: str, facts: Sequence[tuple[str, Mapping[str, Any]]], *, also: Also = ()) -> None:
+        """Append several events about one path in one transaction, and do what `also` says in it.
+
+        Raises:
+            RunHalted: the journal refused.
+        """
+        entries: list[tuple[Draft, Any]] = []
+        for kind, data in facts:
+            payload = dumps(data)
+            entries.append((Draft(self._clock.micros(), kind, path, payload, outcome=kind in _ENDS), loads(payload)))
+        self._also += also
+        await self._append(entries, None)
+        for draft, data in entries:
+            apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, path, data))
 
     def note(self, kind: str, path: str, data: Mapping[str, Any]) -> None:
         """Append an event without waiting for it.
@@ -85,7 +129,14 @@ class Recorder:
             patch = {"usage": dumps(self._total.as_json()).decode()}
         await self._write(Draft(self._clock.micros(), kind, path, payload, outcome=True), data, patch, fold=False)
         if usage is not None:
-            self._account(path, usage)
+            # What a child spent was counted while it did.
+            self._account(path, usage - self._ahead.pop(path, Usage()))
+
+    def child_spent(self, path: str, total: Usage) -> None:
+        """The child run at `path` has consumed `total` so far, which counts here before it ends."""
+        more = total - self._ahead.get(path, Usage())
+        self._ahead[path] = total
+        self._account(path, more)
 
     def note_outcome(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any]) -> None:
         """Append the end of a step that consumed nothing itself, as a note. The caller takes it into the fold."""
@@ -123,6 +174,8 @@ class Recorder:
                 ledger.admit_call(path)
             if spends:
                 ledger.admit_request(path)
+        if spends and self._above is not None:
+            self._above.admit()
         # Counted only when every budget lets it begin.
         for ledger in ledgers if call else ():
             ledger.count_call(path)
@@ -136,15 +189,21 @@ class Recorder:
     def history(self) -> list[Event]:
         """The run's events so far, those included that are not durable yet (their `seq` is 0)."""
         held = [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in self._held]
-        return self._journal.events(self.run_id) + held
+        return self.journal.events(self.run_id) + held
 
     def final_patch(self, status: str, **columns: Any) -> dict[str, Any]:
         """The columns of the run's row that the last event of a drive sets; nobody drives it any more."""
         texts = {name: None if value is None else dumps(value).decode() for name, value in columns.items()}
         usage = dumps(self._total.as_json()).decode()
-        return {"status": status, "usage": usage, "waits": None, "driver": None, **texts}
+        return {"status": status, "usage": usage, "waits": None, "due": None, "driver": None, **texts}
+
+    def _withdraw_below(self, draft: Draft) -> None:
+        """What has ended needs no answers any more to what it asked inside."""
+        if draft.outcome and self.state.gates and (ids := self.state.gates_below(draft.path)):
+            self._also += (withdraw(self.run_id, ids, draft.at),)
 
     def _hold(self, draft: Draft, data: Any) -> None:
+        self._withdraw_below(draft)
         self._held.append((draft, data))
         if self._timer is None:
             self._set_timer(_LATE)
@@ -169,8 +228,10 @@ class Recorder:
 
     async def _append(self, entries: list[tuple[Draft, Any]], patch: Mapping[str, Any] | None) -> None:
         """Write what is held and then `entries`, in one transaction, and tell listeners."""
+        for draft, _ in entries:
+            self._withdraw_below(draft)
         entries = self._held + entries
-        self._held = []
+        also, self._also, self._held = self._also, (), []
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -178,7 +239,9 @@ class Recorder:
             # Between the timer and now, another append took along what was held.
             return
         try:
-            last = await self._journal.append(Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch))
+            last = await self.journal.append(
+                Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, also=also)
+            )
         except WeftError as error:
             raise RunHalted(error) from error
         if self._listeners:
@@ -192,6 +255,8 @@ class Recorder:
             if path.startswith(f"{ledger.path}/"):
                 ledger.add(usage)
                 self._warn(ledger)
+        if self._above is not None:
+            self._above.spent(sum(self._ahead.values(), self._total))
 
     def _warn(self, ledger: Ledger) -> None:
         for level in ledger.warnings():

@@ -41,11 +41,6 @@ class References:
             if self._names.get(id(part), ("",))[0] == path:
                 del self._names[id(part)]
 
-    def replace(self, path: str, value: Any) -> None:
-        """From now on `value` is what the step at `path` ended with; whoever still holds the former one writes it out."""
-        self._names = {key: known for key, known in self._names.items() if known[0] != path}
-        self.remember(path, value)
-
     def name(self, value: Any) -> Any:
         """`value` with every part that a step has already recorded replaced by its name."""
         known = self._names.get(id(value))

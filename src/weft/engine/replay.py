@@ -129,17 +129,17 @@ class _Replay:
             fold(self._events)
             raise
         finally:
-            await self._abandon()
+            await self._abandon(len(self._events))
         return Replayed(run_id=run_id, events=len(self._events), derived=self._derived, difference=difference)
 
     async def _take(self, place: int, event: Event) -> None:
         kind = event.kind
-        if kind in {"node.completed", "node.failed", "timer.set"}:
+        if kind in {"node.completed", "node.failed", "node.position", "timer.set"}:
             await self._expect(event)
         elif kind in _ENDS and not _let_go(event):
-            await self._conclude(event)
+            await self._conclude(place, event)
         elif kind in _BREAKS or kind in _ENDS:
-            await self._abandon()
+            await self._abandon(place)
             apply(self._state, event)
             if kind == "run.started":
                 self._begin(place)
@@ -178,11 +178,8 @@ class _Replay:
         """An event that must come out of the walk."""
         emission = await self._emission(event)
         if emission is None:
-            said = [
-                _said(kind, path, emission.data)
-                for (kind, path), emission in (self._walk.emitted if self._walk else {}).items()
-                if path == event.path
-            ]
+            left = self._walk.left() if self._walk else []
+            said = [_said(kind, path, data) for kind, path, data in left if path == event.path]
             raise _Parted(event, said[0] if said else "nothing there")
         if emission.data is not None and emission.data != event.data:
             raise _Parted(event, _said(event.kind, event.path, emission.data))
@@ -197,10 +194,10 @@ class _Replay:
         if (walk := self._walk) is None:
             return None
         key = (event.kind, event.path)
-        said = await self._until(lambda: key in walk.emitted, event.path)
+        said = await self._until(lambda: bool(walk.emitted.get(key)), event.path)
         if not said and event.kind == "node.failed" and self._ring(event.path):
             await self._loop.quiet()
-        return walk.emitted.pop(key, None)
+        return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
     def _asked(self, path: str) -> bool:
         return self._walk is not None and self._walk.asked(path) is not None
@@ -237,7 +234,7 @@ class _Replay:
         alarm.set_result(None)
         return True
 
-    async def _conclude(self, event: Event) -> None:
+    async def _conclude(self, place: int, event: Event) -> None:
         """The last event of a drive: the walk must have come to the same end."""
         if self._task is None or self._walk is None:
             raise _Parted(event, "that nobody drives the run there")
@@ -250,11 +247,11 @@ class _Replay:
         kind, data = self._end(self._task)
         if kind != event.kind or not _same_end(kind, data, event.data):
             raise _Parted(event, _said(kind, "", data))
-        for (other, path), emission in self._walk.emitted.items():
-            if kind != "run.failed" and emission.data is not None and not self._cut_off(path):
-                raise _Parted(event, _said(other, path, emission.data))
+        for other, path, said in self._walk.left():
+            if kind != "run.failed" and said is not None and not self._cut_off(path):
+                raise _Parted(event, _said(other, path, said))
         self._derived += 1
-        await self._abandon()
+        await self._abandon(place)
         apply(self._state, event)
 
     def _cut_off(self, path: str) -> bool:
@@ -272,11 +269,14 @@ class _Replay:
             outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
         return last_event(outcome, scope, self._state.references)
 
-    async def _abandon(self) -> None:
-        """Stop the walk, as the process that did it once stopped."""
+    async def _abandon(self, place: int) -> None:
+        """Stop the walk before event number `place`, as the process that did it once stopped."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+            if self._walk and any(kind == "node.position" for kind, _, _ in self._walk.left()):
+                # What was kept is taken in at once, and these positions were lost with their process.
+                self._state = fold(self._events[:place])
         self._task = self._walk = None
         self._due.clear()
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import asyncio
 import random
 import selectors
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from weft.core.canonical import loads
 from weft.core.errors import WeftError
 from weft.engine.fold import RunState
-from weft.engine.port import Composite, Failure, Outcome, Settings, Suspended
-from weft.plan.nodes import Budget, Call
+from weft.engine.port import Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
+from weft.engine.retention import Kept
+from weft.engine.unwinding import Unwinding
+from weft.plan.nodes import Budget, Call, Child
 
 T = TypeVar("T")
 
@@ -101,10 +104,11 @@ class Rewalk:
     """Implements `weft.engine.port.Runtime` for one drive of a replay. `waits` is what the journal says that drive ended waiting for."""
 
     def __init__(self, state: RunState, waits: tuple[Mapping[str, Any], ...]) -> None:
+        self.unwinding: WeftError | None = None
         self.state = state
         self.leaves: dict[str, Leaf] = {}
         self.alarms: dict[str, asyncio.Future[None]] = {}
-        self.emitted: dict[tuple[str, str], Emission] = {}
+        self.emitted: defaultdict[tuple[str, str], deque[Emission]] = defaultdict(deque)
         self._waits = [wait for wait in waits if wait.get("path") and wait.get("kind") != "limit"]
 
     async def perform(
@@ -118,9 +122,27 @@ class Rewalk:
     async def sleep(self, path: str, seconds: float) -> Outcome:
         """See `Runtime.sleep`."""
         del seconds
-        if path not in self.state.timers and path not in self.state.outcomes:
-            await self._emit("timer.set", path, None)
+        return await self._timed(path)
+
+    async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
+        """See `Runtime.ask`."""
+        if path not in self.state.gates and path not in self.state.outcomes:
+            request()
         return await self._leaf(path, {})
+
+    async def child(
+        self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
+    ) -> Outcome:
+        """See `Runtime.child`. The child has a journal of its own, and is replayed by itself."""
+        del node, planned, inputs, settings
+        return await self._leaf(path, {"type": "child"})
+
+    async def listen(
+        self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Any]], bool]
+    ) -> Outcome:
+        """See `Runtime.listen`."""
+        del names, accepts
+        return await (self._leaf(path, {}) if seconds is None else self._timed(path))
 
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
@@ -142,7 +164,9 @@ class Rewalk:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        if path and not isinstance(outcome, Suspended):
+        if isinstance(outcome, Suspended):
+            return Suspended((*outcome.waits, {"kind": "limit", "path": path}))
+        if path:
             if isinstance(outcome, Failure):
                 await self.fail(path, outcome.error)
             else:
@@ -165,9 +189,54 @@ class Rewalk:
         await self._emit("node.failed", path, {"error": error.as_json()})
         error.final = True
         self.state.finished[path] = Failure(error)
+        self.state.paths.add(path)
+
+    def position(self, path: str) -> Kept | None:
+        """See `Runtime.position`."""
+        return self.state.positions.get(path)
+
+    def keep(self, path: str, position: Any, done: Sequence[str], rows: Sequence[Any] = ()) -> int:
+        """See `Runtime.keep`. What is kept is taken in at once, as it was then."""
+        payload = self.state.kept(path, position, done, rows)
+        data = loads(payload)
+        self._note("node.position", path, data)
+        self.state.keep(path, data)
+        return len(payload)
+
+    def recorded(self, path: str) -> Outcome | None:
+        """See `Runtime.recorded`."""
+        return self.state.outcomes.get(path)
+
+    def undo(self, path: str) -> Undo:
+        """See `Runtime.undo`."""
+        return self.state.undo.get(path, Undo())
+
+    def undoable(self, path: str, child: str) -> None:
+        """See `Runtime.undoable`: in which order children succeeded is in the journal."""
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """See `Runtime.undoing`."""
+        if self.undo(path).error is None:
+            await self._emit("node.undoing", path, {"error": error.as_json()})
+
+    def to_undo(self, path: str) -> bool:
+        """See `Runtime.to_undo`."""
+        return self.state.to_undo(path)
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
+        """See `Runtime.unwound`."""
+        return Unwinding(self, error, afresh)
+
+    def forward(self) -> Runtime:
+        """See `Runtime.forward`."""
+        return self
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """See `Runtime.open_budget`: what it refused is in the journal."""
+
+    def left(self) -> list[tuple[str, str, Any]]:
+        """What the walk has said and the journal has not: kind, path and data of each."""
+        return [(kind, path, one.data) for (kind, path), said in self.emitted.items() for one in said]
 
     def asked(self, path: str) -> Leaf | None:
         """What was asked for at `path` or around it."""
@@ -181,6 +250,11 @@ class Rewalk:
         """The paths of what was asked for and has not ended."""
         return [path for path, leaf in self.leaves.items() if leaf.ended is not None and not leaf.ended.done()]
 
+    async def _timed(self, path: str) -> Outcome:
+        if path not in self.state.timers and path not in self.state.outcomes:
+            await self._emit("timer.set", path, None)
+        return await self._leaf(path, {})
+
     async def _leaf(self, path: str, looks: Mapping[str, str]) -> Outcome:
         known = self.state.outcomes.get(path)
         if known is not None:
@@ -193,7 +267,8 @@ class Rewalk:
         return await ended
 
     def _note(self, kind: str, path: str, data: Any) -> Emission:
-        emission = self.emitted[kind, path] = Emission(data)
+        emission = Emission(data)
+        self.emitted[kind, path].append(emission)
         return emission
 
     async def _emit(self, kind: str, path: str, data: Any) -> None:

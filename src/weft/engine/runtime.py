@@ -4,16 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from weft.core.canonical import dumps, loads
-from weft.core.clock import Clock
-from weft.core.errors import InternalError, Place, TemplateError, WeftError
-from weft.engine.port import Composite, Failure, Outcome, Performer, Settings, StepContext, Suspended
+from weft.core.errors import InternalError, WeftError
+from weft.engine.children import Children
+from weft.engine.context import Step, Surroundings
+from weft.engine.gates import Gates
+from weft.engine.port import (
+    Composite,
+    Failure,
+    GateRequest,
+    Outcome,
+    Performer,
+    Runtime,
+    Settings,
+    StepContext,
+    Suspended,
+    Undo,
+)
 from weft.engine.recorder import Recorder
 from weft.engine.retention import Kept
-from weft.engine.steps import Mask, Performing, Step
-from weft.plan.nodes import Budget, Call, Plan
+from weft.engine.signals import Signals
+from weft.engine.steps import Performing
+from weft.engine.unwinding import Unwinding
+from weft.engine.waiting import Waiting
+from weft.plan.nodes import Budget, Call, Child, Plan
 
 
 class EmbeddedRuntime:
@@ -24,14 +41,23 @@ class EmbeddedRuntime:
         recorder: Recorder,
         plan: Plan,
         performers: Mapping[str, Performer],
-        clock: Clock,
-        slots: asyncio.Semaphore,
-        mask: Mask,
+        surroundings: Surroundings,
+        waiting: Waiting,
+        children: Children,
     ) -> None:
+        self.unwinding: WeftError | None = None
         self._recorder = recorder
         self._performers = performers
-        self._clock = clock
-        self._performing = Performing(recorder, plan, clock, slots, mask)
+        self._clock = surroundings.clock
+        self._waiting = waiting
+        self._children = children
+        self._gates = Gates(recorder, waiting, surroundings.clock, surroundings.mask)
+        self._signals = Signals(recorder, waiting, surroundings.clock)
+        self._performing = Performing(recorder, plan, surroundings, waiting, self._gates)
+
+    def stop(self) -> None:
+        """From now on nothing is performed or recorded on this runtime."""
+        self._performing.stop()
 
     async def perform(
         self, path: str, call: Call, scope: Mapping[str, Any], settings: Settings, history: tuple[str, ...]
@@ -43,6 +69,8 @@ class EmbeddedRuntime:
         performer = self._performers.get(call.performer)
         if performer is None:
             return Failure(InternalError(f"nobody here performs {call.performer!r} calls", path=path))
+
+        before: Callable[..., Awaitable[None]] | None = getattr(performer, "before", None)
 
         def body(context: StepContext) -> Awaitable[Any]:
             return performer.perform(call, scope, context)
@@ -62,6 +90,7 @@ class EmbeddedRuntime:
                 call=not getattr(performer, "computes", False),
                 derived=getattr(performer, "derived", False),
                 check=check,
+                before=partial(before, call, scope) if before is not None else None,
                 settings=settings,
                 history=history,
             )
@@ -69,19 +98,23 @@ class EmbeddedRuntime:
 
     async def sleep(self, path: str, seconds: float) -> Outcome:
         """See `Runtime.sleep`."""
-        state = self._recorder.state
-        known = state.outcomes.get(path)
-        if known is not None:
-            return known
-        due = state.timers.get(path)
-        if due is None:
-            due = self._clock.micros() + int(seconds * 1_000_000)
-            await self._recorder.record("timer.set", path, {"due": due})
-        while (left := due - self._clock.micros()) > 0:
-            await self._clock.sleep(left / 1_000_000)
-        data = {"value": None}
-        await self._recorder.record_outcome("step.completed", path, dumps(data), data, None)
-        return state.succeed(path, data)
+        return await self._signals.sleep(path, seconds)
+
+    async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
+        """See `Runtime.ask`."""
+        return await self._gates.ask(path, request)
+
+    async def listen(
+        self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Any]], bool]
+    ) -> Outcome:
+        """See `Runtime.listen`."""
+        return await self._signals.listen(path, names, seconds, accepts)
+
+    async def child(
+        self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
+    ) -> Outcome:
+        """See `Runtime.child`."""
+        return await self._children.run(path, node, planned, inputs, settings)
 
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
@@ -103,7 +136,11 @@ class EmbeddedRuntime:
         outcome = await self._race(work, left) if left > 0 else None
         if outcome is None:
             outcome = Failure(error)
-        if path and not isinstance(outcome, Suspended):
+        elif isinstance(outcome, Suspended):
+            due = since + int(seconds * 1_000_000)
+            limit = {"kind": "limit", "path": path, "due": due, "wake": due}
+            return Suspended((*outcome.waits, limit))
+        if path:
             # The winner of a race is history before the program sees it. At the root the run's own end says it.
             if isinstance(outcome, Failure):
                 await self.fail(path, outcome.error)
@@ -129,6 +166,7 @@ class EmbeddedRuntime:
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
+        self._performing.go_on()
         state = self._recorder.state
         payload = state.written(path, composite)
         data = loads(payload)
@@ -137,6 +175,7 @@ class EmbeddedRuntime:
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
+        self._performing.go_on()
         data = {"error": error.as_json()}
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
@@ -149,16 +188,38 @@ class EmbeddedRuntime:
 
     def keep(self, path: str, position: Any, done: Sequence[str], rows: Sequence[Any] = ()) -> int:
         """See `Runtime.keep`."""
-        name = self._recorder.state.references.name
-        data: dict[str, Any] = {"position": name(position), "done": list(done)}
-        if rows:
-            data["rows"] = name(list(rows))
-        try:
-            payload = dumps(data)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise TemplateError(f"what is kept of it is not JSON: {error}", place=Place(path=path)) from error
+        payload = self._recorder.state.kept(path, position, done, rows)
         self._recorder.note("node.position", path, loads(payload))
         return len(payload)
+
+    def recorded(self, path: str) -> Outcome | None:
+        """See `Runtime.recorded`."""
+        return self._recorder.state.outcomes.get(path)
+
+    def undo(self, path: str) -> Undo:
+        """See `Runtime.undo`."""
+        return self._recorder.state.undo.get(path, Undo())
+
+    def undoable(self, path: str, child: str) -> None:
+        """See `Runtime.undoable`."""
+        self._recorder.note("node.undoable", path, {"child": child})
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """See `Runtime.undoing`."""
+        if self.undo(path).error is None:
+            await self._recorder.record("node.undoing", path, {"error": error.as_json()})
+
+    def to_undo(self, path: str) -> bool:
+        """See `Runtime.to_undo`."""
+        return self._recorder.state.to_undo(path)
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
+        """See `Runtime.unwound`."""
+        return Unwinding(self, error, afresh)
+
+    def forward(self) -> Runtime:
+        """See `Runtime.forward`."""
+        return self
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """See `Runtime.open_budget`."""

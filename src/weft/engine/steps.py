@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from weft.core.canonical import dumps, loads
-from weft.core.clock import Clock
 from weft.core.errors import (
     InternalError,
     MismatchError,
@@ -18,135 +16,24 @@ from weft.core.errors import (
     StepTimeoutError,
     WeftError,
 )
-from weft.core.event import Event
-from weft.core.ids import path_key
+from weft.engine.context import LiveContext, Step, Surroundings
 from weft.engine.fold import OpenStep
+from weft.engine.gates import Gates
 from weft.engine.limits import check_value
 from weft.engine.port import (
-    NO_RETRY,
     Done,
     Outcome,
     RunHalted,
-    Settings,
     StepContext,
     StepSuspended,
-    Success,
     Suspended,
 )
 from weft.engine.recorder import Recorder
 from weft.engine.retry import Again, verdict
-from weft.plan.nodes import Effect, Plan, Retry
+from weft.engine.waiting import Activity, Waiting
+from weft.plan.nodes import Plan
 
-Body = Callable[[StepContext], Awaitable[Done]]
-Check = Callable[[StepContext], Awaitable[Done | None]]
-Mask = Callable[[Any], Any]
-"""Takes out of JSON what must not be written."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """What is to be performed at one path. `call` marks the calls of the plan, apart from the steps inside them."""
-
-    path: str
-    body: Body
-    type: str
-    target: str = ""
-    effect: Effect = "idempotent"
-    input: Mapping[str, Any] | None = None
-    retry: Retry = NO_RETRY
-    timeout_s: float | None = None
-    spends: bool = False
-    call: bool = False
-    derived: bool = False
-    check: Check | None = None
-    settings: Settings = field(default_factory=Settings)
-    history: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class LiveContext:
-    """The `StepContext` of a step that is being performed."""
-
-    performing: Performing
-    step_: Step
-    run_id: str
-    path: str
-    plan: Plan
-    clock: Clock
-    history: tuple[str, ...]
-    attempt: int = 1
-    _names: set[str] = field(default_factory=set)
-
-    @property
-    def key(self) -> str:
-        """See `StepContext.key`."""
-        return path_key(self.run_id, self.path)
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """See `StepContext.options`."""
-        return self.performing.recorder.state.options
-
-    def recorded(self, path: str) -> Any:
-        """See `StepContext.recorded`."""
-        outcome = self.performing.recorder.state.outcomes.get(path)
-        return outcome.value if isinstance(outcome, Success) else None
-
-    def events(self) -> list[Event]:
-        """See `StepContext.events`."""
-        return self.performing.recorder.history()
-
-    def emit(self, delta: Mapping[str, Any]) -> None:
-        """See `StepContext.emit`."""
-        self.performing.recorder.emit(self.path, self.attempt, delta)
-
-    def note(self, kind: str, data: Mapping[str, Any]) -> None:
-        """See `StepContext.note`."""
-        self.performing.recorder.note(kind, self.path, self.performing.mask(dict(data)))
-
-    async def step(  # noqa: PLR0913 -- the port's signature
-        self,
-        name: str,
-        body: Body,
-        *,
-        type: str,  # noqa: A002 -- the port's signature
-        effect: Effect = "idempotent",
-        input: Mapping[str, Any] | None = None,  # noqa: A002 -- the port's signature
-        retry: Retry | None = None,
-        timeout_s: float | None = None,
-        spends: bool = False,
-        target: str = "",
-        check: Check | None = None,
-    ) -> Any:
-        """See `StepContext.step`."""
-        if name in self._names:
-            raise InternalError(
-                f"two steps inside {self.path!r} are called {name!r} at once", place=Place(path=self.path)
-            )
-        inner = Step(
-            path=f"{self.path}/{name}",
-            body=body,
-            type=type,
-            target=target,
-            effect=effect,
-            input=input,
-            retry=retry or self.step_.retry,
-            timeout_s=timeout_s,
-            spends=spends,
-            check=check,
-            settings=self.step_.settings,
-        )
-        self._names.add(name)
-        try:
-            outcome = await self.performing.perform(inner)
-        finally:
-            self._names.discard(name)
-        if isinstance(outcome, Success):
-            return outcome.value
-        if isinstance(outcome, Suspended):
-            raise StepSuspended(outcome.waits)
-        raise outcome.error
 
 
 async def _limited(step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
@@ -154,6 +41,7 @@ async def _limited(step: Step, body: Callable[[StepContext], Awaitable[T]], cont
         return await body(context)
     try:
         async with asyncio.timeout(step.timeout_s) as limit:
+            context.limit = limit
             return await body(context)
     except TimeoutError as error:
         text = f"it took longer than {step.timeout_s:g} s" if limit.expired() else str(error) or "something timed out"
@@ -163,15 +51,34 @@ async def _limited(step: Step, body: Callable[[StepContext], Awaitable[T]], cont
 class Performing:
     """Performs the steps of one run. What is written of a step to be looked at (inputs, notes, errors) goes through `mask`."""
 
-    def __init__(self, recorder: Recorder, plan: Plan, clock: Clock, slots: asyncio.Semaphore, mask: Mask) -> None:
+    def __init__(
+        self, recorder: Recorder, plan: Plan, surroundings: Surroundings, waiting: Waiting, gates: Gates
+    ) -> None:
         self.recorder = recorder
-        self.mask = mask
+        self.gates = gates
+        self.mask = surroundings.mask
         self._plan = plan
-        self._clock = clock
-        self._slots = slots
+        self._clock = surroundings.clock
+        self._slots = surroundings.slots
+        self._stopped = False
+        self._waiting = waiting
 
-    async def perform(self, step: Step) -> Outcome:
-        """The outcome of a step: from the journal, or by performing it until it ends for good."""
+    def stop(self) -> None:
+        """From now on nothing begins and nothing is recorded, whatever the performers do about it."""
+        self._stopped = True
+
+    def go_on(self) -> None:
+        """Let whoever is about to begin or record something do so.
+
+        Raises:
+            asyncio.CancelledError: nothing is to happen any more.
+        """
+        if self._stopped:
+            raise asyncio.CancelledError
+
+    async def perform(self, step: Step, inside: Activity | None = None) -> Outcome:
+        """The outcome of a step, `inside` another one or not: from the journal, or by performing it until it ends for good."""
+        self.go_on()
         state = self.recorder.state
         known = state.outcomes.get(step.path)
         if known is not None:
@@ -187,9 +94,14 @@ class Performing:
                     return await self._succeed(step, Done(None), context)
                 if step.effect == "once" and said is None and begun.next_at is None:
                     return Suspended(({"kind": "doubt", "path": step.path, "since": begun.since},))
-            return await self._attempts(step, context, begun)
+            with self._waiting.working(inside) as context.activity:
+                refused = await self._refused(step, context) if begun is None else None
+                return refused or await self._attempts(step, context, begun)
         except StepSuspended as signal:
-            return Suspended(signal.waits)
+            # Of several questions at once only one was heard here; what the journal has open says all of them.
+            asked = self.gates.waits_inside(step.path)
+            named = {wait["path"] for wait in asked}
+            return Suspended((*(wait for wait in signal.waits if wait["path"] not in named), *asked))
 
     async def _attempts(self, step: Step, context: LiveContext, begun: OpenStep | None) -> Outcome:
         parks = 0
@@ -219,6 +131,16 @@ class Performing:
             parks = parks + 1 if again.parked else 0
             await self._back_off(step, context, error, again)
 
+    async def _refused(self, step: Step, context: LiveContext) -> Outcome | None:
+        """How the step ends when what must be asked before it begins forbids it."""
+        if step.before is None:
+            return None
+        try:
+            await step.before(context)
+        except WeftError as error:
+            return await self._fail(step, error, context)
+        return None
+
     async def _announce(self, step: Step, context: LiveContext) -> None:
         """Say that the step begins; durably, before an effect that must not be repeated blindly."""
         if step.effect == "pure":
@@ -237,9 +159,14 @@ class Performing:
         """One attempt at the effect, or at finding out about it. A call holds one of the process's slots while it works, not while it waits to try again."""
         try:
             if not step.call:
-                return await _limited(step, body, context)
-            async with self._slots:
-                return await _limited(step, body, context)
+                return await self._answered(step, body, context)
+            assert context.activity is not None, "a call is performed as an activity"
+            with self._waiting.queued(context.activity):
+                await self._slots.acquire()
+            try:
+                return await self._answered(step, body, context)
+            finally:
+                self._slots.release()
         except (WeftError, RunHalted, StepSuspended):
             raise
         except asyncio.CancelledError as error:
@@ -260,6 +187,13 @@ class Performing:
                 fix="this is a defect of Weft or of an extension: please report it",
                 place=Place(path=step.path),
             ) from error
+
+    async def _answered(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
+        try:
+            return await _limited(step, body, context)
+        finally:
+            # Also who answers although it was cancelled changes nothing any more.
+            self.go_on()
 
     async def _succeed(self, step: Step, done: Done, context: LiveContext) -> Outcome:
         data: dict[str, Any] = {"value": done.value}

@@ -99,6 +99,9 @@ def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) ->
         "base_url": _base_url(agent, runtime, overrides),
         "region": agent.region or runtime.region,
     }
+    if agent.approval:
+        rules = agent.model_dump(mode="json", include={"approval"}, exclude_none=True)["approval"]
+        definition["approval"] = {resolved(tool, workflow): rule for tool, rule in rules.items()}
     if overrides.offline:
         definition |= {"api": None, "base_url": None, "region": None}
     return definition | ({"input_schema": agent.input_schema} if agent.input_schema else {})
@@ -197,7 +200,7 @@ def _used(workflow: Workflow) -> set[str]:
 
 
 def _python(tool: PythonTool) -> dict[str, Json]:
-    limits = tool.model_dump(mode="json", include={"effect", "timeout_s", "max_bytes"}, exclude_none=True)
+    limits = tool.model_dump(mode="json", include={"effect", "timeout_s", "max_bytes", "approval"}, exclude_none=True)
     if name := builtin_id(tool.callable):
         alias = {} if tool.id in {None, name} else {"builtin": name}
         return {"kind": "builtin", **alias, **limits}

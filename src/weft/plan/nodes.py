@@ -241,11 +241,12 @@ class Wait:
 class Gate:
     """A person or an outside system decides. The texts are templates over the scope at the node.
 
-    `choices` are the answers that may be given (any text when there are none), `pattern` a regular expression that a text must match
-    as a whole, `form` a JSON Schema that the values given with the answer must fit. An answer in `rejections` fails the node, unless `on_reject` is ``continue``. Seconds count from the
-    opening: at `warn_s` those who are asked are warned, at `escalate_s` the gate is also theirs who stand in `escalate_to`, at
-    `deadline_s` it is answered by `default`, or fails when there is none. The value is ``{"type": "hitl", "response", "choice",
-    "values", "by", "why", "at", "prompt"}``, and `into` names it in the scope.
+    `choices` are the answers that may be given (any text when there are none), `pattern` a regular expression that a text must
+    match as a whole, `form` a JSON Schema that the values given with the answer must fit. An answer in `rejections` fails the
+    node, unless `on_reject` is ``continue``. Seconds count from the opening: at `warn_s` those who are asked are warned, at
+    `escalate_s` the gate is also theirs who stand in `escalate_to`, at `deadline_s` it is answered by `default`, or fails when
+    there is none. The value is ``{"type": "hitl", "response", "choice", "values", "by", "why", "at", "prompt"}`` and `facts`;
+    `into` names its response in the scope.
     """
 
     name: str

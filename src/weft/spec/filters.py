@@ -161,6 +161,8 @@ FILTERS: dict[str, Filter] = {
     "round": _metered(jinja.do_round),
     "int": _metered(jinja.do_int),
     "float": _metered(jinja.do_float),
+    "string": _metered(str),
+    "bool": _metered(bool),
     "lower": _metered(jinja.do_lower),
     "upper": _metered(jinja.do_upper),
     "title": _metered(jinja.do_title),

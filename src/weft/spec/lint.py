@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
 from weft.spec.lint_flow import flow_problems
+from weft.spec.lint_people import people_problems
 from weft.spec.lint_schemas import schema_problems
 from weft.spec.lint_swarm import swarm_problems
 from weft.spec.lint_templates import template_problems
@@ -20,6 +21,7 @@ from weft.spec.model.patterns import (
     Graph,
     Parallel,
     PlainEdge,
+    Routing,
     TaskGraph,
     WorkerTemplate,
 )
@@ -48,6 +50,7 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *_joins(workflow, source),
         *swarm_problems(workflow, source),
         *flow_problems(workflow, source),
+        *people_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
         *template_problems(workflow, source),
@@ -198,6 +201,9 @@ def _pattern_ids(workflow: Workflow) -> Iterator[_Group]:
         yield (*base, "branches"), [((place, "id"), branch.id) for place, branch in enumerate(branches)]
         for place, branch in enumerate(branches):
             yield (*base, "branches", place, "steps"), _step_ids(branch.steps)
+    elif isinstance(pattern, Routing):
+        for route, entry in pattern.config.routes.items():
+            yield (*base, "routes", route, "then"), _step_ids(entry.then)
 
 
 def _step_ids(steps: Iterable[Step]) -> list[tuple[Pointer, str]]:
@@ -209,7 +215,9 @@ def _joins(workflow: Workflow, source: Source) -> Iterator[Problem]:
     if isinstance(pattern, Graph):
         for place, edge in enumerate(pattern.config.edges):
             yield from _edge(pattern, edge, ("pattern", "config", "edges", place), source)
-        return
+        yield from _unreachable(pattern, source)
+    elif isinstance(pattern, Routing):
+        yield from _route(pattern, source)
     if not isinstance(pattern, (Parallel, TaskGraph)):
         return
     join = pattern.config.join
@@ -223,6 +231,34 @@ def _joins(workflow: Workflow, source: Source) -> Iterator[Problem]:
         yield source.problem(
             "join", spot, f"a quorum of {join.quorum} of {count} cannot be reached", f"at most {count}"
         )
+
+
+def _route(pattern: Routing, source: Source) -> Iterator[Problem]:
+    name = pattern.config.default
+    if name is not None and name not in pattern.config.routes:
+        fix = did_you_mean(name, pattern.config.routes, noun="routes here")
+        spot: Pointer = ("pattern", "config", "default")
+        yield source.problem("unknown-route", spot, f"there is no route {name!r}", fix)
+
+
+def _unreachable(pattern: Graph, source: Source) -> Iterator[Problem]:
+    """Nodes that no way from the first one leads to."""
+    nodes = pattern.config.nodes
+    pending = [next(iter(nodes))]
+    reached: set[str] = set()
+    while pending:
+        name = pending.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        for edge in pattern.config.edges:
+            if edge.source == name:
+                pending += [choice.to for choice in edge.choose] if isinstance(edge, ChoiceEdge) else edge.to
+    for name in nodes:
+        if name not in reached:
+            message = f"no edge leads from the first node to {name!r}"
+            fix = "add an edge, or put the node first if the graph begins there"
+            yield source.problem("unreachable", ("pattern", "config", "nodes", name), message, fix, severity="warning")
 
 
 def _edge(pattern: Graph, edge: PlainEdge | ChoiceEdge, pointer: Pointer, source: Source) -> Iterator[Problem]:

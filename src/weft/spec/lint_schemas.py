@@ -22,13 +22,13 @@ def schema_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
             # A schema that could not be read stands here as an empty map, and is reported already.
             if not isinstance(schema, dict) or not schema:
                 continue
-            if why := _wrong(schema):
+            if why := wrong_schema(schema):
                 yield source.problem("schema", spot, f"this is no JSON Schema: {why}", "write one of draft 2020-12")
             elif key == "output_schema" and schema.get("type") != "object":
                 yield source.problem("schema", spot, "an answer is an object", "write `type: object` at its top")
 
 
-def _wrong(schema: dict[str, Any]) -> str:
+def wrong_schema(schema: dict[str, Any]) -> str:
     """Why `schema` is none, or refers to what it does not hold."""
     from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 -- only for files with schemas
     from referencing import Registry  # noqa: PLC0415 -- same

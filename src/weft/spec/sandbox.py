@@ -181,6 +181,19 @@ class Contains(Extension):
         return token.type in self._OPERAND_ENDS and token.value not in {"is", "and", "or", "in", "if", "else"}
 
 
+_FUNCTIONS: Mapping[str | None, str] = {
+    "len": "length",
+    "str": "string",
+    "int": "int",
+    "float": "float",
+    "bool": "bool",
+    "list": "list",
+    "tuple": "list",
+    "set": "unique",
+}
+"""Functions of one value that conditions are often written with, and the filters that they stand for."""
+
+
 class _Vetting(NodeTransformer):
     """Refuses what is not on the list, and puts the meter where work happens."""
 
@@ -205,6 +218,13 @@ class _Vetting(NodeTransformer):
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 -- same
         self.generic_visit(node)
         return _filter(node.nodes[0], "\0concat", node.nodes[1:])
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 -- same
+        self.generic_visit(node)
+        name = node.node.name if isinstance(node.node, nodes.Name) else None
+        if name in _FUNCTIONS and len(node.args) == 1 and not node.kwargs:
+            return _filter(node.args[0], _FUNCTIONS[name], [])
+        return node
 
 
 def _filter(node: Any, name: str, args: list[nodes.Expr]) -> nodes.Filter:

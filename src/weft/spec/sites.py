@@ -66,7 +66,8 @@ def sites(workflow: Workflow) -> Sites:
 def _chain(pattern: Chain, base: Pointer) -> Sites:
     steps = pattern.config.steps
     yield from series(steps, (*base, "steps"))
-    yield Site((), frozenset({"steps", "last_response"}) | _answers(steps), steps=len(steps))
+    names = frozenset({"steps", "last_response", *names_set(steps)})
+    yield Site((), names | _answers(steps), steps=len(steps))
 
 
 def _task_graph(pattern: TaskGraph, base: Pointer) -> Sites:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from weft.spec.model.base import Pointer, Section, walk
 from weft.spec.model.behavior import BehaviorTree
 from weft.spec.model.flow import FlowStep
 from weft.spec.model.machine import StateMachine
 from weft.spec.model.mapping import MapPattern
+from weft.spec.model.patterns import TaskGraph
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.scopes import OURS, Site
+from weft.spec.tasks import Earlier, depths
 from weft.spec.texts import texts
 from weft.spec.variables import items_within, names_within
 
@@ -36,11 +39,21 @@ def flow_sites(workflow: Workflow) -> Iterator[Site]:
         if isinstance(section, FlowStep) and around is None:
             around = pointer
         if around is not None and (found := tuple(texts(section, pointer))):
-            yield Site(found, names | _vars(section))
+            site = Site(found, names | _vars(section))
+            yield _among_tasks(site, workflow.pattern, pointer) if isinstance(workflow.pattern, TaskGraph) else site
     if own:
         for place, artifact in enumerate(workflow.outputs.artifacts):
             spot = ("outputs", "artifacts", place)
             yield Site((((*spot, "path"), artifact.path), ((*spot, "from"), artifact.source)), names)
+
+
+def _among_tasks(site: Site, pattern: TaskGraph, pointer: Pointer) -> Site:
+    """The place in the task at `pointer`, which can read the tasks of earlier layers."""
+    tasks = pattern.config.tasks
+    depth = depths(tasks)
+    task = tasks[int(pointer[3])]
+    earlier = Earlier(depth, depth.get(task.id, 0))
+    return replace(site, keyed={"tasks": earlier}, everything={"tasks": frozenset(each.id for each in tasks)})
 
 
 def _vars(section: Section) -> frozenset[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,6 +26,12 @@ INLINE_BYTES = 8 * 1024
 """Payloads above this size live in content-addressed blobs."""
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 GENESIS = bytes(32)
+_WITHDRAW = "UPDATE gates SET status='withdrawn', closed_at=? WHERE run_id=? AND status='open'"
+"""Nobody is asked for a run that has ended."""
+_WAKE_PARENT = (
+    "UPDATE runs SET due=? WHERE status='waiting' AND id=(SELECT parent FROM runs WHERE id=? AND parent IS NOT NULL)"
+)
+"""What a run that waits for its child waits for has come."""
 
 _json = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -63,7 +69,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction."""
+    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest."""
 
     run_id: str
     epoch: int
@@ -71,6 +77,7 @@ class Append:
     patch: Mapping[str, Any] | None = None
     create: NewRun | None = None
     reopen: bool = False
+    also: tuple[Callable[[sqlite3.Connection], object], ...] = ()
 
 
 @dataclass(slots=True)
@@ -124,8 +131,12 @@ class Appender:
         self._blobs += blobs
         head.seq, head.hash = seq, previous
         head.generation += append.reopen
+        for work in append.also:
+            work(connection)
         if append.patch and append.patch.get("status") in TERMINAL:
             self.heads.pop(append.run_id, None)
+            connection.execute(_WITHDRAW, (append.drafts[-1].at, append.run_id))
+            connection.execute(_WAKE_PARENT, (append.drafts[-1].at, append.run_id))
         return seq
 
     def flush(self, connection: sqlite3.Connection) -> None:

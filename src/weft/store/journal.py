@@ -19,9 +19,11 @@ from weft.store.append import Append
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
 from weft.store.forks import Forks
+from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
+from weft.store.signals import Signals
 from weft.store.writer import Writer
 
 
@@ -54,6 +56,8 @@ class Journal:
         engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
         self.runs = Runs(engine, self.drivers, path)
         self.forks = Forks(self._read, self.drivers)
+        self.gates = Gates(engine, path)
+        self.signals = Signals(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

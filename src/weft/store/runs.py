@@ -28,7 +28,7 @@ class Run:
     """One run as lists show it. Times are microseconds since the epoch.
 
     `status` is what the journal says; `driven` whether a live process drives it now. An open run that nobody drives and that
-    waits for nothing else waits for a driver.
+    waits for nothing else waits for a driver. `due` is when a waiting run can go on by itself: a timer, a gate's deadline.
     """
 
     id: str
@@ -50,6 +50,7 @@ class Run:
     created_at: int
     updated_at: int
     driven: bool
+    due: int | None = None
     base_run: str | None = None
     base_seq: int | None = None
     parent: str | None = None
@@ -67,6 +68,29 @@ class Runs:
         self._engine = engine
         self._drivers = drivers
         self._path = path
+
+    def due(self, at: int, *, tenant: str = "local", limit: int = 100) -> list[Run]:
+        """Waiting runs that could go on by themselves at `at`, those that have waited longest first; nobody drives them."""
+        query = (
+            select(*_COLUMNS)
+            .where(runs.c.due <= at, runs.c.status == "waiting", runs.c.tenant == tenant)
+            .order_by(runs.c.due, runs.c.id)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
+
+    def next_due(self, *, tenant: str = "local") -> int | None:
+        """When the next waiting run can go on by itself."""
+        query = (
+            select(runs.c.due)
+            .where(runs.c.due.is_not(None), runs.c.status == "waiting", runs.c.tenant == tenant)
+            .order_by(runs.c.due)
+            .limit(1)
+        )
+        with self._read() as connection:
+            found: int | None = connection.execute(query).scalar_one_or_none()
+        return found
 
     def get(self, run_id: str) -> Run:
         """The run with this id.

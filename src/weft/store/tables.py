@@ -36,6 +36,7 @@ runs = Table(
     Column("usage", Text),
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
+    Column("due", Integer),  # when a waiting run can go on by itself
     Index("runs_by_time", "tenant", "created_at"),
     Index("runs_by_status", "tenant", "status", "created_at"),
     *(
@@ -45,7 +46,7 @@ runs = Table(
             sqlite_where=text(f"{column} IS NOT NULL"),
             postgresql_where=text(f"{column} IS NOT NULL"),
         )
-        for column in ("base_run", "parent")
+        for column in ("base_run", "parent", "due")
     ),
 )
 
@@ -103,6 +104,38 @@ inbox = Table(
     Column("at", Integer, nullable=False),
     Column("taken", Integer, nullable=False, server_default="0"),
     Index("inbox_key", "run_id", "key", unique=True),
+)
+
+gates = Table(
+    "gates",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("status", Text, nullable=False),  # open, decided, expired, withdrawn
+    Column("opened_at", Integer, nullable=False),
+    Column("due", Integer),
+    Column("request", Text, nullable=False),
+    Column("decision", Text),
+    Column("closed_at", Integer),
+    Index("gates_by_status", "tenant", "status", "opened_at"),
+    Index("gates_by_run", "run_id", "status"),
+)
+
+signals = Table(
+    "signals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("taken", Integer, nullable=False, server_default="0"),
+    Index("signals_key", "run_id", "key", unique=True),
+    Index("signals_by_run", "run_id", "taken"),
 )
 
 lines = Table(

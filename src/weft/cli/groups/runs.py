@@ -82,7 +82,15 @@ def show(
     view, outputs = RunView(events), fold(events).outputs
     if as_json:
         root = view.root.as_json()
-        say_json({**run_json(found), "outputs": outputs, "steps": root.get("steps", []), "warnings": view.warnings})
+        say_json(
+            {
+                **run_json(found),
+                "outputs": outputs,
+                "steps": root.get("steps", []),
+                "warnings": view.warnings,
+                "handoffs": view.handoffs(),
+            }
+        )
         return
     run_page(console(), found, view, outputs, prompts=prompts)
 

@@ -29,6 +29,8 @@ def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts
         console.print(line, **overflow)  # type: ignore[arg-type]  # one set of options for every line
         if prompts and step is not None and step.input is not None:
             console.print(Text(_pretty(step.input), style="dim"), soft_wrap=True)
+    for chain in view.handoffs():
+        console.print(Text(handoff_text(chain)), soft_wrap=True)
     for warning in view.warnings:
         console.print(Text(f"warning: {budget_text(warning)}", style="yellow"), soft_wrap=True)
     if run.error:
@@ -78,6 +80,15 @@ def _error(console: Console, error: dict[str, Any]) -> None:
         console.print(Text(f"  at {clean(path)}"), soft_wrap=True)
     if fix := error.get("fix"):
         console.print(Text(f"  fix: {clean(fix)}"), soft_wrap=True)
+
+
+def handoff_text(chain: list[dict[str, Any]]) -> str:
+    """A chain of delegation in one line."""
+    steps = [str(chain[0]["from"])]
+    for each in chain:
+        why = f" ({short(str(each['reason']), _INPUT)})" if each.get("reason") else ""
+        steps.append(f"{each['to']}{why}")
+    return clean(f"handed over: {' -> '.join(steps)}")
 
 
 def budget_text(warning: Mapping[str, Any]) -> str:

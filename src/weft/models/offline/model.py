@@ -24,13 +24,14 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from weft.models.offline.answer import respond, subtasks
+from weft.models.offline.answer import respond
+from weft.models.offline.asked_tasks import asked_tasks
 from weft.models.offline.brief import Brief, Material, read_brief
 from weft.models.offline.options import Option, choose
 from weft.models.offline.reading import Reading, ToolResult, read_messages
 from weft.models.offline.reply import NAME, OfflineStream, Reply, cut, input_size, part_size
 from weft.models.offline.schema_fill import Filled, fill_schema
-from weft.models.offline.shape import asked_shape
+from weft.models.offline.shape import answer_shape, asked_shape
 from weft.models.offline.tool_choice import MAX_CALLS, Call, Tool, choose_calls
 from weft.models.offline.words import name_terms
 
@@ -213,9 +214,10 @@ def _output_call(brief: Brief, parameters: ModelRequestParameters) -> Call | Non
 def _text(brief: Brief, reading: Reading, parameters: ModelRequestParameters) -> str:
     if parameters.output_object is not None:
         return _json(fill_schema(parameters.output_object.json_schema, brief))
-    if (schema := asked_shape(brief.ask) or asked_shape(brief.role)) is not None:
+    schema = answer_shape(reading.prompt) or asked_shape(brief.ask) or asked_shape(brief.role)
+    if schema is not None:
         if list(schema.get("items", {}).get("properties", ())) == ["task"]:
-            return json.dumps([{"task": task} for task in subtasks(brief)], ensure_ascii=False)
+            return json.dumps([{"task": task} for task in asked_tasks(brief, reading.prompt)], ensure_ascii=False)
         return _json(fill_schema(schema, brief))
     succeeded = [result for result in reading.results if not result.failed]
     succeeded = [result for result in succeeded if not _is_listing(result)] or succeeded

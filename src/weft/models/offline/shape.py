@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 _KEY = re.compile(r"\"([A-Za-z_][\w .-]{0,60})\"\s*:\s*")
-_LIST = re.compile(r"\[\s*$")
+_ANSWER = re.compile(
+    r"\b(?:answer|respond|reply|return|output)\b[^\n{\[]{0,60}\bjson\b(?=[^\n{\[]{0,60}[{\[])", re.IGNORECASE
+)
+"""Where a prompt says that JSON is to be answered; the example stands behind."""
 _WANTED = re.compile(r"\bjson\b|\bkeys?\b", re.IGNORECASE)
 _KEYS = re.compile(
     r"\b(?:json|object)\b[^.\n]{0,60}?\b(?:with|having|containing)\b[^.\n:]{0,30}?(?:keys?|fields?|properties)?:?\s+([^.\n]{2,200})",
@@ -25,7 +28,7 @@ def asked_shape(text: str) -> dict[str, Any] | None:
     gives three strings.
     """
     start = text.find("{")
-    if _LIST.search(text[:start][-20:]):
+    if start > 0 and text[:start].rstrip().endswith("["):
         return _placeholder(text, text.rindex("[", 0, start), 0)[0]
     if start >= 0 and _KEY.match(text, _skip(text, start + 1)):
         schema = _schema(text, start)
@@ -36,6 +39,12 @@ def asked_shape(text: str) -> dict[str, Any] | None:
     keys = [part.strip(" `\"'") for part in re.split(r",\s*(?:and\s+)?|\s+and\s+", named.group(1))]
     keys = [key for key in keys if re.fullmatch(r"[A-Za-z_][\w-]{0,40}", key)]
     return _of({key: {} for key in keys}) if keys else None
+
+
+def answer_shape(prompt: str) -> dict[str, Any] | None:
+    """The schema of the JSON that a prompt says is to be answered, whatever JSON it brings along before."""
+    asked = list(_ANSWER.finditer(prompt))
+    return asked_shape(prompt[asked[-1].end() :]) if asked else None
 
 
 def _skip(text: str, place: int) -> int:

@@ -51,8 +51,7 @@ def compile_wait(step: WaitStep, compiler: Compiler, slot: Slot) -> Node:
     children: list[Node] = []
     seconds = None if rule.seconds is None else computed(rule.seconds)
     if rule.until is not None:
-        until = rule.until if "{{" in rule.until else literal(rule.until)
-        children.append(clock("clock", until=until))
+        children.append(clock("clock", until=rule.until))
         seconds = f"{WAITED}[0].seconds"
     children.append(wait_of(rule, "wait", seconds))
     came = f"{WAITED}[{len(children) - 1}]"

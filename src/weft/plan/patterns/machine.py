@@ -48,16 +48,7 @@ def compile_machine(pattern: StateMachine, compiler: Compiler, name: str) -> Nod
         max_visits=config.max_visits,
         value={"response": present("last_response"), **held},
     )
-    start = start_of(config.context)
-    place = f"machine[{len(start)}]"
-    end = Set(name="end", values={each: f"{place}[{literal(each)}]" for each in held})
-    return Sequence(
-        name=name,
-        children=(*start, machine, end),
-        into="machine",
-        value={"response": f"{place}.response", **{each: each for each in held}},
-        exports=(STATES, *held),
-    )
+    return Sequence(name=name, children=(*start_of(config.context), machine), exports=(STATES, *held))
 
 
 class _Making:

@@ -28,7 +28,7 @@ def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
         Set(name="chosen", values=chosen),
     ]
     if router.review_router is not None:
-        forms = "|".join(["approved", *(f"route:\\s*{_escaped(route)}" for route in config.routes)])
+        forms = "|".join(["approved?", *(f"route:\\s*{_escaped(route)}" for route in config.routes)])
         review = gate_of(router.review_router, "review", pattern=f"(?i)\\s*(?:{forms})\\s*")
         children += [review, *_reviewed(list(config.routes))]
     opening = compiler.opening if compiler.workflow.inputs.required or router.input is None else router.input
@@ -48,7 +48,7 @@ def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
 
 def _reviewed(routes: list[str]) -> tuple[Node, Node]:
     """What makes the answer of a review the chosen route: ``approved``, or ``route:<name>`` in any capitals."""
-    answers = {"approved": "router.chosen_route"} | {
+    answers = dict.fromkeys(("approved", "approve"), "router.chosen_route") | {
         "route:" + "".join(route.lower().split()): json.dumps(route) for route in routes
     }
     table = ", ".join(f"{json.dumps(said)}: {route}" for said, route in answers.items())

@@ -2,6 +2,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from weft.spec.model.approval import Approval
 from weft.spec.model.base import Name, Section, Text, addition, by_shape
 from weft.spec.model.runtime import Count, Provider, Temperature, TopP, Url
 
@@ -31,6 +32,7 @@ class Agent(Section):
     host: Url | None = addition()
     base_url: Url | None = addition()
     region: str | None = addition()
+    approval: dict[Name, Approval] = addition(default={})
 
 
 class AgentReference(Section):

@@ -3,6 +3,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from weft.spec.model.approval import Approval
 from weft.spec.model.base import Identifier, Name, Seconds, Section, Text, addition, by_shape
 from weft.spec.model.runtime import Url
 
@@ -19,6 +20,7 @@ class PythonTool(Section):
     effect: Effect | None = addition()
     timeout_s: Seconds | None = addition()
     max_bytes: Bytes | None = addition()
+    approval: Approval | None = addition()
 
 
 class HttpExample(Section):
@@ -53,6 +55,7 @@ class HttpExecutor(Section):
     effect: Effect | None = addition()
     timeout_s: Seconds | None = addition()
     max_bytes: Bytes | None = addition()
+    approval: Approval | None = addition()
 
 
 class McpCommand(Section):

@@ -52,7 +52,8 @@ class World:
             self.injected["errors"] += 1
             raise TransientError("the simulated provider has reset the connection")
         self.requests += 1
-        return draw
+        # The same question is answered the same, however often it is asked.
+        return random.Random(f"{self.seed}/{context.path}")  # noqa: S311 -- repeatable
 
 
 @dataclass(slots=True)

@@ -179,8 +179,8 @@ def _happened(world: World, run_id: str, path: str) -> bool:
 def _report(simulation: Simulation, stage: _Stage, run: Run, events: list[Event], seconds: float) -> Report:
     state = fold(events)
     ended = [event for event in events if event.kind in {"step.completed", "step.failed"}]
-    values = [event.data["value"] for event in ended if str(event.data.get("target", "")).endswith(".result")]
-    found = values[-1] if values else {}
+    results = [event for event in ended if str(event.data.get("target", "")).endswith(".result")]
+    found = results[-1].data.get("value") or {} if results else {}
     shown = ("converged", "rounds", "ballots", "members", "informed", "agreed", "stable", "decided_by")
     total = state.total()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 * 1024 if sys.platform == "darwin" else 1024)

@@ -1,0 +1,289 @@
+"""Child runs: steps that are runs of their own, with a journal, a plan and a budget of their own.
+
+The id of a child follows from its parent and path, so asking for it again finds the one that there is. A step that waits for its
+child holds none of the process's slots, so parents that fill all of them cannot keep their children from going on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from weft.core.canonical import dumps, loads
+from weft.core.errors import (
+    ConflictError,
+    InputError,
+    LimitError,
+    MismatchError,
+    NotFoundError,
+    Place,
+    WeftError,
+    from_json,
+)
+from weft.core.usage import Usage
+from weft.engine.context import Surroundings
+from weft.engine.ending import RunResult
+from weft.engine.fold import RunState, fold
+from weft.engine.port import Outcome, RunHalted, Settings, Suspended
+from weft.engine.recorder import Recorder
+from weft.engine.shelf import Shelf
+from weft.engine.waiting import Waiting
+from weft.plan.nodes import Block, Child, Plan
+from weft.store.journal import Journal
+from weft.store.runs import Run
+
+MAX_DEPTH = 16
+"""A run so deep below others starts no more children."""
+_LONG = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """Where a child run comes from."""
+
+    id: str
+    parent: str
+    path: str
+    depth: int
+    on_cancel: str
+
+    def as_json(self) -> dict[str, Any]:
+        """What the child's `run.created` says of it."""
+        return {"run": self.parent, "path": self.path, "depth": self.depth, "on_cancel": self.on_cancel}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Where a child's spending counts as well: at a step of its parent, and from there upwards."""
+
+    recorder: Recorder
+    path: str
+    settings: Settings
+
+    def admit(self) -> None:
+        """Refuse a request when a budget around the child is used up.
+
+        Raises:
+            BudgetError: one is.
+        """
+        self.recorder.admit(self.path, self.settings, call=False, spends=True)
+
+    def spent(self, total: Usage) -> None:
+        """The child has consumed `total` so far."""
+        self.recorder.child_spent(self.path, total)
+
+
+class Household(Protocol):
+    """What the engine does for children."""
+
+    async def bear(self, plan: Plan, scope: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
+        """Create a child run."""
+        ...
+
+    async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
+        """Make a child go until it ends or waits."""
+        ...
+
+    async def stop_child(self, run_id: str, reason: str) -> None:
+        """Cancel a child, whoever drives it."""
+        ...
+
+    def let_go_on(self, drive: asyncio.Task[RunResult]) -> None:
+        """A child goes on by itself: its parent waits for it no more."""
+        ...
+
+
+class Children:
+    """The children of one run that is driven here. `leaving` says whether its process lets go of the run at this moment."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        plan: Plan,
+        household: Household,
+        shelf: Shelf,
+        waiting: Waiting,
+        leaving: Callable[[], bool],
+        surroundings: Surroundings,
+    ) -> None:
+        self._recorder = recorder
+        self._plan = plan
+        self._household = household
+        self._shelf = shelf
+        self._waiting = waiting
+        self._leaving = leaving
+        self._clock = surroundings.clock
+        self._mask = surroundings.mask
+
+    async def run(self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings) -> Outcome:
+        """See `Runtime.child`."""
+        state = self._recorder.state
+        known = state.outcomes.get(path)
+        if known is not None:
+            return known
+        run_id = child_id(self._recorder.run_id, path)
+        account = Account(self._recorder, path, settings)
+        begun = path in state.open
+        try:
+            if state.depth >= MAX_DEPTH:
+                raise LimitError(
+                    f"there are {MAX_DEPTH} runs above each other already",
+                    fix="find out why the workflow calls itself, or make the plan flatter",
+                    place=Place(path=path),
+                )
+            account.admit()
+            plan = self._plan_of(node, planned, path)
+        except WeftError as error:
+            return await self._end(path, None, error, Usage())
+        if not begun:
+            await self._announce(path, run_id, plan, inputs)
+        if _find(self._recorder.journal, run_id) is None:
+            birth = Birth(
+                id=run_id,
+                parent=self._recorder.run_id,
+                path=path,
+                depth=state.depth + 1,
+                on_cancel=node.on_cancel,
+            )
+            try:
+                await self._household.bear(plan, inputs, state.options, birth)
+            except InputError as error:
+                return await self._end(path, run_id, error, Usage())
+        return await self._see_through(path, node, run_id, account, reopen=not begun)
+
+    async def _see_through(self, path: str, node: Child, run_id: str, account: Account, *, reopen: bool) -> Outcome:
+        """Drive the child whenever it can go on, and wait while it waits."""
+        first = True
+        while True:
+            run = self._recorder.journal.runs.get(run_id)
+            again = reopen and run.status in {"failed", "cancelled"}
+            if run.ended and not again:
+                return await self._take(path, run)
+            due = run.due is not None and run.due <= self._clock.micros()
+            if first or (not run.driven and (due or run.status in {"queued", "running"})):
+                # A child that was just created here is held here already; if somebody else drives it, we are refused.
+                first = reopen = False
+                await self._drive(node, run_id, account, reopen=again)
+                continue
+            try:
+                woken = await self._waiting.wait(due=run.due, timer=True)
+            except asyncio.CancelledError:
+                if not self._leaving() and node.on_cancel == "cancel":
+                    await self._household.stop_child(run_id, "the run above it went on without it")
+                raise
+            if woken == "over":
+                wait = {"kind": "child", "path": path, "run": run_id, "due": run.due, "wake": run.due}
+                wait["text"] = f"the run {run_id}, which is {run.status}: `weft why {run_id}` says for what"
+                return Suspended(({name: value for name, value in wait.items() if value is not None},))
+
+    async def _drive(self, node: Child, run_id: str, account: Account, *, reopen: bool) -> None:
+        """Have the child driven, as a task of its own that may outlive the wait for it."""
+        drive = asyncio.ensure_future(self._household.drive_child(run_id, reopen=reopen, account=account))
+        try:
+            with self._waiting.working():
+                await asyncio.shield(drive)
+        except ConflictError:
+            # Somebody else drives it, or it has just ended: its row says which.
+            return
+        except MismatchError:
+            # It is stalled, and waits for a person.
+            return
+        except WeftError as error:
+            raise RunHalted(error) from error
+        except asyncio.CancelledError:
+            if drive.done():
+                raise
+            if self._leaving():
+                drive.cancel()
+            elif node.on_cancel == "cancel":
+                await self._household.stop_child(run_id, "the run above it was cancelled, or went on without it")
+            else:
+                self._household.let_go_on(drive)
+                raise
+            await asyncio.gather(drive, return_exceptions=True)
+            raise
+
+    async def _take(self, path: str, run: Run) -> Outcome:
+        """What the end of a child means for its parent."""
+        state = (
+            await asyncio.to_thread(_folded, self._recorder.journal, run)
+            if run.head_seq > _LONG
+            else _folded(self._recorder.journal, run)
+        )
+        used = state.total()
+        if run.status == "completed":
+            outputs = state.outputs if isinstance(state.outputs, dict) else {"value": state.outputs}
+            return await self._end(path, run.id, {**outputs, "run": run.id}, used)
+        if run.status == "failed" and state.error is not None:
+            error = from_json(state.error)
+            inside = error.place.path
+            error.place = replace(error.place, path=path)
+            error.ids |= {"run": run.id} | ({"step": inside} if inside else {})
+            return await self._end(path, run.id, error, used)
+        stopped = ConflictError(
+            f"its run {run.id} was cancelled", fix="resume this run to try again", place=Place(path=path), run=run.id
+        )
+        return await self._end(path, run.id, stopped, used)
+
+    async def _announce(self, path: str, run_id: str, plan: Plan, inputs: Mapping[str, Any]) -> None:
+        data = {
+            "type": "child",
+            "effect": "idempotent",
+            "attempt": 1,
+            "target": plan.workflow,
+            "input": self._mask(dict(inputs)),
+            "run": run_id,
+        }
+        await self._recorder.record("step.started", path, data)
+
+    async def _end(self, path: str, run_id: str | None, end: Any, used: Usage) -> Outcome:
+        """Record how the step ended; `end` is its value or an error."""
+        failed = isinstance(end, WeftError)
+        data: dict[str, Any] = {"error": end.as_json(), "attempts": 1} if failed else {"value": end}
+        data |= {"type": "child", "run": run_id} | ({"usage": used.as_json()} if used != Usage() else {})
+        payload = dumps(data)
+        data = loads(payload)
+        kind = "step.failed" if failed else "step.completed"
+        with self._waiting.working():
+            await self._recorder.record_outcome(kind, path, payload, data, used if used != Usage() else None)
+        state = self._recorder.state
+        return state.fail(path, data) if failed else state.succeed(path, data)
+
+    def _plan_of(self, node: Child, planned: Any, path: str) -> Plan:
+        """The plan that the child runs, under its own budget."""
+        if node.planned is not None:
+            if not isinstance(planned, str):
+                raise InputError(
+                    f"{node.planned!r} is not the hash of a plan",
+                    fix="give what the step that made the plan says",
+                    place=Place(path=path),
+                )
+            plan = self._shelf.load(planned)
+        else:
+            found = self._plan.children.get(node.plan or "")
+            if found is None:
+                raise NotFoundError(f"the plan has no child plan {node.plan!r}", place=Place(path=path))
+            plan = found
+        if node.budget is None:
+            return plan
+        return replace(plan, root=Block(name="", body=plan.root, budget=node.budget))
+
+
+def child_id(run_id: str, path: str) -> str:
+    """The id of the child that a run starts at a path: a UUID of version 8."""
+    text = hashlib.sha256(f"child\n{run_id}\n{path}".encode()).hexdigest()
+    return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[int(text[16], 16) % 4]}{text[17:20]}-{text[20:32]}"
+
+
+def _find(journal: Journal, run_id: str) -> Run | None:
+    try:
+        return journal.runs.get(run_id)
+    except NotFoundError:
+        return None
+
+
+def _folded(journal: Journal, run: Run) -> RunState:
+    return fold(journal.events(run.id))

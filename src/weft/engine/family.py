@@ -1,0 +1,104 @@
+"""What an engine does for runs that have children, and for children that have parents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from weft.core.errors import ConflictError, MismatchError, NotFoundError
+from weft.engine.children import Account, Birth
+from weft.engine.driven import Driven
+from weft.engine.ending import RunResult
+from weft.plan.nodes import Plan
+from weft.store.journal import Journal
+
+
+class Drives(Protocol):
+    """An engine."""
+
+    async def start(  # noqa: D102 -- as the engine says
+        self,
+        plan: Plan,
+        scope: Mapping[str, Any],
+        *,
+        options: Mapping[str, Any] | None = None,
+        session: str = "",
+        birth: Birth | None = None,
+    ) -> str: ...
+
+    async def drive(self, run_id: str) -> RunResult:  # noqa: D102 -- as the engine says
+        ...
+
+    async def cancel(self, run_id: str, *, reason: str = "") -> bool:  # noqa: D102 -- as the engine says
+        ...
+
+
+class Family:
+    """Implements `weft.engine.children.Household` for one engine; `drive` and `active` are what it keeps to itself."""
+
+    def __init__(
+        self,
+        engine: Drives,
+        journal: Journal,
+        drive: Callable[..., Awaitable[RunResult]],
+        active: Mapping[str, Driven],
+    ) -> None:
+        self.accounts: dict[str, Account] = {}
+        self._engine = engine
+        self._journal = journal
+        self._drive = drive
+        self._active = active
+        self._loose: set[asyncio.Task[RunResult]] = set()
+
+    async def bear(self, plan: Plan, scope: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
+        """See `Household.bear`."""
+        session = self._journal.runs.get(birth.parent).session
+        await self._engine.start(plan, scope, options=options, session=session, birth=birth)
+
+    async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
+        """See `Household.drive_child`."""
+        self.accounts[run_id] = account
+        try:
+            return await self._drive(run_id, reopen=reopen)
+        finally:
+            del self.accounts[run_id]
+
+    async def stop_child(self, run_id: str, reason: str) -> None:
+        """See `Household.stop_child`."""
+        if driven := self._active.get(run_id):
+            driven.cancel(reason)
+        else:
+            await self._engine.cancel(run_id, reason=reason)
+
+    def let_go_on(self, drive: asyncio.Task[RunResult]) -> None:
+        """See `Household.let_go_on`."""
+        self._loose.add(drive)
+        drive.add_done_callback(self._forget)
+
+    async def cancel_children(self, run_id: str, reason: str) -> None:
+        """Cancel the children of a run that nobody drives, those excepted that are to go on without it."""
+        for child in self._journal.runs.children(run_id):
+            birth = self._journal.events(child.id, limit=1)[0].data.get("parent") or {}
+            if not child.ended and birth.get("on_cancel") == "cancel":
+                await self._engine.cancel(child.id, reason=reason)
+
+    async def wake_parent(self, run_id: str) -> None:
+        """A run has ended: make its parent go on, unless somebody else does."""
+        parent = self._journal.runs.get(run_id).parent
+        if parent is None:
+            return
+        self._journal.inbox.ring()
+        if driven := self._active.get(parent):
+            driven.waiting.ring()
+            return
+        run = self._journal.runs.get(parent)
+        if run.status == "waiting" and not run.driven:
+            with suppress(ConflictError, MismatchError, NotFoundError):  # its row says that it is due
+                await self._engine.drive(parent)
+
+    def _forget(self, drive: asyncio.Task[RunResult]) -> None:
+        self._loose.discard(drive)
+        # Read, so that asyncio does not complain; its journal says how it ended.
+        drive.cancelled() or drive.exception()

@@ -1,0 +1,48 @@
+"""Forms: the JSON Schema that the values given with an answer must fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
+
+from weft.core.errors import InputError
+
+_NO_REMOTE: Registry[Any] = Registry()
+"""Schemas refer to themselves only: nothing is fetched to read one."""
+_PROBLEMS = 5
+_SHOWN = 200
+
+
+def check_form(form: Mapping[str, Any]) -> None:
+    """Do nothing if `form` is a JSON Schema.
+
+    Raises:
+        InputError: it is not.
+    """
+    try:
+        Draft202012Validator.check_schema(dict(form))
+    except (SchemaError, RecursionError) as error:
+        what = error.message if isinstance(error, SchemaError) else "it is nested too deeply"
+        raise InputError(
+            f"the form is not a JSON Schema: {what[:_SHOWN]}", fix="correct `form` in the workflow (draft 2020-12)"
+        ) from error
+
+
+def form_problems(form: Mapping[str, Any], values: Any) -> list[str]:
+    """What is wrong with `values`, a sentence each; none when they fit `form`."""
+    found = []
+    try:
+        for error in islice(Draft202012Validator(dict(form), registry=_NO_REMOTE).iter_errors(values), _PROBLEMS):
+            where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+            found.append(f"{where.lstrip('.') or 'values'}: {error.message[:_SHOWN]}")
+    except Unresolvable as error:
+        return [f"the form refers to {error.ref!r}, which it does not hold"]
+    except RecursionError:
+        return ["the values are nested too deeply"]
+    return found

@@ -1,0 +1,90 @@
+"""Signals: messages from outside to a run, kept in the order in which they came until a wait of the run takes them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from weft.core.errors import ConflictError, NotFoundError
+from weft.store.append import TERMINAL
+from weft.store.database import translated
+from weft.store.gates import mark_due
+from weft.store.tables import signals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentSignal:
+    """One message. `key` makes a repeated one harmless; `at` is in microseconds since the epoch."""
+
+    id: int
+    run_id: str
+    key: str
+    name: str
+    data: Any
+    sender: str
+    at: int
+
+
+class Signals:
+    """Questions about signals."""
+
+    def __init__(self, engine: Engine, path: Path | str) -> None:
+        self._engine = engine
+        self._path = path
+
+    def pending(self, run_id: str) -> list[SentSignal]:
+        """The signals of a run that no wait has taken yet, oldest first."""
+        query = (
+            select(*[column for column in signals.c if column.name != "taken"])
+            .where(signals.c.run_id == run_id, signals.c.taken == 0)
+            .order_by(signals.c.id)
+        )
+        with translated(self._path), self._engine.connect() as connection:
+            return [
+                SentSignal(**{**row._mapping, "data": json.loads(row.data)})  # noqa: SLF001 -- SQLAlchemy's documented way
+                for row in connection.execute(query)
+            ]
+
+
+def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -> Callable[[sqlite3.Connection], bool]:
+    """Work for the writer: leave a signal for a run; the result says whether it is new. `data` is JSON.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConflictError: the run has ended.
+    """
+
+    def work(connection: sqlite3.Connection) -> bool:
+        row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
+        if row is None:
+            raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
+        known = connection.execute("SELECT 1 FROM signals WHERE run_id=? AND key=?", (run_id, key)).fetchone()
+        if known is None and row[0] in TERMINAL:
+            raise ConflictError(
+                f"the run has ended ({row[0]}) and takes no more signals",
+                fix=f"`weft show {run_id}` shows it",
+                run=run_id,
+            )
+        done = connection.execute(
+            "INSERT OR IGNORE INTO signals (run_id, key, name, data, sender, at) VALUES (?,?,?,?,?,?)",
+            (run_id, key, name, data, sender, at),
+        )
+        mark_due(connection, run_id, at)
+        return done.rowcount == 1
+
+    return work
+
+
+def take(ids: Collection[int]) -> Callable[[sqlite3.Connection], None]:
+    """Work for an append: a wait has taken these."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany("UPDATE signals SET taken=1 WHERE id=?", [(id_,) for id_ in ids])
+
+    return work
