@@ -58,7 +58,10 @@ def test_cleaning_up_takes_what_is_old_enough_and_not_to_be_kept(weft):
     assert weft("runs", "cleanup", "--max-age-days", "0", "-f", "--json").json["deleted"] == [good]
 
 
-def test_a_run_that_is_not_to_be_kept_leaves_nothing(weft):
+def test_a_run_that_is_not_to_be_kept_leaves_nothing(weft, monkeypatch):
+    # What the flags set is put back afterwards.
+    for name in ("WEFT_LOG__LEVEL", "BYPASS_TOOL_CONSENT"):
+        monkeypatch.setenv(name, "")
     weft.write("a.yaml", steps(("one", 0)))
     said = weft("run", "a.yaml", "--no-save-session", "--bypass-tool-consent", "--verbose")
     assert said.code == 0
