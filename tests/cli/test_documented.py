@@ -10,7 +10,7 @@ from weft.cli.group import built
 from weft.core.errors import EXIT_CODES
 
 PAGE = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
-PARTS = re.split(r"^## `weft ([a-z ]+)`\n", PAGE, flags=re.MULTILINE)
+PARTS = re.split(r"^## `weft ([a-z -]+)`\n", PAGE, flags=re.MULTILINE)
 SECTIONS = dict(zip(PARTS[1::2], PARTS[2::2], strict=True))
 ENTRIES = {
     " ".join(path): entry

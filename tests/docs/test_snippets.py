@@ -23,7 +23,7 @@ from weft.cli.group import built
 from weft.core.settings import load_settings
 from weft.spec.load import check_text
 
-KNOWN = {"sh", "console", "yaml", "toml", "json", "python", "text"}
+KNOWN = {"sh", "console", "yaml", "toml", "json", "python", "text", "mermaid"}
 NOTES = re.compile(r"|after-kill|not-run: .{8,}|file=[\w.-]+")
 MEASURED = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}"), "ID"),

@@ -322,6 +322,46 @@ async def test_a_performer_that_answers_although_it_is_cancelled_changes_nothing
     run_id, task = await driving(world, chain(call("a")))
     await world.engine.cancel(run_id)
     result = await asyncio.wait_for(task, 5)
-    assert result.status in {"cancelled", "completed"}
-    assert world.journal.runs.get(run_id).status == result.status
+    assert result.status == "cancelled"
+    assert world.journal.runs.get(run_id).status == "cancelled"
+    assert not world.state(run_id).outcomes
+    await world.close()
+
+
+@simulated
+async def test_a_performer_that_never_lets_itself_be_stopped_is_left_to_itself():
+    async def do(call, scope, context):
+        while not over:
+            try:
+                await asyncio.sleep(1000)
+            except asyncio.CancelledError:
+                continue
+
+    over = []
+    world = World(Doing(do))
+    run_id, task = await driving(world, chain(call("a")))
+    await world.engine.cancel(run_id)
+    result = await asyncio.wait_for(asyncio.shield(task), 60)
+    assert result.status == "cancelled"
+    events = len(world.journal.events(run_id))
+    await asyncio.sleep(20)
+    assert len(world.journal.events(run_id)) == events
+    over.append(True)
+    await world.close()
+
+
+@simulated
+async def test_an_interruption_is_not_swallowed_by_a_performer_either():
+    async def do(call, scope, context):
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            return Done("stubborn")
+
+    world = World(Doing(do))
+    run_id, task = await driving(world, chain(call("a"), call("b")))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert world.journal.runs.get(run_id).status == "waiting"
     await world.close()

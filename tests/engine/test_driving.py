@@ -283,7 +283,16 @@ def test_the_interpreter_imports_only_plans_core_and_its_ports():
         "weft.engine.tasks",
         "weft.engine.walk",
     )
-    standard = {"__future__", "asyncio", "collections", "collections.abc", "dataclasses", "itertools", "typing"}
+    standard = {
+        "__future__",
+        "asyncio",
+        "collections",
+        "collections.abc",
+        "dataclasses",
+        "functools",
+        "itertools",
+        "typing",
+    }
     folder = Path(interpreter.__file__).parent
     walkers = sorted(folder.glob("walk/*.py"))
     assert len(walkers) > 5

@@ -139,8 +139,6 @@ REFUSED = {
         "/tools/python/1",
         "/tools/python/2",
         "/tools/python/3",
-        "/tools/mcp/0",
-        "/tools/mcp/1",
     },
 }
 

@@ -23,8 +23,6 @@ def test_every_unsupported_place_is_named():
         "/env/secrets/2/source",
         "/env/mounts",
         "/agents/helper/tools/3",
-        "/tools/mcp/0",
-        "/tools/mcp/1",
         "/security/guardrails/deny_network",
         "/security/guardrails/pii_redaction",
         "/security/guardrails/allow_tools",

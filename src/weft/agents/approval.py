@@ -9,7 +9,7 @@ from weft.core.errors import PolicyError
 from weft.engine.port import GateRequest, StepContext
 from weft.plan.nodes import Plan
 from weft.plan.template import evaluate, render
-from weft.tools.port import ToolSpec
+from weft.tools.port import Changeable, Tool, ToolContext, ToolSpec
 
 _CHOICES = ("approve", "reject")
 _PROMPT = "Let {{ agent }} call {{ tool }}?"
@@ -27,8 +27,14 @@ def approval_request(
     tools: Mapping[str, Any] = plan.definitions.get("tools") or {}
     agents: Mapping[str, Any] = plan.definitions.get("agents") or {}
     rule: Any = (tools.get(spec.name) or {}).get("approval")
+    names = [spec.name]
+    if spec.group:
+        server: Mapping[str, Any] = (plan.definitions.get("mcp") or {}).get(spec.group) or {}
+        rule = (server.get("approvals") or {}).get(spec.origin, server.get("approval"))
+        names = [f"{spec.group}:{spec.origin}", spec.name, spec.group]
     if agent is not None:
-        rule = ((agents.get(agent) or {}).get("approval") or {}).get(spec.name, rule)
+        own: Mapping[str, Any] = (agents.get(agent) or {}).get("approval") or {}
+        rule = next((own[name] for name in names if name in own), rule)
     if rule is None or rule == "never":
         return None
     rule = {} if rule == "always" else rule
@@ -84,3 +90,27 @@ def edited(said: Mapping[str, Any], arguments: Mapping[str, Any]) -> Mapping[str
         name: value for name, value in arguments.items() if shown is not None and values.get(name) == shown.get(name)
     }
     return {**values, **kept}
+
+
+async def unchanged(context: StepContext, before: str, tool: Tool, around: ToolContext) -> None:
+    """Have a person look at a tool that is described otherwise than when the run first used it; `before` begins the gate's name.
+
+    Raises:
+        RejectedError: the new description was not accepted.
+        WeftError: nobody answered in time, or the tool's server cannot be reached.
+        StepSuspended: nobody has answered yet.
+    """
+    if not isinstance(tool, Changeable):
+        return
+    difference = await tool.difference(around)
+    if difference is None:
+        return
+    spec = tool.spec
+    request = GateRequest(
+        prompt=f"{spec.group!r} describes its tool {spec.origin!r} otherwise than when this run first used it. Go on with it?",
+        show=difference.text,
+        choices=("accept", "reject"),
+        facts={"tool": spec.name, "server": spec.group},
+    )
+    await context.ask(f"{before}changed[{difference.digest[:12]}]", request)
+    await tool.accept(difference)

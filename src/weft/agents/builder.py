@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
 from weft.models.ref import ModelRef
+from weft.tools.choice import chosen
 from weft.tools.port import Tool, ToolContext
 
 _AGENTS = 256
@@ -121,8 +122,12 @@ def pick_tools(
     available: Mapping[str, Tool],
     override: Sequence[str] | None,
     common: Sequence[str] = (),
+    *,
+    groups: Collection[str] = (),
 ) -> dict[str, Tool]:
     """The tools that one call of an agent may use: its own, or those that the step names instead; and the `common` ones.
+
+    A name may also be that of a group of tools; see `weft.tools.choice`.
 
     Raises:
         SpecError: one of them is not defined.
@@ -130,12 +135,11 @@ def pick_tools(
     names = definition.get("tools") if override is None else override
     if names is None:
         return dict(available)
-    names = list(dict.fromkeys([*names, *common]))
-    missing = [name for name in names if name not in available]
+    found, missing = chosen(dict.fromkeys([*names, *common]), available, groups)
     if missing:
         raise SpecError(
             f"agent {agent!r} uses the tool {missing[0]!r}, which is not defined",
             fix=f"define it under tools; defined are: {', '.join(sorted(available)) or 'none'}",
             place=Place(pointer=f"/agents/{agent}/tools"),
         )
-    return {name: available[name] for name in names}
+    return found

@@ -30,7 +30,7 @@ from pydantic_ai.durable_exec import (
 from pydantic_ai.messages import ModelResponse
 from pydantic_ai.usage import RequestUsage
 
-from weft.agents.approval import approved
+from weft.agents.approval import approved, unchanged
 from weft.agents.correction import Tries, successes
 from weft.agents.view import View
 from weft.core.clock import to_datetime
@@ -150,6 +150,8 @@ async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str,
     try:
         place = _tool_step(run, call)
         if refusal is None:
+            if call.context.recorded(f"{call.context.path}/{place}") is None:
+                await unchanged(call.context, f"{place}/", tool, call.tool_context(call.context))
             approved_as = await approved(call.context, place, tool.spec, arguments, agent=call.agent)
         return await call.context.step(
             place,

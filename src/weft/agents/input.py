@@ -54,5 +54,17 @@ def _given(schema: Mapping[str, Any], prompt: str, scope: Mapping[str, Any]) -> 
         if isinstance(found, dict):
             return found
     properties = schema.get("properties")
-    names = properties if isinstance(properties, Mapping) else {}
-    return {name: scope[name] for name in names if name in scope and name not in _OURS} or None
+    fields = properties if isinstance(properties, Mapping) else {}
+    found = {name: _meant(scope[name], field) for name, field in fields.items() if name in scope and name not in _OURS}
+    return found or None
+
+
+def _meant(value: Any, field: Any) -> Any:
+    """A text for what is no text, as an undeclared input of a run comes: read as JSON, when it is that."""
+    kind = field.get("type") if isinstance(field, Mapping) else None
+    if isinstance(value, str) and isinstance(kind, str) and kind != "string":
+        try:
+            return strict_loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value

@@ -15,6 +15,7 @@ from weft.agents.answer import Answered, Turn, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
 from weft.agents.compaction import request_overhead
 from weft.agents.conversation import history, pack
+from weft.agents.direct import ServerTools, no_servers
 from weft.agents.durability import CALL, AgentCall
 from weft.agents.input import hold_input
 from weft.agents.instructions import instructions_for
@@ -36,15 +37,24 @@ _EMIT: ContextVar[Callable[[Mapping[str, Any]], None] | None] = ContextVar("weft
 
 
 class AgentPerformer:
-    """Performs ``agent`` calls. `tools` gives the tools of a plan; with `streaming`, answers are shown as they come in."""
+    """Performs ``agent`` calls.
+
+    `tools` gives the tools of a plan, `servers` those of its MCP servers; with `streaming`, answers are shown as they come in.
+    """
 
     derived = True
 
     def __init__(
-        self, builder: AgentBuilder, tools: Callable[[Plan], Mapping[str, Tool]], *, streaming: bool = False
+        self,
+        builder: AgentBuilder,
+        tools: Callable[[Plan], Mapping[str, Tool]],
+        *,
+        servers: ServerTools = no_servers,
+        streaming: bool = False,
     ) -> None:
         self._builder = builder
         self._tools = tools
+        self._servers = servers
         self._stream = _show if streaming else None
 
     async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
@@ -67,7 +77,7 @@ class AgentPerformer:
         instructions = instructions_for(call.target, definition, context.plan, local)
         hold_input(call.target, definition.get("input_schema"), prompt, local, context)
         policy = context.plan.definitions.get("context_policy") or {}
-        tools = self._usable(call, definition, context)
+        tools = await self._usable(call, definition, context)
         notes = Notes.of(policy)
         if notes is not None:
             instructions = "\n\n".join(part for part in (instructions, await notes.given(context)) if part)
@@ -102,9 +112,15 @@ class AgentPerformer:
         del call, scope, context
         return None
 
-    def _usable(self, call: Call, definition: Mapping[str, Any], context: StepContext) -> Mapping[str, Tool]:
+    async def _usable(self, call: Call, definition: Mapping[str, Any], context: StepContext) -> Mapping[str, Tool]:
+        """The tools of this call; servers are started only for names that nothing else explains."""
+        available, override = self._tools(context.plan), call.input.get("tools")
         common = context.plan.definitions.get("common_tools") or ()
-        return pick_tools(call.target, definition, self._tools(context.plan), call.input.get("tools"), common)
+        names = definition.get("tools") if override is None else override
+        if names is None or any(name not in available for name in names):
+            available = {**available, **await self._servers(context)}
+        servers = context.plan.definitions.get("mcp") or ()
+        return pick_tools(call.target, definition, available, override, common, groups=servers)
 
     def _definition(self, call: Call, context: StepContext) -> Mapping[str, Any]:
         agents: Mapping[str, Any] = context.plan.definitions.get("agents") or {}

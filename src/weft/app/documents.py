@@ -72,7 +72,7 @@ def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
     return compiled
 
 
-def prepare(file: Path, variables: Mapping[str, str], choice: ModelChoice, *, session: str, at: str) -> Prepared:
+def prepare(file: Path, variables: Mapping[str, Any], choice: ModelChoice, *, session: str, at: str) -> Prepared:
     """What a run of `file` with these variables is started with; `at` is the time in ISO 8601.
 
     Raises:
@@ -86,7 +86,7 @@ def prepare(file: Path, variables: Mapping[str, str], choice: ModelChoice, *, se
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
 
 
-def missing_inputs(file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+def missing_inputs(file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
     """See `Service.missing_inputs`."""
     return {name: field.description or "" for name, field in missing_of(load.load(file), variables).items()}
 

@@ -17,8 +17,11 @@ from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import check_text, prepare
+from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.servers import Servers
 from weft.app.service import RunRequest
+from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
@@ -28,13 +31,11 @@ from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
 from weft.net.client import HttpClient
-from weft.net.egress import EgressPolicy
 from weft.plan.nodes import Plan
 from weft.secrets.resolve import SecretRef, Secrets
 from weft.store.journal import Journal
 from weft.tools.builtin.tavily import KEY as TAVILY_KEY
 from weft.tools.port import Tool, ToolContext, ToolOptions
-from weft.tools.registry import build_tools
 
 _LOG = logging.getLogger("weft.app")
 _PLANS = 128
@@ -48,25 +49,17 @@ class Driving:
         self._journal = journal
         self._clock = SystemClock()
         self._redactor = new_redactor()
-        net = settings.net
-        self._policy = EgressPolicy(
-            allow_loopback=net.allow_loopback,
-            allow_private=net.allow_private,
-            allowed_domains=net.allowed_domains,
-            blocked_patterns=net.blocked_patterns,
-            connect_timeout_s=net.connect_timeout_s,
-            timeout_s=net.timeout_s,
-            max_response_bytes=net.max_response_bytes,
-        )
+        self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
         self._models = ModelPool()
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
+        self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
         self._telemetry = TelemetryListener(settings.telemetry, self._redactor)
         builder = AgentBuilder(self._models.open, self._tool_context)
         performers: dict[str, Performer] = {
-            "agent": AgentPerformer(builder, self._tools_of, streaming=streaming),
-            "tool": ToolPerformer(self._tools_of, self._tool_context),
+            "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
+            "tool": ToolPerformer(self._tools_of, self._tool_context, servers=self._servers.tools),
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
             "swarm": SwarmPerformer(),
@@ -108,6 +101,7 @@ class Driving:
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:
+            await self._servers.leave(run_id)
             self._telemetry.leave(run_id)
 
     def _options(self, request: RunRequest) -> dict[str, Any]:
@@ -122,6 +116,7 @@ class Driving:
     async def close(self) -> None:
         """Let go of connections and send what telemetry has left."""
         await self.engine.close()
+        await self._servers.close()
         await self._models.aclose()
         await self._http.aclose()
         self.bus.close()
@@ -130,6 +125,7 @@ class Driving:
     def _check(self, plan: Plan, base_url: str | None) -> None:
         """Find out before the run begins what would keep it from its end: what is denied, and credentials that lack."""
         self._tools_of(plan)
+        self._servers.check(plan)
         check_model_addresses(plan.definitions, self._policy, chosen=base_url)
         for definition in (plan.definitions.get("agents") or {}).values():
             check_credentials(model_ref(definition), os.environ)
@@ -140,15 +136,7 @@ class Driving:
         if known is None or known[0] is not plan:
             for secret in (plan.definitions.get("secrets") or {}).values():
                 self._redactor.register(os.environ.get(secret["key"], ""))
-            definitions = plan.definitions.get("tools") or {}
-            may = self._settings.tools
-            tools = build_tools(
-                definitions,
-                allowed_modules=may.allowed_modules,
-                allowed_folders=may.allowed_folders,
-                policy=self._policy,
-                python_exec=may.python_exec,
-            )
+            tools = tools_of(plan, self._settings, self._policy)
             if len(self._tools) >= _PLANS:
                 self._tools.clear()
             known = self._tools[id(plan)] = (plan, tools)
@@ -171,6 +159,8 @@ class Driving:
                 tavily_url=may.tavily_url,
                 check_workflow=partial(check_text, folder=workdir),
             ),
+            note=context.note,
+            emit=context.emit,
         )
 
     def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:

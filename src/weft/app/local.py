@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +13,24 @@ from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
+    from weft.app.reasoning import Iteration
+    from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
     from weft.core.settings import SettingRow, Settings
     from weft.engine.answering import Decided, NewSignal
+    from weft.engine.diff import Line
     from weft.engine.local import RunResult
     from weft.engine.questions import Answer
+    from weft.engine.replay import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.journal import Journal
     from weft.store.runs import Run
+    from weft.tools.mcp.desk import McpDesk
+    from weft.tools.mcp.findings import Change, Tried
 
 _FOLLOW_S = 0.1
 
@@ -54,7 +60,7 @@ class LocalService:
         plan: Plan = load("documents").plan(file, choice)
         return plan
 
-    def missing_inputs(self, file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Service.missing_inputs`."""
         missing: Mapping[str, str] = load("documents").missing_inputs(file, variables)
         return missing
@@ -101,11 +107,43 @@ class LocalService:
         return self._journal.runs.find(text)
 
     def runs(
-        self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        before: Run | None = None,
+        children: bool = True,
     ) -> list[Run]:
         """See `Service.runs`."""
         cursor = None if before is None else (before.created_at, before.id)
-        return self._journal.runs.list(status=status, workflow=workflow, limit=limit, before=cursor)
+        return self._journal.runs.list(status=status, workflow=workflow, limit=limit, before=cursor, children=children)
+
+    def current(self) -> frozenset[str]:
+        """See `Service.current`."""
+        return self._journal.forks.promoted()
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """See `Service.fork`."""
+        return await self._travel.fork(run_id, at=at, before=before, changes=changes)
+
+    def diff(self, first: str, second: str) -> list[Line]:
+        """See `Service.diff`."""
+        return self._travel.diff(first, second)
+
+    async def replay(self, run_id: str) -> Replayed:
+        """See `Service.replay`."""
+        return await self._travel.replay(run_id)
+
+    async def promote(self, run_id: str) -> None:
+        """See `Service.promote`."""
+        await self._travel.promote(run_id)
+
+    async def discard(self, run_id: str) -> list[str]:
+        """See `Service.discard`."""
+        return await self._travel.discard(run_id)
 
     def due(self, at: int, *, limit: int = 100) -> list[Run]:
         """See `Service.due`."""
@@ -148,6 +186,42 @@ class LocalService:
         trace: Mapping[str, Any] = load("trace").trace_of(definitions, self._journal.events(run_id))
         return trace
 
+    def reasoning(self, run_id: str) -> list[Iteration]:
+        """See `Service.reasoning`."""
+        run = self._journal.runs.get(run_id)
+        definitions = self._journal.runs.plan(run.plan_hash).get("definitions") or {}
+        tracing = load("trace")
+        found: list[Iteration] = load("reasoning").reasoning(
+            self._journal.events(run_id), tracing.content_of(definitions), tracing.new_redactor()
+        )
+        return found
+
+    async def delete(self, run_id: str) -> list[str]:
+        """See `Service.delete`."""
+        gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
+        return gone
+
+    def own_tools(self, file: Path) -> list[dict[str, Any]]:
+        """See `Service.own_tools`."""
+        tools: list[dict[str, Any]] = load("tools").own_tools(self.plan(file, AS_WRITTEN), self._settings)
+        return tools
+
+    async def try_servers(self, file: Path) -> list[Tried]:
+        """See `Service.try_servers`."""
+        return await self._mcp(file).test()
+
+    async def login(self, file: Path, server: str, show: Callable[[str], Awaitable[None]]) -> Tried:
+        """See `Service.login`."""
+        return await self._mcp(file).login(server, show)
+
+    def tool_changes(self, file: Path) -> list[Change]:
+        """See `Service.tool_changes`."""
+        return self._mcp(file).changes()
+
+    def accept_tools(self, file: Path, server: str, tools: Sequence[str]) -> list[str]:
+        """See `Service.accept_tools`."""
+        return self._mcp(file).accept(server, list(tools))
+
     def settings(self) -> list[SettingRow]:
         """See `Service.settings`."""
         rows: list[SettingRow] = load("settings").explain(self._settings)
@@ -165,6 +239,11 @@ class LocalService:
         if self._opened is not None:
             self._opened.close()
 
+    def _mcp(self, file: Path) -> McpDesk:
+        plan = self.plan(file, AS_WRITTEN)
+        desk: McpDesk = load("servers").load_mcp("mcp-desk").desk(plan, file, self._settings)
+        return desk
+
     @cached_property
     def _settings(self) -> Settings:
         settings: Settings = self._given or load("settings").load_settings()
@@ -177,6 +256,11 @@ class LocalService:
             self._opened = load("journal").Journal(self._settings.home / "journal.db", durability=durability)
         assert self._opened is not None
         return self._opened
+
+    @cached_property
+    def _travel(self) -> Travel:
+        travel: Travel = load("travel").Travel(self._journal)
+        return travel
 
     @property
     def _driving(self) -> Driving:

@@ -14,8 +14,15 @@ PARTS = {
     "doctor": "weft.app.doctor",
     "answering": "weft.engine.answering",
     "fold": "weft.engine.fold",
+    "travel": "weft.app.travel",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
+    "reasoning": "weft.app.reasoning",
+    "removal": "weft.store.removal",
+    "tools": "weft.app.toolbox",
+    "servers": "weft.app.servers",
+    "mcp": "weft.tools.mcp.pool",
+    "mcp-desk": "weft.app.mcp",
 }
 
 

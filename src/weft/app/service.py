@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,17 +11,21 @@ from weft.core.errors import Problem
 
 if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
     from weft.app.doctor import Finding
+    from weft.app.reasoning import Iteration
     from weft.bus.envelope import Envelope
     from weft.core.event import Event
     from weft.core.settings import SettingRow
     from weft.engine.answering import Decided, NewSignal
+    from weft.engine.diff import Line
     from weft.engine.local import RunResult
     from weft.engine.questions import Answer
+    from weft.engine.replay import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.runs import Run
+    from weft.tools.mcp.findings import Change, Tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default."""
 
     file: Path
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
     out: Path = Path("artifacts")
     force: bool = False
     choice: ModelChoice = AS_WRITTEN
@@ -86,7 +90,7 @@ class Service(Protocol):
         """
         ...
 
-    def missing_inputs(self, file: Path, variables: Mapping[str, str]) -> Mapping[str, str]:
+    def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """Required inputs without a value, with their descriptions."""
         ...
 
@@ -131,9 +135,45 @@ class Service(Protocol):
         ...
 
     def runs(
-        self, *, status: str | None = None, workflow: str | None = None, limit: int = 50, before: Run | None = None
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        before: Run | None = None,
+        children: bool = True,
     ) -> list[Run]:
-        """Runs, newest first."""
+        """Runs, newest first; without `children`, only those that no other run has started."""
+        ...
+
+    def current(self) -> frozenset[str]:
+        """The runs that were made the current ones of their lines."""
+        ...
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """Create a run that shares the past of another one, and return its id; nobody drives it yet.
+
+        It forks `at` an event's number or at the end of a step, or just `before` a step began, else where the run stands.
+        `changes` are new values: ``name`` of the scope, ``/step.key`` of what is recorded.
+        """
+        ...
+
+    def diff(self, first: str, second: str) -> list[Line]:
+        """Two runs side by side, path by path."""
+        ...
+
+    async def replay(self, run_id: str) -> Replayed:
+        """Walk a run's plan again over its journal, performing nothing, and see whether the same events come out."""
+        ...
+
+    async def promote(self, run_id: str) -> None:
+        """Make a run the current one of its line."""
+        ...
+
+    async def discard(self, run_id: str) -> list[str]:
+        """Drop a fork and its children; the ids of what is gone."""
         ...
 
     def due(self, at: int, *, limit: int = 100) -> list[Run]:
@@ -162,6 +202,34 @@ class Service(Protocol):
 
     def trace(self, run_id: str) -> Mapping[str, Any]:
         """The trace of a run, secrets out."""
+        ...
+
+    def reasoning(self, run_id: str) -> list[Iteration]:
+        """How the agents of a run came to their answers, secrets out, tools as far as the workflow lets them be seen."""
+        ...
+
+    async def delete(self, run_id: str) -> list[str]:
+        """Remove a run that has ended, with its child runs, and return the ids of what is gone."""
+        ...
+
+    def own_tools(self, file: Path) -> list[dict[str, Any]]:
+        """The tools of a workflow that come from no MCP server: ``name``, ``from``, ``effect`` and ``description``."""
+        ...
+
+    async def try_servers(self, file: Path) -> list[Tried]:
+        """Start or reach each MCP server of a workflow, and list its tools."""
+        ...
+
+    async def login(self, file: Path, server: str, show: Callable[[str], Awaitable[None]]) -> Tried:
+        """Log in to a remote MCP server; `show` is given the address that a browser has to open."""
+        ...
+
+    def tool_changes(self, file: Path) -> list[Change]:
+        """Tools of MCP servers that are described differently now than when somebody last accepted it."""
+        ...
+
+    def accept_tools(self, file: Path, server: str, tools: Sequence[str]) -> list[str]:
+        """Accept the latest descriptions of these tools of a server, or of all; their names."""
         ...
 
     def settings(self) -> list[SettingRow]:

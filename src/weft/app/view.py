@@ -10,6 +10,7 @@ from typing import Any
 
 from weft.core.event import Event
 from weft.core.usage import Usage
+from weft.engine.fold import edited
 
 _NUMBERED = re.compile(r"(.*)\[(\d+)\]")
 
@@ -30,6 +31,7 @@ class StepView:
     value: Any = None
     error: dict[str, Any] | None = None
     next_at: int | None = None
+    run: str = ""
     children: dict[str, StepView] = field(default_factory=dict)
 
     @property
@@ -64,7 +66,7 @@ class StepView:
     def as_json(self) -> dict[str, Any]:
         """The step and what is inside it as plain data, empty fields left out."""
         data: dict[str, Any] = {"path": self.path, "type": self.type, "target": self.target, "status": self.status}
-        data |= {"started": self.started, "ended": self.ended, "attempts": self.attempts}
+        data |= {"run": self.run, "started": self.started, "ended": self.ended, "attempts": self.attempts}
         data |= {"input": self.input, "value": self.value, "error": self.error, "usage": self.usage.as_json()}
         kept = {name: value for name, value in data.items() if value not in (None, "", {}, 0)}
         return kept | ({"steps": [child.as_json() for child in self.inside()]} if self.children else {})
@@ -79,6 +81,7 @@ class RunView:
         self.inputs: dict[str, Any] = {}
         self.waits: list[dict[str, Any]] = []
         self.warnings: list[dict[str, Any]] = []
+        self.inherited = Usage()
         self.seq = 0
         for event in events:
             self.feed(event)
@@ -115,6 +118,8 @@ class RunView:
         if event.kind == "run.created":
             root.started, self.workflow, self.inputs = event.at, data.get("workflow", ""), data.get("scope") or {}
             root.status = "queued"
+        elif event.kind == "run.forked":
+            self._forked(data)
         elif event.kind == "run.started":
             root.status, root.ended, root.error = "running", None, None
         elif event.kind in {"run.completed", "run.failed", "run.cancelled", "run.stalled", "run.waiting"}:
@@ -123,13 +128,26 @@ class RunView:
             root.value = data.get("outputs")
             self.waits = list(data.get("waits") or ())
 
+    def _forked(self, data: dict[str, Any]) -> None:
+        """From here on it is another run: what the past cost is not its own, and what was under way there is not here."""
+        root = self.root
+        self.inherited = root.usage
+        root.status, root.ended, root.error, root.value, self.waits = "queued", None, None, None, []
+        for step in root.walk():
+            if step.status in {"running", "retrying"} and step.type and step is not root:
+                step.status = "open"
+        for edit in data["edits"]:
+            step = self.step(edit["path"])
+            step.status, step.error = "completed", None
+            step.value = edited(step.value, edit["at"], edit["value"])
+
     def _step(self, event: Event) -> None:
         step, data = self.step(event.path), event.data
         if not step.started:
             step.started = event.at
         if event.kind == "step.started":
             step.type, step.target = data.get("type", ""), data.get("target", "")
-            step.attempts = data.get("attempt", 1)
+            step.attempts, step.run = data.get("attempt", 1), data.get("run", "")
             step.status, step.input = "running", data.get("input", step.input)
         elif event.kind == "step.input":
             step.input = data

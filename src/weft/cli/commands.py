@@ -33,6 +33,20 @@ _GROUPS = "weft.cli.groups"
 _LIST = Entry(target=f"{_GROUPS}.runs:list_runs", help="List runs, the newest first.")
 _SHOW = Entry(target=f"{_GROUPS}.runs:show", help="Show what happened in a run, step by step.", section="Runs")
 
+_DELETE = Entry(target=f"{_GROUPS}.removing:delete", help="Delete a run that has ended.")
+_CLEANUP = Entry(target=f"{_GROUPS}.removing:cleanup", help="Delete the runs that have ended long ago.")
+_AGENTS: Mapping[str, Entry] = {
+    "list": Entry(target=f"{_GROUPS}.agents:list_agents", help="List the agents below a folder."),
+    "show": Entry(target=f"{_GROUPS}.agents:describe", help="Show an agent: what it takes, gives and is tested with."),
+    "describe": Entry(target=f"{_GROUPS}.agents:describe", help="The same as show."),
+    "run": Entry(target=f"{_GROUPS}.agents:run", help="Run an agent on the input in a file."),
+    "test": Entry(target=f"{_GROUPS}.agents:run_tests", help="Run the tests of an agent."),
+    "init": Entry(target=f"{_GROUPS}.agents:init", help="Make an agent to start from.", brief=True),
+    "validate": Entry(
+        target=f"{_GROUPS}.agents:validate", help="Check an agent, its examples and its tests.", brief=True
+    ),
+}
+
 COMMANDS: Mapping[str, Entry] = {
     "init": Entry(
         target=f"{_GROUPS}.project:init", help="Make a project to start from.", section="Workflows", brief=True
@@ -61,7 +75,20 @@ COMMANDS: Mapping[str, Entry] = {
         help="Run a workflow in virtual time with scripted agents and injected faults.",
         section="Workflows",
     ),
-    "runs": Entry(help="List and find runs.", section="Runs", members={"list": _LIST}),
+    "list-tools": Entry(
+        target=f"{_GROUPS}.catalogue:list_tools",
+        help="List the built-in tools, with their arguments and effects.",
+        section="Workflows",
+        brief=True,
+    ),
+    "agents": Entry(
+        help="List, run and test agents that stand in files of their own.", section="Workflows", members=_AGENTS
+    ),
+    "runs": Entry(
+        help="List, find and delete runs.",
+        section="Runs",
+        members={"list": _LIST, "delete": _DELETE, "cleanup": _CLEANUP},
+    ),
     "show": _SHOW,
     "events": Entry(
         target=f"{_GROUPS}.journal:events", help="Print the events of a run, and follow it.", section="Runs"
@@ -76,6 +103,41 @@ COMMANDS: Mapping[str, Entry] = {
     "verify": Entry(
         target=f"{_GROUPS}.journal:verify", help="Prove that nobody has changed the journal of a run.", section="Runs"
     ),
+    "fork": Entry(
+        target=f"{_GROUPS}.travel:fork", help="Start a run that shares the past of another one.", section="Time travel"
+    ),
+    "rerun": Entry(target=f"{_GROUPS}.travel:rerun", help="Do a run again from a step on.", section="Time travel"),
+    "diff": Entry(target=f"{_GROUPS}.travel:diff", help="Compare two runs.", section="Time travel"),
+    "replay": Entry(
+        target=f"{_GROUPS}.travel:replay",
+        help="Prove that the plan of a run makes the same events again.",
+        section="Time travel",
+    ),
+    "promote": Entry(
+        target=f"{_GROUPS}.travel:promote", help="Make a run the current one of its line.", section="Time travel"
+    ),
+    "discard": Entry(target=f"{_GROUPS}.travel:discard", help="Drop a fork for good.", section="Time travel"),
+    "tools": Entry(
+        help="See what agents can use.",
+        section="Workflows",
+        members={
+            "list": Entry(
+                target=f"{_GROUPS}.mcp:list_tools", help="List the tools of a workflow, its MCP servers asked too."
+            )
+        },
+    ),
+    "mcp": Entry(
+        help="Try MCP servers, log in to them, and accept what they changed.",
+        section="Workflows",
+        members={
+            "test": Entry(target=f"{_GROUPS}.mcp:try_servers", help="Start or reach each MCP server of a workflow."),
+            "login": Entry(target=f"{_GROUPS}.mcp:login", help="Log in to a remote MCP server, in a browser."),
+            "changes": Entry(
+                target=f"{_GROUPS}.mcp:changes", help="Show tools that are described differently than before."
+            ),
+            "accept": Entry(target=f"{_GROUPS}.mcp:accept", help="Accept changed descriptions of tools."),
+        },
+    ),
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),
@@ -87,7 +149,24 @@ COMMANDS: Mapping[str, Entry] = {
     "version": Entry(
         target=f"{_GROUPS}.version:version", help="Print the version.", section="This machine", brief=True
     ),
-    "sessions": Entry(help="The runs, by their former name.", hidden=True, members={"list": _LIST, "show": _SHOW}),
+    "sessions": Entry(
+        help="The runs, by their former name.",
+        hidden=True,
+        members={"list": _LIST, "show": _SHOW, "delete": _DELETE, "cleanup": _CLEANUP},
+    ),
+    "atomic": Entry(help="The agents in files, by their former name.", hidden=True, members=_AGENTS),
+    "explain": Entry(
+        target=f"{_GROUPS}.catalogue:explain",
+        help="Say what keeps a workflow from running; a former name of validate.",
+        hidden=True,
+        brief=True,
+    ),
+    "list-supported": Entry(
+        target=f"{_GROUPS}.catalogue:list_supported",
+        help="List patterns, providers, sources of secrets and presets.",
+        hidden=True,
+        brief=True,
+    ),
 }
 """Every command of ``weft``, in the order in which help lists them."""
 
@@ -97,6 +176,9 @@ WORK: Mapping[str, Entry] = {
     "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),
     "signal": Entry(target="weft.cli.deciding:signal", help="Send a signal, and make the run go on."),
     "afterwards": Entry(target="weft.cli.deciding:Afterwards", help="What is done once an answer is given."),
+    "again": Entry(target="weft.cli.again:latest_open", help="Find the run of a workflow that is to go on."),
+    "agent": Entry(target="weft.cli.agentwork:answer", help="Run an agent by itself."),
+    "agent-test": Entry(target="weft.cli.agentwork:judge", help="Run the tests of an agent."),
 }
 """What the long commands do, apart from their options: `--help` does not load the engine."""
 
@@ -108,6 +190,8 @@ DIAGRAMS: Mapping[str, Entry] = {
     "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
     "mermaid": Entry(target="weft.plan.diagram:mermaid", help="A Mermaid flow chart."),
     "dot": Entry(target="weft.plan.diagram:dot", help="A Graphviz graph."),
+    "svg": Entry(target="weft.cli.render.svg:svg", help="A Graphviz graph."),
     "json": Entry(target="weft.plan.codec:to_json", help="The plan itself."),
+    "md": Entry(target="weft.plan.page:page", help="A page of Markdown."),
 }
 """What can be made of a plan."""

@@ -18,19 +18,35 @@ from weft.cli.render.problems import problem_lines
 from weft.cli.terminal import say, say_json, steers_error, tell
 from weft.cli.unsupported import write_report
 from weft.cli.variables import required
-from weft.core.errors import UnsupportedError
+from weft.core.errors import InputError, UnsupportedError
 from weft.core.settings import Settings, load_settings
 
 
-def start(request: RunRequest, *, ask: bool, trace: bool, durability: str | None, quiet: bool, as_json: bool) -> int:
-    """Start a run as `request` says, in the background when it is queued, and return the exit code."""
+def start(
+    request: RunRequest,
+    *,
+    ask: bool,
+    trace: bool,
+    durability: str | None,
+    quiet: bool,
+    as_json: bool,
+    keep: bool = True,
+) -> int:
+    """Start a run as `request` says, in the background when it is queued, and return the exit code.
+
+    Unless it is to be kept, what is recorded of it is deleted once it has completed.
+    """
     settings = load_settings()
     logs.start(settings.log.level, settings.log.format)
-    request = replace(request, choice=_chosen(settings, request.choice))
+    request = replace(request, choice=chosen(settings, request.choice))
     try:
         if request.queued:
+            if not keep:
+                raise InputError(
+                    "a run in the background cannot be thrown away at its end", fix="leave one of them out"
+                )
             return _detached(request, ask=ask, trace=trace, durability=durability, as_json=as_json)
-        return _attended(request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
+        return _attended(request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json, keep=keep)
     except UnsupportedError as error:
         report = write_report(request.out, request.file, error)
         if not as_json:
@@ -39,7 +55,14 @@ def start(request: RunRequest, *, ask: bool, trace: bool, durability: str | None
 
 
 def _attended(
-    request: RunRequest, *, ask: bool, trace: bool, durability: str | None, quiet: bool, as_json: bool
+    request: RunRequest,
+    *,
+    ask: bool,
+    trace: bool,
+    durability: str | None,
+    quiet: bool,
+    as_json: bool,
+    keep: bool,
 ) -> int:
     """Start a run and stay with it."""
 
@@ -50,7 +73,10 @@ def _attended(
             drove = await attend(
                 service, run_id, interrupts, manner=Manner(quiet=quiet or as_json, ask=asks(as_json=as_json))
             )
-            return await ending(service, drove, trace=trace)
+            end = await ending(service, drove, trace=trace)
+            if not keep and end.status == "completed":
+                await service.delete(run_id)
+            return end
 
     end = reach.ask(whole, durability=durability, streaming=steers_error() and not (quiet or as_json))
     return tell_ending(end, as_json=as_json, quiet=quiet)
@@ -100,7 +126,7 @@ def _answers(missing: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _chosen(settings: Settings, flags: ModelChoice) -> ModelChoice:
+def chosen(settings: Settings, flags: ModelChoice) -> ModelChoice:
     """The flags, and what the settings say where they are silent; settings for one provider do not fit another."""
     if flags.offline or (flags.provider and flags.provider != settings.provider):
         return flags

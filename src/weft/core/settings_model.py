@@ -127,6 +127,10 @@ class Tools(Group):
     workdir: Folder | None = Field(
         default=None, description="The folder that file tools cannot leave; the current one by default."
     )
+    mcp_changed: Literal["ask", "refuse", "accept"] = Field(
+        default="ask",
+        description="What a run does when an MCP server describes a tool otherwise than when the run first used it.",
+    )
     python_exec: bool = Field(
         default=False, description="Agents may run Python code that they write, in a process apart."
     )

@@ -98,7 +98,7 @@ class LiveContext:
     @property
     def key(self) -> str:
         """See `StepContext.key`."""
-        return path_key(self.run_id, self.path)
+        return path_key(self.run_id, self.performing.recorder.state.key_path(self.path))
 
     @property
     def options(self) -> Mapping[str, Any]:

@@ -1,70 +1,117 @@
-"""One drive of a run: its walk, which a cancel can reach, and how it ends."""
+"""One drive of a run: its walk, the walk back when somebody cancels it, and how it ends."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
-from weft.core.errors import InternalError, MismatchError, WeftError
+from weft.core.errors import ConflictError, InternalError, MismatchError, WeftError
 from weft.engine import ending
 from weft.engine.ending import RunResult
-from weft.engine.port import Failure, RunHalted
+from weft.engine.interpreter import Interpreter
+from weft.engine.port import Failure, Outcome, RunHalted, Runtime, Suspended
 from weft.engine.recorder import Recorder
+from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.waiting import Waiting
+from weft.plan.nodes import Plan
+
+_GRACE_S = 10.0
+"""How long what was stopped may take to come to its end."""
+_CANCELLED = ConflictError("the run is cancelled")
+Ended = tuple[Outcome, Mapping[str, Any]]
+"""How a walk ended, and the scope then."""
 
 
-@dataclass(slots=True)
 class Driven:
-    """A run that this engine drives now."""
+    """A run that this engine drives now. It begins with the walk back when the journal says that the run is being cancelled.
 
-    task: asyncio.Task[Any]
-    recorder: Recorder
-    waiting: Waiting
-    cancelled: str | None = None
+    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`.
+    """
+
+    def __init__(self, recorder: Recorder, plan: Plan, runtime: Callable[[], tuple[EmbeddedRuntime, Waiting]]) -> None:
+        self.recorder = recorder
+        self.cancelled = recorder.state.cancelling
+        self._plan = plan
+        self._new_runtime = runtime
+        self._cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._begin(back=self.cancelled is not None)
 
     @property
     def leaving(self) -> bool:
         """Whether the process lets go of the run at this moment, and it may go on later."""
-        return self.cancelled is None and self.task.cancelling() > 0
+        return self.cancelled is None and self._task.cancelling() > 0
 
     def cancel(self, reason: str) -> None:
-        """Stop it for good, once."""
+        """Stop going forward, once; `ended` then is how the walk back ends."""
         if self.cancelled is None:
             self.cancelled = reason
             self.recorder.note("run.cancelling", "", {"reason": reason})
-            self.task.cancel()
+            self._runtime.stop()
+            self._task.cancel()
+            if not self._cut.done():
+                self._cut.set_result(None)
+
+    async def ended(self) -> Ended:
+        """How the walk ends.
+
+        Raises:
+            asyncio.CancelledError: whoever waits here is cancelled, which is not to cancel the run.
+        """
+        if self._back:
+            return await asyncio.shield(self._task)
+        either: list[asyncio.Future[Any]] = [self._task, self._cut]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self.cancelled is None:
+            return self._task.result()
+        await self.stop()
+        if not self.recorder.state.to_undo(""):
+            return Failure(_CANCELLED), {}
+        self.waiting.close()
+        self._begin(back=True)
+        return await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """Stop the walk. A performer that does not let itself be stopped is left to itself after a while, and nobody listens to it."""
+        self._runtime.stop()
+        if not self._task.cancelling():
+            # Once: a second time would cut off those who wait for what they have stopped.
+            self._task.cancel()
+        await asyncio.wait([self._task], timeout=_GRACE_S)
+        if self._task.done() and not self._task.cancelled():
+            # Read, so that asyncio does not complain of an exception that no longer matters.
+            self._task.exception()
+
+    def _begin(self, *, back: bool) -> None:
+        self._back = back
+        self._runtime, self.waiting = self._new_runtime()
+        on: Runtime = self._runtime.unwound(_CANCELLED) if back else self._runtime
+        self._task = asyncio.ensure_future(Interpreter(on).run(self._plan, self.recorder.state.scope))
 
 
 async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:
-    """How the drive ends, after `first` has been done. Stopped from outside, it leaves the run resumable, unless the run was cancelled."""
+    """How the drive ends, after `first` has been done. Stopped from outside, it leaves the run resumable."""
     recorder = driven.recorder
     try:
         if first is not None:
             await first()
-        outcome, scope = await driven.task
+        outcome, scope = await driven.ended()
     except RunHalted as halt:
         if isinstance(halt.error, MismatchError):
             return await ending.stalled(recorder, halt.error)
         raise
     except asyncio.CancelledError:
-        await _stop(driven.task)
-        if driven.cancelled is None:
-            with suppress(RunHalted):  # the run can be resumed either way
-                await asyncio.shield(ending.interrupted(recorder))
-            raise
-        return await ending.cancelled(recorder, driven.cancelled)
+        await driven.stop()
+        with suppress(RunHalted):  # the run can be resumed either way
+            await asyncio.shield(ending.interrupted(recorder))
+        raise
     except WeftError:
-        await _stop(driven.task)
+        await driven.stop()
         raise
     except Exception as error:  # noqa: BLE001 -- the supervised place: a defect ends the run, with its name
         what = f"{type(error).__name__}: {error}"
         outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
+    if driven.cancelled is not None and not isinstance(outcome, Suspended):
+        return await ending.cancelled(recorder, driven.cancelled)
     return await ending.concluded(recorder, outcome, scope)
-
-
-async def _stop(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -60,6 +60,10 @@ class Interpreter:
         top = dict(scope)
         return await self.walk(plan.root, "", top, Frame()), top
 
+    def on(self, runtime: Runtime) -> Interpreter:
+        """See `Walk.on`."""
+        return Interpreter(runtime)
+
     async def walk(self, node: Node, path: str, scope: Scope, frame: Frame) -> Outcome:
         """See `Walk.walk`."""
         walker = WALKERS.get(type(node))

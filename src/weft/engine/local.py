@@ -23,7 +23,6 @@ from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
 from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
-from weft.engine.interpreter import Interpreter
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
 from weft.engine.questions import Answer
@@ -277,13 +276,19 @@ class Engine:
             epoch = await self._claims.claim(run_id)
         except ConflictError:
             return False
-        draft = Draft(self._clock.micros(), "run.cancelled", "", dumps({"reason": reason}))
-        patch = {"status": "cancelled", "waits": None, "driver": None}
         try:
+            undo = fold(self._journal.events(run_id)).to_undo("")
+            kind = "run.cancelling" if undo else "run.cancelled"
+            draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
+            patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
             await self._journal.append(Append(run_id, epoch, [draft], patch))
         except BaseException:
             self._claims.release(run_id, epoch)
             raise
+        if undo:
+            self._claims.release(run_id, epoch)
+            with suppress(ConflictError):  # whoever takes it up undoes it
+                await self._drive(run_id)
         return True
 
     def _enter(self) -> None:
@@ -322,16 +327,18 @@ class Engine:
     async def _walk(self, recorder: Recorder, plan: Plan, *, look: bool) -> RunResult:
         """Walk the plan as a task of its own, which a cancel can reach; `look` into the inbox first when it may hold one."""
         run_id = recorder.run_id
-        waiting = Waiting(self._clock, near_s=self._near_s)
 
         def leaving() -> bool:
             driven = self._active.get(run_id)
             return driven is None or driven.leaving
 
-        children = Children(recorder, plan, self._family, self._shelf, waiting, leaving, self._surroundings)
-        runtime = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
-        walk = asyncio.ensure_future(Interpreter(runtime).run(plan, recorder.state.scope))
-        driven = self._active[run_id] = Driven(walk, recorder, waiting)
+        def runtime() -> tuple[EmbeddedRuntime, Waiting]:
+            waiting = Waiting(self._clock, near_s=self._near_s)
+            children = Children(recorder, plan, self._family, self._shelf, waiting, leaving, self._surroundings)
+            made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
+            return made, waiting
+
+        driven = self._active[run_id] = Driven(recorder, plan, runtime)
         try:
             result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
         except RunHalted as halt:
@@ -342,7 +349,7 @@ class Engine:
             raise
         finally:
             del self._active[run_id]
-            waiting.close()
+            driven.waiting.close()
         if result.status == "waiting" and run_id in await self._take_messages([run_id]):
             # The cancel came too late to find a driver and too early to find none.
             return replace(result, status="cancelled", waits=())

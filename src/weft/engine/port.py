@@ -198,6 +198,14 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """What is to be undone in a block: its children that have succeeded, in this order, and since when, why."""
+
+    children: tuple[str, ...] = ()
+    error: WeftError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Composite:
     """A composite node that is in the journal as finished.
 
@@ -225,7 +233,12 @@ class Position(Protocol):
 
 
 class Runtime(Protocol):
-    """What the interpreter may ask for. Everything else about the world is none of its business."""
+    """What the interpreter may ask for. Everything else about the world is none of its business.
+
+    `unwinding` is set where nothing new may begin, and is the error that says why.
+    """
+
+    unwinding: WeftError | None
 
     async def perform(
         self, path: str, call: Call, scope: Mapping[str, Json], settings: Settings, history: tuple[str, ...]
@@ -288,6 +301,37 @@ class Runtime(Protocol):
         `rows` are added to those that were kept before. `done` are the paths inside it that are over since the last time.
         Nobody asks for what happened there any more: what counts of it is in the position and the rows.
         """
+        ...
+
+    def recorded(self, path: str) -> Outcome | None:
+        """How the step at `path` ended, when the journal has it."""
+        ...
+
+    def undo(self, path: str) -> Undo:
+        """What is to be undone in the block at `path`."""
+        ...
+
+    def undoable(self, path: str, child: str) -> None:
+        """Record that `child` of the block at `path` has succeeded and is to be undone if the block fails."""
+        ...
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """Record, durably, that the block at `path` has failed with `error`, and undoes what it did before that is its end."""
+        ...
+
+    def to_undo(self, path: str) -> bool:
+        """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
+        ...
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Runtime:
+        """This runtime for a walk that begins nothing new, and fails with `error` where that would be needed.
+
+        The composite at `afresh` is walked although the journal has its end.
+        """
+        ...
+
+    def forward(self) -> Runtime:
+        """The runtime on which compensations are performed."""
         ...
 
     def open_budget(self, path: str, budget: Budget) -> None:

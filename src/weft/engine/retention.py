@@ -36,7 +36,10 @@ class PathTree:
 
     def take(self, path: str) -> list[str]:
         """Take out `path` and all below it, and return them."""
-        *above, last = path.split("/")[1:] or [""]
+        if not path:
+            everything, self._top = self._top, {}
+            return list(_leaves(everything))
+        *above, last = path.split("/")[1:]
         level = self._top
         for name in above:
             if name not in level:

@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from weft.core.canonical import loads
 from weft.core.errors import WeftError
 from weft.engine.fold import RunState
-from weft.engine.port import Composite, Failure, GateRequest, Outcome, Settings, Suspended
+from weft.engine.port import Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
 from weft.engine.retention import Kept
+from weft.engine.unwinding import Unwinding
 from weft.plan.nodes import Budget, Call, Child
 
 T = TypeVar("T")
@@ -103,6 +104,7 @@ class Rewalk:
     """Implements `weft.engine.port.Runtime` for one drive of a replay. `waits` is what the journal says that drive ended waiting for."""
 
     def __init__(self, state: RunState, waits: tuple[Mapping[str, Any], ...]) -> None:
+        self.unwinding: WeftError | None = None
         self.state = state
         self.leaves: dict[str, Leaf] = {}
         self.alarms: dict[str, asyncio.Future[None]] = {}
@@ -200,6 +202,34 @@ class Rewalk:
         self._note("node.position", path, data)
         self.state.keep(path, data)
         return len(payload)
+
+    def recorded(self, path: str) -> Outcome | None:
+        """See `Runtime.recorded`."""
+        return self.state.outcomes.get(path)
+
+    def undo(self, path: str) -> Undo:
+        """See `Runtime.undo`."""
+        return self.state.undo.get(path, Undo())
+
+    def undoable(self, path: str, child: str) -> None:
+        """See `Runtime.undoable`: in which order children succeeded is in the journal."""
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """See `Runtime.undoing`."""
+        if self.undo(path).error is None:
+            await self._emit("node.undoing", path, {"error": error.as_json()})
+
+    def to_undo(self, path: str) -> bool:
+        """See `Runtime.to_undo`."""
+        return self.state.to_undo(path)
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
+        """See `Runtime.unwound`."""
+        return Unwinding(self, error, afresh)
+
+    def forward(self) -> Runtime:
+        """See `Runtime.forward`."""
+        return self
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """See `Runtime.open_budget`: what it refused is in the journal."""

@@ -18,14 +18,17 @@ from weft.engine.port import (
     GateRequest,
     Outcome,
     Performer,
+    Runtime,
     Settings,
     StepContext,
     Suspended,
+    Undo,
 )
 from weft.engine.recorder import Recorder
 from weft.engine.retention import Kept
 from weft.engine.signals import Signals
 from weft.engine.steps import Performing
+from weft.engine.unwinding import Unwinding
 from weft.engine.waiting import Waiting
 from weft.plan.nodes import Budget, Call, Child, Plan
 
@@ -42,6 +45,7 @@ class EmbeddedRuntime:
         waiting: Waiting,
         children: Children,
     ) -> None:
+        self.unwinding: WeftError | None = None
         self._recorder = recorder
         self._performers = performers
         self._clock = surroundings.clock
@@ -50,6 +54,10 @@ class EmbeddedRuntime:
         self._gates = Gates(recorder, waiting, surroundings.clock, surroundings.mask)
         self._signals = Signals(recorder, waiting, surroundings.clock)
         self._performing = Performing(recorder, plan, surroundings, waiting, self._gates)
+
+    def stop(self) -> None:
+        """From now on nothing is performed or recorded on this runtime."""
+        self._performing.stop()
 
     async def perform(
         self, path: str, call: Call, scope: Mapping[str, Any], settings: Settings, history: tuple[str, ...]
@@ -158,6 +166,7 @@ class EmbeddedRuntime:
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
+        self._performing.go_on()
         state = self._recorder.state
         payload = state.written(path, composite)
         data = loads(payload)
@@ -166,6 +175,7 @@ class EmbeddedRuntime:
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
+        self._performing.go_on()
         data = {"error": error.as_json()}
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
@@ -181,6 +191,35 @@ class EmbeddedRuntime:
         payload = self._recorder.state.kept(path, position, done, rows)
         self._recorder.note("node.position", path, loads(payload))
         return len(payload)
+
+    def recorded(self, path: str) -> Outcome | None:
+        """See `Runtime.recorded`."""
+        return self._recorder.state.outcomes.get(path)
+
+    def undo(self, path: str) -> Undo:
+        """See `Runtime.undo`."""
+        return self._recorder.state.undo.get(path, Undo())
+
+    def undoable(self, path: str, child: str) -> None:
+        """See `Runtime.undoable`."""
+        self._recorder.note("node.undoable", path, {"child": child})
+
+    async def undoing(self, path: str, error: WeftError) -> None:
+        """See `Runtime.undoing`."""
+        if self.undo(path).error is None:
+            await self._recorder.record("node.undoing", path, {"error": error.as_json()})
+
+    def to_undo(self, path: str) -> bool:
+        """See `Runtime.to_undo`."""
+        return self._recorder.state.to_undo(path)
+
+    def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
+        """See `Runtime.unwound`."""
+        return Unwinding(self, error, afresh)
+
+    def forward(self) -> Runtime:
+        """See `Runtime.forward`."""
+        return self
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """See `Runtime.open_budget`."""

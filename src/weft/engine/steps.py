@@ -60,10 +60,25 @@ class Performing:
         self._plan = plan
         self._clock = surroundings.clock
         self._slots = surroundings.slots
+        self._stopped = False
         self._waiting = waiting
+
+    def stop(self) -> None:
+        """From now on nothing begins and nothing is recorded, whatever the performers do about it."""
+        self._stopped = True
+
+    def go_on(self) -> None:
+        """Let whoever is about to begin or record something do so.
+
+        Raises:
+            asyncio.CancelledError: nothing is to happen any more.
+        """
+        if self._stopped:
+            raise asyncio.CancelledError
 
     async def perform(self, step: Step, inside: Activity | None = None) -> Outcome:
         """The outcome of a step, `inside` another one or not: from the journal, or by performing it until it ends for good."""
+        self.go_on()
         state = self.recorder.state
         known = state.outcomes.get(step.path)
         if known is not None:
@@ -144,12 +159,12 @@ class Performing:
         """One attempt at the effect, or at finding out about it. A call holds one of the process's slots while it works, not while it waits to try again."""
         try:
             if not step.call:
-                return await _limited(step, body, context)
+                return await self._answered(step, body, context)
             assert context.activity is not None, "a call is performed as an activity"
             with self._waiting.queued(context.activity):
                 await self._slots.acquire()
             try:
-                return await _limited(step, body, context)
+                return await self._answered(step, body, context)
             finally:
                 self._slots.release()
         except (WeftError, RunHalted, StepSuspended):
@@ -172,6 +187,13 @@ class Performing:
                 fix="this is a defect of Weft or of an extension: please report it",
                 place=Place(path=step.path),
             ) from error
+
+    async def _answered(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
+        try:
+            return await _limited(step, body, context)
+        finally:
+            # Also who answers although it was cancelled changes nothing any more.
+            self.go_on()
 
     async def _succeed(self, step: Step, done: Done, context: LiveContext) -> Outcome:
         data: dict[str, Any] = {"value": done.value}

@@ -49,6 +49,10 @@ def wake_sources(run: Run, state: RunState) -> list[WakeSource]:
             )
             for path in doubts
         ] + _outside(run, state)
+    if state.cancelling is not None:
+        blocks = ", ".join(mark for mark in state.undo if mark not in state.finished) or "nothing"
+        text = f"it is being cancelled, no process is driving it, and there is still to undo: {blocks}"
+        return [WakeSource(kind="driver", text=text, fix=f"`weft resume {run.id}` makes it go on undoing")]
     nobody = WakeSource(kind="driver", text="no process is driving it", fix=f"`weft resume {run.id}` makes it go on")
     return [nobody, *_gates(run.id, state)]
 

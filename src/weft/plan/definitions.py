@@ -15,7 +15,7 @@ from weft.spec.model.outputs import Telemetry
 from weft.spec.model.patterns import WorkerTemplate
 from weft.spec.model.runtime import Runtime
 from weft.spec.model.steps import AgentStep, ToolStep
-from weft.spec.model.tools import HttpExecutor, PythonTool
+from weft.spec.model.tools import HttpExecutor, McpServer, PythonTool
 from weft.spec.model.workflow import Workflow
 from weft.spec.support import builtin_id
 from weft.spec.toolnames import resolved, tool_name
@@ -68,6 +68,7 @@ def definitions(workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
         "context_policy": _policy(workflow, overrides),
         "agents": {name: _agent(name, agent, workflow, overrides) for name, agent in workflow.inline_agents().items()},
         "tools": _tools(workflow),
+        "mcp": {server.id: _mcp(server) for server in workflow.tools.mcp},
         "secrets": {secret.alias: {"source": secret.source, "key": secret.key} for secret in workflow.env.secrets},
         "telemetry": telemetry.model_dump(mode="json", exclude_none=True),
         **({"common_tools": common} if (common := common_tools(workflow)) else {}),
@@ -148,6 +149,7 @@ def _agent_tools(agent: Agent, workflow: Workflow) -> list[str]:
     else:
         own = [tool_name(tool) for tool in workflow.tools.python_tools()]
         own += [executor.id for executor in workflow.tools.http_executors]
+        own += [server.id for server in workflow.tools.mcp]
     return list(dict.fromkeys(own))
 
 
@@ -213,3 +215,8 @@ def _http(executor: HttpExecutor) -> dict[str, Json]:
     if executor.timeout_ms is not None and executor.timeout_s is None:
         definition["timeout_s"] = executor.timeout_ms / 1000
     return {"kind": "http", **definition}
+
+
+def _mcp(server: McpServer) -> dict[str, Json]:
+    """The server's own fields; ``${NAME}`` in them stays a reference."""
+    return server.model_dump(mode="json", exclude={"id"}, exclude_none=True)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
 
+from weft.plan.chart import Box, Way, drawn, to_dot, to_mermaid
 from weft.plan.nodes import (
     Block,
     Call,
@@ -27,110 +25,53 @@ from weft.plan.nodes import (
     Wait,
 )
 
-_LEAF, _GROUP = "n", "g"
-
-
-@dataclass(slots=True)
-class Box:
-    """A node as it is drawn: `after` are the names of the siblings that it waits for."""
-
-    label: str
-    children: list[Box] = field(default_factory=list)
-    parallel: bool = False
-    after: tuple[str, ...] = ()
-    name: str = ""
+_TAKEN = re.compile(r'go == ("(?:[^"\\\\]|\\\\.)*")')
+_KEPT = frozenset({"go", "state", "signal", "rang", "due", "fired", "tree"})
+"""Names in which patterns keep their place: setting them is nothing that a picture shows."""
 
 
 def tree(plan: Plan) -> str:
     """The plan as an indented tree, one line a node."""
     box = _box(plan.root, plan)
-    return "\n".join([f"{plan.workflow}  {box.label}".rstrip(), *_lines(box.children, "")]) + "\n"
+    return "\n".join([f"{plan.workflow}  {box.label}".rstrip(), *_lines(box.children, "", _leads(box))]) + "\n"
 
 
 def mermaid(plan: Plan) -> str:
     """The plan as a Mermaid flow chart."""
-    chart = _Chart()
-    chart.draw(_box(plan.root, plan))
-    lines = ["flowchart TD"]
-    for depth, key, label in chart.marks:
-        text = f'{key}["{_mermaid_text(label)}"]'
-        lines.append("    " * depth + (f"subgraph {text}" if key.startswith(_GROUP) else text if key else "end"))
-    lines += [f"    {one} --> {other}" for one, other in chart.edges]
-    return "\n".join(lines) + "\n"
+    return to_mermaid(drawn(_box(plan.root, plan)))
 
 
 def dot(plan: Plan) -> str:
     """The plan as a Graphviz digraph."""
-    chart = _Chart()
-    chart.draw(_box(plan.root, plan))
-    lines = [f"digraph {json.dumps(plan.workflow, ensure_ascii=False)} {{", "    node [shape=box];"]
-    for depth, key, label in chart.marks:
-        text = f"label={json.dumps(label, ensure_ascii=False)}"
-        opening = f"subgraph cluster_{key} {{ {text};"
-        lines.append("    " * depth + (opening if key.startswith(_GROUP) else f"{key} [{text}];" if key else "}"))
-    lines += [f"    {one} -> {other};" for one, other in chart.edges]
-    return "\n".join([*lines, "}"]) + "\n"
+    return to_dot(drawn(_box(plan.root, plan)), plan.workflow)
 
 
-def _mermaid_text(text: str) -> str:
-    return re.sub(r'["<>&#`\n]', lambda match: f"#{ord(match[0])};", text)
+def silent(node: Node) -> bool:
+    """Whether a node only keeps a pattern's place, and does nothing that a person wants to see."""
+    if isinstance(node, Set):
+        return node.values.keys() <= _KEPT
+    if isinstance(node, Call):
+        return node.performer == "clock"
+    if isinstance(node, Choose):
+        arms = [branch.node for branch in node.branches] + ([node.otherwise] if node.otherwise else [])
+        return all(map(silent, arms))
+    return isinstance(node, Sequence) and all(map(silent, node.children))
 
 
-def _lines(boxes: list[Box], indent: str) -> Iterator[str]:
+def _lines(boxes: list[Box], indent: str, leads: Mapping[str, str]) -> Iterator[str]:
     for place, box in enumerate(boxes):
         last = place == len(boxes) - 1
         waits = f"  ← {', '.join(box.after)}" if box.after else ""
-        yield f"{indent}{'└─' if last else '├─'} {box.label}{waits}"
-        yield from _lines(box.children, indent + ("   " if last else "│  "))
+        yield f"{indent}{'└─' if last else '├─'} {box.label}{waits}{leads.get(box.name, '')}"
+        yield from _lines(box.children, indent + ("   " if last else "│  "), _leads(box))
 
 
-class _Chart:
-    """Leaves as nodes, what has a name and an inside as a group around them, and the order in which they run as edges.
-
-    A mark is depth, key and label: of a leaf, of a group that opens, or, without a key, of the group that closes.
-    """
-
-    def __init__(self) -> None:
-        self.marks: list[tuple[int, str, str]] = []
-        self._depth = 1
-        self._count = Counter[str]()
-        self.edges: list[tuple[str, str]] = []
-
-    def draw(self, box: Box) -> tuple[list[str], list[str]]:
-        """Draw `box`; where it is entered and where it is left."""
-        if not box.children:
-            key = self._mark(_LEAF, box.label)
-            return [key], [key]
-        if box.name:
-            self._mark(_GROUP, box.label)
-            self._depth += 1
-        ends = self._draw_parallel(box) if box.parallel else self._draw_sequence(box)
-        if box.name:
-            self._depth -= 1
-            self.marks.append((self._depth, "", ""))
-        return ends
-
-    def _mark(self, kind: str, label: str) -> str:
-        key = f"{kind}{self._count[kind]}"
-        self._count[kind] += 1
-        self.marks.append((self._depth, key, label))
-        return key
-
-    def _draw_sequence(self, box: Box) -> tuple[list[str], list[str]]:
-        ends = [self.draw(child) for child in box.children]
-        for (_, exits), (entries, _) in pairwise(ends):
-            self.edges += [(one, other) for one in exits for other in entries]
-        return ends[0][0], ends[-1][1]
-
-    def _draw_parallel(self, box: Box) -> tuple[list[str], list[str]]:
-        ends = {child.name: self.draw(child) for child in box.children}
-        needed = {name for child in box.children for name in child.after}
-        for child in box.children:
-            for name in child.after:
-                self.edges += [(one, other) for one in ends[name][1] for other in ends[child.name][0]]
-        entries = [key for child in box.children if not child.after for key in ends[child.name][0]]
-        exits = [key for child in box.children if child.name not in needed for key in ends[child.name][1]]
-        return entries, exits
+def _leads(machine: Box) -> dict[str, str]:
+    """Beside each state of a machine, where it leads."""
+    found: dict[str, list[str]] = {}
+    for way in machine.ways:
+        found.setdefault(way.source, []).append(f"{way.target} ({way.label})" if way.label else way.target)
+    return {name: f" → {', '.join(targets)}" for name, targets in found.items()}
 
 
 def _box(node: Node, plan: Plan) -> Box:
@@ -156,6 +97,8 @@ def _flat(node: Sequence, plan: Plan) -> list[Box]:
     """The children, with those of a nameless sequence in its place."""
     boxes: list[Box] = []
     for child in node.children:
+        if silent(child):
+            continue
         boxes += _flat(child, plan) if isinstance(child, Sequence) and not child.name else [_box(child, plan)]
     return boxes
 
@@ -189,26 +132,33 @@ def _other(node: Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Ch
 
 
 def _choose(node: Choose, plan: Plan) -> Box:
-    boxes = [Box(f"when {branch.when}", [_box(branch.node, plan)], name=branch.node.name) for branch in node.branches]
-    if node.otherwise:
-        boxes.append(Box("otherwise", [_box(node.otherwise, plan)], name=node.otherwise.name))
+    shown = [branch for branch in node.branches if not silent(branch.node)]
+    boxes = [
+        Box(f"when {branch.when}", [_box(branch.node, plan)], name=branch.node.name or node.name) for branch in shown
+    ]
+    if node.otherwise and not silent(node.otherwise):
+        boxes.append(Box("otherwise", [_box(node.otherwise, plan)], name=node.otherwise.name or "otherwise"))
+    if len(boxes) == 1 and len(node.branches) == 1:
+        only = boxes[0]
+        return Box(_named(node.name, only.label), only.children, name=node.name)
     return Box(_named(node.name, "the first that holds"), boxes, parallel=True, name=node.name)
 
 
 def _machine(node: Machine, plan: Plan) -> Box:
-    boxes = []
+    boxes, ways = [], []
     for state in node.states:
-        inner = [_box(state.body, plan)] if state.body else []
-        ways = [
-            f"{arrow.to}{'' if arrow.when == 'true' else f' when {arrow.when}'}"
-            for group in state.exits
-            for arrow in group
-        ]
-        label = f"{state.name} (final)" if state.final else state.name
-        label += f" → {', '.join(ways)}" if ways else ""
-        boxes.append(Box(label, inner, name=state.name))
+        inner = [_box(state.body, plan)] if state.body is not None and not silent(state.body) else []
+        inner = inner[0].children if inner and not inner[0].name and inner[0].children else inner
+        boxes.append(Box(f"{state.name} (final)" if state.final else state.name, inner, name=state.name))
+        ways += [Way(state.name, arrow.to, _condition(arrow.when)) for group in state.exits for arrow in group]
     what = f"from {node.start}, each at most {node.max_visits} times"
-    return Box(_named(node.name, what), boxes, parallel=True, name=node.name)
+    return Box(_named(node.name, what), boxes, name=node.name, ways=ways, start=node.start)
+
+
+def _condition(when: str) -> str:
+    """What a person reads beside an arrow: the label of the way that was taken, or the condition itself."""
+    taken = _TAKEN.fullmatch(when)
+    return "" if when == "true" else str(json.loads(taken[1])) if taken else when
 
 
 def _leaf(node: Set | Wait | Gate | Child) -> str:

@@ -30,7 +30,7 @@ from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 from weft.spec.support import BUILTIN_TOOLS, builtin_id, is_callable
 from weft.spec.tasks import cycle
-from weft.spec.toolnames import tool_names
+from weft.spec.toolnames import mcp_tool, tool_names
 from weft.spec.tree import Source
 from weft.spec.values import value_problems
 
@@ -96,7 +96,14 @@ def _agent_uses(workflow: Workflow) -> Iterator[tuple[Pointer, str]]:
 def _tools(workflow: Workflow, source: Source) -> Iterator[Problem]:
     known = tool_names(workflow)
     for pointer, name in _tool_uses(workflow):
-        if name in known or builtin_id(name) or _reported_elsewhere(name):
+        if name in known or builtin_id(name) or mcp_tool(name, workflow) or _reported_elsewhere(name):
+            continue
+        if workflow.tools.mcp:
+            # A server may have a tool of that name, which only asking it would tell.
+            fix = f"write {workflow.tools.mcp[0].id}:{name} if it is a tool of that MCP server"
+            yield source.problem(
+                "unknown-tool", pointer, f"there is no tool {name!r} in this file", fix, severity="warning"
+            )
             continue
         fix = did_you_mean(name, {*known, *BUILTIN_TOOLS}, noun="tools here")
         yield source.problem("unknown-tool", pointer, f"there is no tool {name!r}", fix)

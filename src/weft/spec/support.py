@@ -117,8 +117,6 @@ def _tools(pointer: Pointer, tools: Section) -> Iterator[_Finding]:
             yield from _tool_name(spot, tool)
         else:
             yield from _tool_name((*spot, "callable"), tool.callable)
-    for place, _server in enumerate(tools.mcp):
-        yield _Finding((*pointer, "mcp", place), "MCP servers", "use a python tool or an http_executor")
 
 
 def _tool_names(pointer: Pointer, names: list[str] | None) -> Iterator[_Finding]:

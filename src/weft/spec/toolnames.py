@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.spec.model.tools import HttpExecutor, PythonTool
+from weft.spec.model.tools import HttpExecutor, McpServer, PythonTool
 from weft.spec.model.workflow import Workflow
 from weft.spec.support import builtin_id
 
@@ -29,3 +29,9 @@ def resolved(name: str, workflow: Workflow) -> str:
     if isinstance(tool, PythonTool):
         return tool_name(tool)
     return name if tool else builtin_id(name) or name
+
+
+def mcp_tool(name: str, workflow: Workflow) -> McpServer | None:
+    """The MCP server that `name` speaks of: its id stands for all its tools, ``id:tool`` for one of them."""
+    found = (server for server in workflow.tools.mcp if name == server.id or name.startswith(f"{server.id}:"))
+    return next(found, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from weft.core.clock import Clock
 from weft.net.port import Http
@@ -24,7 +24,8 @@ class ToolSpec:
     """What an agent and the engine know about a tool.
 
     `input_schema` is a JSON Schema (draft 2020-12) of an object. `effect` holds for every call that `Tool.effect_of` does
-    not say otherwise about. `timeout_s` is seconds; `max_result_bytes` counts the result as JSON in UTF-8.
+    not say otherwise about. `timeout_s` is seconds; `max_result_bytes` counts the result as JSON in UTF-8. A tool that comes from
+    a server names it in `group`, and in `origin` what the server calls the tool.
     """
 
     name: str
@@ -33,6 +34,12 @@ class ToolSpec:
     effect: Effect = "idempotent"
     timeout_s: float = TIMEOUT_S
     max_result_bytes: int = MAX_RESULT_BYTES
+    group: str = ""
+    origin: str = ""
+
+
+def _silent(*_: object) -> None:
+    """Nobody listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +57,8 @@ class ToolContext:
 
     `key` is the call's idempotency key: the same when the call is made again after a crash. `workdir` is the folder that
     file tools cannot leave. `earlier` holds the arguments of the calls of this tool that succeeded before in the same
-    conversation, as far as the agent still sees them.
+    conversation, as far as the agent still sees them. `note` writes an event about the step into the journal, `emit` tells live
+    viewers something that is not history, such as progress.
     """
 
     key: str
@@ -60,6 +68,8 @@ class ToolContext:
     secrets: Secrets
     options: ToolOptions = field(default_factory=ToolOptions)
     earlier: tuple[Mapping[str, Json], ...] = ()
+    note: Callable[[str, Mapping[str, Json]], None] = _silent
+    emit: Callable[[Mapping[str, Json]], None] = _silent
 
 
 class Tool(Protocol):
@@ -80,4 +90,25 @@ class Tool(Protocol):
 
     async def check(self, key: str, context: ToolContext) -> Json | None:
         """The result of the call made under `key`, or None when it did not happen; for tools of effect ``reconcile``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """How a tool is described now, against what a run holds on to: a digest of the new description, and the change as text."""
+
+    digest: str
+    text: str
+
+
+@runtime_checkable
+class Changeable(Protocol):
+    """A tool whose description comes from elsewhere and may change during a run."""
+
+    async def difference(self, context: ToolContext) -> Difference | None:
+        """What a person has to be asked about before the tool is called again, or None."""
+        ...
+
+    async def accept(self, difference: Difference) -> None:
+        """A person has accepted it."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,19 @@ from weft.cli.commands import WORK
 from weft.cli.options import AsJson, BaseUrl, Durability, Model, Offline, Provider, Quiet, Trace, choice
 from weft.cli.variables import variables
 from weft.core.errors import InputError
+
+AutoResume = Annotated[
+    bool,
+    typer.Option("--auto-resume", help="Make the last run of this very file go on, if one has stopped on its way."),
+]
+SaveSession = Annotated[
+    bool, typer.Option("--save-session/--no-save-session", help="Keep the run once it has completed, or delete it.")
+]
+BypassToolConsent = Annotated[
+    bool, typer.Option("--bypass-tool-consent", help="Tell tools that ask by themselves that they need not.")
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Log everything, and show where a defect of Weft is.")]
 
 
 def run(
@@ -38,6 +52,11 @@ def run(
         str | None,
         typer.Option("--resume", "-r", metavar="RUN", help="The same as `weft resume RUN`.", show_default=False),
     ] = None,
+    auto_resume: AutoResume = False,
+    save_session: SaveSession = True,
+    bypass_tool_consent: BypassToolConsent = False,
+    verbose: Verbose = False,
+    debug: Debug = False,
     durability: Durability = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -48,6 +67,9 @@ def run(
             "give a workflow file" if file is None else "give a workflow file or --resume, not both",
             fix="`weft run FILE` starts a run, `weft resume RUN` makes one go on",
         )
+    _say_to_the_process(verbose=verbose, debug=debug, bypass_tool_consent=bypass_tool_consent)
+    if auto_resume and file is not None:
+        resume = WORK["again"].load()(file, choice(provider, model, base_url, offline=offline))
     if resume is not None:
         going_on: int = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
         return going_on
@@ -60,5 +82,15 @@ def run(
         choice=choice(provider, model, base_url, offline=offline),
         queued=detach,
     )
-    code: int = WORK["run"].load()(request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
+    code: int = WORK["run"].load()(
+        request, ask=ask, trace=trace, durability=durability, quiet=quiet, as_json=as_json, keep=save_session
+    )
     return code
+
+
+def _say_to_the_process(*, verbose: bool, debug: bool, bypass_tool_consent: bool) -> None:
+    """Set what settings and tools read from the environment."""
+    if verbose or debug:
+        os.environ["WEFT_LOG__LEVEL"] = "debug" if debug else "info"
+    if bypass_tool_consent:
+        os.environ["BYPASS_TOOL_CONSENT"] = "true"

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
 
+from weft.app.reasoning import Iteration
 from weft.app.service import Service
 from weft.app.view import RunView
 from weft.cli.options import AsJson, RunName
 from weft.cli.reach import ask
 from weft.cli.render.consoles import console
+from weft.cli.render.reasoning import reasoning_page
 from weft.cli.render.run import run_page
 from weft.cli.render.runs import run_json, runs_table
 from weft.cli.terminal import say, say_json, tell
 from weft.core.errors import ConflictError, InputError
-from weft.engine.fold import fold
+from weft.core.event import Event
+from weft.engine.fold import RunState, fold
 from weft.store.runs import OPEN, Run
 
 _STATUSES = (*OPEN, "completed", "failed", "cancelled")
@@ -36,25 +40,32 @@ def list_runs(
         str | None,
         typer.Option(metavar="RUN", help="Only runs older than this one: the next page.", show_default=False),
     ] = None,
+    children: Annotated[bool, typer.Option("--children", help="Also the runs that other runs have started.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List runs, the newest first."""
+    """List runs, the newest first. Forks say what they were forked from, and `*` marks the current run of a line of forks."""
     if status is not None and status not in _STATUSES:
         raise InputError(f"there is no status {status!r}", fix=f"it is one of: {', '.join(_STATUSES)}")
 
-    async def page(service: Service) -> list[Run]:
+    async def page(service: Service) -> tuple[list[Run], frozenset[str]]:
         last = service.find(before) if before else None
-        return service.runs(status=status, workflow=workflow, limit=limit + 1, before=last)
+        runs = service.runs(status=status, workflow=workflow, limit=limit + 1, before=last, children=children)
+        return runs, service.current()
 
-    found = ask(page)
+    found, current = ask(page)
     shown, more = found[:limit], len(found) > limit
     if as_json:
-        say_json({"runs": [run_json(run) for run in shown], "next": shown[-1].id if more else None})
+        say_json(
+            {
+                "runs": [{**run_json(run), "current": run.id in current} for run in shown],
+                "next": shown[-1].id if more else None,
+            }
+        )
         return
     if not shown:
         tell("No runs yet: `weft run FILE` starts one." if not (status or workflow or before) else "No runs fit.")
         return
-    console().print(runs_table(shown))
+    console().print(runs_table(shown, current))
     if more:
         tell(f"There are more: `weft runs list --before {shown[-1].id}`")
 
@@ -62,16 +73,29 @@ def list_runs(
 def show(
     run: RunName,
     prompts: Annotated[bool, typer.Option("--prompts", help="Show what steps were given, in full.")] = False,
+    at: Annotated[
+        int | None,
+        typer.Option(metavar="SEQ", min=1, help="Show it as it was just after this event.", show_default=False),
+    ] = None,
+    reasoning: Annotated[
+        bool, typer.Option("--reasoning", help="Show how agents came to their answers: thought, action, observation.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened in a run, step by step: the tree with status, duration, tokens and cost, then the outputs."""
+    if reasoning:
+        _reasoning(run, as_json=as_json)
+        return
 
     async def look(service: Service) -> tuple[Run, Any]:
         found = service.find(run)
         return found, service.events(found.id)
 
     found, events = ask(look)
-    view, outputs = RunView(events), fold(events).outputs
+    state = fold(events if at is None else events[:at])
+    if at is not None:
+        found, events = _as_it_was(found, events, at, state), events[:at]
+    view, outputs = RunView(events), state.outputs
     if as_json:
         root = view.root.as_json()
         say_json(
@@ -85,6 +109,35 @@ def show(
         )
         return
     run_page(console(), found, view, outputs, prompts=prompts)
+
+
+def _as_it_was(run: Run, events: list[Event], at: int, state: RunState) -> Run:
+    """The run's row as it was just after event number `at`."""
+    if at > len(events):
+        raise InputError(f"the run has no event {at}", fix=f"its events are 1 to {len(events)}")
+    return replace(
+        run,
+        status=state.status,
+        waits=state.waits,
+        head_seq=at,
+        error=None if state.error is None else dict(state.error),
+        usage=state.total(),
+        updated_at=events[at - 1].at,
+    )
+
+
+def _reasoning(run: str, *, as_json: bool) -> None:
+    async def look(service: Service) -> tuple[Run, list[Iteration]]:
+        found = service.find(run)
+        return found, service.reasoning(found.id)
+
+    found, iterations = ask(look)
+    if as_json:
+        say_json({"run_id": found.id, "iterations": [iteration.as_json() for iteration in iterations]})
+        return
+    if not iterations:
+        tell("No agent has thought in this run.")
+    reasoning_page(console(), iterations)
 
 
 def cancel(

@@ -50,7 +50,7 @@ def validate(
 def plan(
     file: File,
     form: Annotated[
-        Literal["tree", "mermaid", "dot", "json"], typer.Option("--format", help="How to show it.")
+        Literal["tree", "mermaid", "dot", "svg", "json", "md"], typer.Option("--format", help="How to show it.")
     ] = "tree",
     provider: Provider = None,
     model: Model = None,

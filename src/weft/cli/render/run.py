@@ -31,6 +31,9 @@ def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts
             console.print(Text(_pretty(step.input), style="dim"), soft_wrap=True)
     for chain in view.handoffs():
         console.print(Text(handoff_text(chain)), soft_wrap=True)
+    for step in view.root.walk():
+        if step.run:
+            console.print(Text(f"{clean(step.path)}: weft show {step.run}", style="dim"), soft_wrap=True)
     for warning in view.warnings:
         console.print(Text(f"warning: {budget_text(warning)}", style="yellow"), soft_wrap=True)
     if run.error:
@@ -63,6 +66,11 @@ def _head(console: Console, run: Run, view: RunView) -> None:
     facts = [f"run {run.id}", f"started {when(run.created_at)}", f"took {duration(end - run.created_at)}"]
     if used := consumed(run.usage):
         facts.append(used)
+    if run.base_run is not None:
+        inherited = consumed(view.inherited)
+        facts.append(f"fork of {run.base_run} at {run.base_seq}" + (f", inherited {inherited}" if inherited else ""))
+    if run.parent is not None:
+        facts.append(f"child of {run.parent}")
     for fact in facts:
         console.print(Text(f"  {fact}", style="dim"), soft_wrap=True)
     for name, value in run.inputs.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -41,6 +41,8 @@ def run_json(run: Run) -> dict[str, Any]:
         "waits": list(run.waits),
         "usage": usage_json(run.usage),
         "error": run.error,
+        "parent": run.parent,
+        "forked_from": None if run.base_run is None else {"run_id": run.base_run, "seq": run.base_seq},
     }
 
 
@@ -54,8 +56,8 @@ def status_text(run: Run) -> Text:
     return text
 
 
-def runs_table(runs: Sequence[Run]) -> Table:
-    """Runs, one a line."""
+def runs_table(runs: Sequence[Run], current: Collection[str] = ()) -> Table:
+    """Runs, one a line; those that are the `current` ones of their lines of forks are marked."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("RUN", no_wrap=True, min_width=36)
     table.add_column("STATUS", overflow="ellipsis", no_wrap=True, min_width=9)
@@ -64,5 +66,11 @@ def runs_table(runs: Sequence[Run]) -> Table:
     table.add_column("CONSUMED", overflow="ellipsis", no_wrap=True)
     for run in runs:
         workflow = Text(short(clean(run.workflow), 60))
+        if run.id in current:
+            workflow.append(" *", style="bold")
+        if run.base_run is not None:
+            workflow.append(f" (fork of {run.base_run[-12:]} at {run.base_seq})", style="dim")
+        elif run.parent is not None:
+            workflow.append(f" (child of {run.parent[-12:]})", style="dim")
         table.add_row(run.id, status_text(run), workflow, when(run.created_at), consumed(run.usage))
     return table

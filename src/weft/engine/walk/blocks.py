@@ -7,19 +7,20 @@ from typing import Any
 
 from weft.core.errors import BudgetError, Place, RejectedError, StepTimeoutError, WeftError
 from weft.engine.port import Composite, Failure, Outcome, Success, Suspended
-from weft.engine.walk.frame import Frame, Scope, Walk, Written, added, extend, join, passes, recall
+from weft.engine.walk.frame import Frame, Scope, Told, Walk, Written, added, extend, join, passes, recall
+from weft.engine.walk.undoing import teller, undo, unwind
 from weft.plan.nodes import Block
 
 
 async def block(walk: Walk, node: Block, path: str, scope: Scope, frame: Frame) -> Outcome:
     """The body under the block's settings, and what its end means outside."""
     if node.ends == "plain":
-        return await _limited(walk, node, path, scope, frame)
+        return await _inside(walk, node, path, scope, frame)
     mark = _mark(node, path)
     if known := recall(walk, mark, scope, frame):
         return known
     inner, own = Written(scope), frame.fork()
-    outcome = await _limited(walk, node, path, inner, own)
+    outcome = await _inside(walk, node, path, inner, own)
     if isinstance(outcome, Suspended) or (isinstance(outcome, Failure) and passes(outcome.error, frame)):
         return outcome
     if isinstance(outcome, Success) and node.ends == "inverted":
@@ -49,7 +50,32 @@ def _either(outcome: Success | Failure) -> dict[str, Any]:
     return {"ok": False, "value": None, "error": outcome.error.as_json()}
 
 
-async def _limited(walk: Walk, node: Block, path: str, scope: Scope, frame: Frame) -> Outcome:
+async def _inside(walk: Walk, node: Block, path: str, scope: Scope, frame: Frame) -> Outcome:
+    """The body, and the compensations of its children when it fails."""
+    if not node.compensations:
+        return await _limited(walk, node, path, scope, frame)
+    mark = _mark(node, path) if node.ends == "plain" else f"{_mark(node, path)}/$saga"
+    if known := recall(walk, mark, scope, frame):
+        return known
+    inner, own = Written(scope), frame.fork()
+    outcome: Outcome | None = None
+    if (error := walk.runtime.undo(mark).error) is None:
+        outcome = await _limited(walk, node, path, inner, own, teller(walk, node, mark))
+        if isinstance(outcome, Suspended):
+            return outcome
+        error = outcome.error if isinstance(outcome, Failure) else None
+    if error is not None:
+        return await undo(walk, node, path, mark, scope, frame, error)
+    value = outcome.value if isinstance(outcome, Success) else None
+    done = await walk.runtime.finish(
+        mark, Composite(value, inner.written(), added(frame.conversations, own.conversations))
+    )
+    scope.update(done.exported)
+    extend(frame.conversations, done.conversations)
+    return Success(done.value)
+
+
+async def _limited(walk: Walk, node: Block, path: str, scope: Scope, frame: Frame, told: Told | None = None) -> Outcome:
     """The body with the block's retries, budget and time limit."""
     settings = frame.settings
     if node.retry:
@@ -57,10 +83,11 @@ async def _limited(walk: Walk, node: Block, path: str, scope: Scope, frame: Fram
     if node.budget:
         walk.runtime.open_budget(path, node.budget)
         settings = replace(settings, budgets=(*settings.budgets, (path, node.budget)))
-    inner = Frame(settings, frame.conversations)
+    inner = Frame(settings, frame.conversations, told)
+    body = join(path, node.body.name)
 
-    async def inside() -> Outcome:
-        return await walk.walk(node.body, join(path, node.body.name), scope, inner)
+    async def inside(walk: Walk = walk) -> Outcome:
+        return await walk.walk(node.body, body, scope, inner)
 
     budget_s = node.budget.max_duration_s if node.budget else None
     limits = [seconds for seconds in (node.timeout_s, budget_s) if seconds is not None]
@@ -68,12 +95,16 @@ async def _limited(walk: Walk, node: Block, path: str, scope: Scope, frame: Fram
         return await inside()
     seconds = min(limits)
     error = _too_long(path, seconds, by_budget=seconds == budget_s)
-    return await walk.runtime.within(_clock(node, path), seconds, inside, error)
+    outcome = await walk.runtime.within(_clock(node, path), seconds, inside, error)
+    if isinstance(outcome, Failure) and not node.compensations:
+        # Time was up before something in there had ended, which may have to undo what it did.
+        await unwind(walk, body, outcome.error, inside)
+    return outcome
 
 
 def _clock(node: Block, path: str) -> str:
     """Where the journal says when the time limit began and whether it was kept. The run's own end says it for the root."""
-    if node.ends != "plain":
+    if node.ends != "plain" or node.compensations:
         return f"{_mark(node, path)}/$time"
     return _mark(node, path) if path else ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,14 +13,24 @@ from weft.plan.template import evaluate
 
 Scope = dict[str, Any]
 Conversations = dict[str, tuple[str, ...]]
+Told = Callable[[str, Scope], None]
+"""Hears of a child that has succeeded: its name, and the scope at that moment."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a node inherits: settings of enclosing blocks, and the calls that came before it, by conversation."""
+    """What a node inherits: settings of enclosing blocks, and the calls that came before it, by conversation.
+
+    `told` hears of the children of a sequence or graph that is the body of a block with compensations.
+    """
 
     settings: Settings = field(default_factory=Settings)
     conversations: Conversations = field(default_factory=dict)
+    told: Told | None = None
+
+    def below(self) -> Frame:
+        """The frame for children one after the other."""
+        return self if self.told is None else Frame(self.settings, self.conversations)
 
     def fork(self) -> Frame:
         """A frame for a child whose conversations its siblings must not see."""
@@ -58,6 +68,10 @@ class Walk(Protocol):
 
     async def walk(self, node: Node, path: str, scope: Scope, frame: Frame) -> Outcome:
         """Walk `node` at `path`; what it puts into its enclosing scope is in `scope` afterwards."""
+        ...
+
+    def on(self, runtime: Runtime) -> Walk:
+        """The same walk on another runtime."""
         ...
 
 
@@ -102,11 +116,16 @@ def as_value(error: WeftError) -> dict[str, Any]:
 def passes(error: WeftError, frame: Frame) -> bool:
     """Whether nobody at `frame` may turn this failure into something else.
 
-    So it is when a rule denies the act, and when a budget is used up that is not only of what is inside.
+    So it is when a rule denies the act, when the run is cancelled, and when a budget is used up that is not only of what is inside.
     """
-    return error.code == "policy" or (
-        error.code == "budget" and any(path == error.ids.get("budget") for path, _ in frame.settings.budgets)
-    )
+    if error.code == "budget":
+        return any(path == error.ids.get("budget") for path, _ in frame.settings.budgets)
+    return error.code == "policy" or is_cut(error)
+
+
+def is_cut(error: WeftError) -> bool:
+    """Whether this is how a walk back ends what was not done yet."""
+    return error.ids.get("unwinding") is True
 
 
 def merge(before: Conversations, parts: Iterable[Conversations]) -> Conversations:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from weft.core.errors import WeftError
+from weft.core.errors import ConflictError, WeftError
 from weft.engine.port import Composite, Failure, Outcome, Success, Suspended
 from weft.engine.tasks import WINDOW, Tasks
 from weft.engine.walk.frame import (
@@ -23,7 +24,8 @@ from weft.engine.walk.frame import (
 )
 from weft.engine.walk.position import restore, to_json
 from weft.engine.walk.tokens import Game, Past
-from weft.plan.nodes import Machine, State
+from weft.engine.walk.undoing import unwind
+from weft.plan.nodes import Machine, Node, State
 from weft.plan.template import evaluate
 
 
@@ -31,15 +33,19 @@ async def machine(walk: Walk, node: Machine, path: str, scope: Scope, frame: Fra
     """Walk the tokens until none is left, or one of them is in a final state."""
     if known := recall(walk, path, scope, frame):
         return known
+    play = _Play(walk, node, path, scope, frame)
     try:
-        ended = await _Play(walk, node, path, scope, frame).run()
+        ended = await play.run()
     except WeftError as error:
         ended = Failure(error)
+    if isinstance(ended, Suspended):
+        return ended
     if isinstance(ended, Failure):
+        await play.wind_up(ended.error)
         await walk.runtime.fail(path, ended.error)
-    if isinstance(ended, (Failure, Suspended)):
         return ended
     past, final = ended
+    await play.wind_up(ConflictError("it was stopped because the machine has ended"))
     carried = _carried(node, scope, past)
     value = compute(node.value, scope | carried) if node.value else _values(node, scope, past)
     talks = merge(frame.conversations, [past.talks])
@@ -65,32 +71,40 @@ class _Play:
         self._waits: list[Mapping[str, Any]] = []
         self._done: list[str] = []
         self._pace = pace(0)
+        self._failure: Failure | None = None
 
     async def run(self) -> tuple[Past, bool] | Failure | Suspended:
         """Play to the end: what is known then, and whether a final state ended it."""
-        game, window = self._game, self._node.max_parallel or WINDOW
         self._begin()
         try:
-            while True:
-                while len(self._tasks.running) < window and (name := game.enabled()):
-                    game.enter(name)
-                    self._visit(name)
-                if not self._tasks.busy:
-                    if self._waits:
-                        return Suspended(tuple(self._waits))
-                    if (name := game.stuck()) is None:
-                        return game.result(), False
-                    game.enter(name)
-                    self._visit(name)
+            while self._advance():
                 name, outcome = await self._tasks.next_end()
                 if isinstance(outcome, Suspended):
                     self._waits.extend(outcome.waits)
-                elif isinstance(outcome, Failure):
-                    return outcome
-                elif final := self._leave(name, outcome.value):
-                    return final, True
+                elif isinstance(outcome, Success):
+                    if final := self._leave(name, outcome.value):
+                        return final, True
+                else:
+                    self._failure = self._failure or outcome
+                    # On the way back every state must come to its end, for what one undoes must not be cut off by another.
+                    if not self._walk.runtime.unwinding:
+                        break
         finally:
             await self._tasks.stop()
+        if self._failure:
+            return self._failure
+        return Suspended(tuple(self._waits)) if self._waits else (self._game.result(), False)
+
+    def _advance(self) -> bool:
+        """Visit what may be visited; whether there is an end to wait for."""
+        game, window = self._game, self._node.max_parallel or WINDOW
+        while len(self._tasks.running) < window and (name := game.enabled()):
+            game.enter(name)
+            self._visit(name)
+        if not self._tasks.busy and not self._waits and not self._failure and (name := game.stuck()):
+            game.enter(name)
+            self._visit(name)
+        return self._tasks.busy
 
     def _begin(self) -> None:
         kept = self._walk.runtime.position(self._path)
@@ -113,6 +127,13 @@ class _Play:
         if state.body is None:
             return Success(None)
         return await self._walk.walk(state.body, path, inner, own)
+
+    async def wind_up(self, error: WeftError) -> None:
+        """What was cut off when the machine ended undoes what it did."""
+        for name, (visit, _) in self._game.live.items():
+            body, path = self._game.states[name].body, self._at(name, visit)
+            if body is not None and name in self._scopes:
+                await unwind(self._walk, path, error, partial(_walk_body, body, path, *self._scopes[name]))
 
     def _leave(self, name: str, value: Any) -> Past | None:
         """Take in the end of a visit and send its tokens on; what is known when it was a final one."""
@@ -140,6 +161,10 @@ class _Play:
 
     def _at(self, name: str, visit: int) -> str:
         return f"{self._path}/{segment(name)}[{visit}]"
+
+
+async def _walk_body(body: Node, path: str, inner: Written, own: Frame, walk: Walk) -> Outcome:
+    return await walk.walk(body, path, inner, own)
 
 
 def _values(node: Machine, scope: Scope, past: Past) -> dict[str, Any]:

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
-from weft.core.errors import InputError, Place
+from weft.core.errors import ConflictError, InputError, Place, WeftError
 from weft.engine.fanout import FanOut
 from weft.engine.port import Composite, Failure, Outcome, Success, Suspended
-from weft.engine.walk.frame import Frame, Scope, Walk, added, as_value, compute, join, merge, recall, segment
-from weft.plan.nodes import Graph, Map
+from weft.engine.walk.frame import (
+    Frame,
+    Scope,
+    Walk,
+    added,
+    as_value,
+    compute,
+    is_cut,
+    join,
+    merge,
+    recall,
+    segment,
+    set_response,
+)
+from weft.engine.walk.undoing import unwind
+from weft.plan.nodes import Graph, Join, Map
 from weft.plan.template import evaluate
 
 MAX_ITEMS = 100_000
@@ -24,17 +39,22 @@ async def graph(walk: Walk, node: Graph, path: str, scope: Scope, frame: Frame) 
     frames: dict[str, Frame] = {}
     fan: FanOut
 
-    async def start(key: str) -> Outcome:
+    async def start(key: str, walk: Walk = walk) -> Outcome:
         inner = dict(scope)
         if node.into:
             inner[node.into] = {name: _settled(fan, name) for name in _ancestors(node, key)}
         frames[key] = own = _inherit(node, key, frames, frame)
-        return await walk.walk(children[key], join(path, key), inner, own)
+        outcome = await walk.walk(children[key], join(path, key), inner, own)
+        if frame.told and isinstance(outcome, Success):
+            set_response(inner, outcome.value)
+            frame.told(key, inner | ({node.into: inner[node.into] | {key: outcome.value}} if node.into else {}))
+        return outcome
 
-    fan = FanOut(list(children), start, node.join, node.deps, node.max_parallel)
+    fan = FanOut(list(children), start, _policy(walk, node.join), node.deps, node.max_parallel)
     error = await fan.run()
     if fan.suspended:
         return Suspended(tuple(fan.waits))
+    error = await _wind_up(walk, fan, node.join, error, start, lambda key: join(path, key))
     if error is not None:
         await walk.runtime.fail(path, error)
         return Failure(error)
@@ -68,14 +88,15 @@ async def map_items(walk: Walk, node: Map, path: str, scope: Scope, frame: Frame
     keys = _map_keys(node, items, scope, path)
     frames = {key: frame.fork() for key in keys}
 
-    async def start(key: str) -> Outcome:
+    async def start(key: str, walk: Walk = walk) -> Outcome:
         inner = scope | {node.item: items[keys[key]], "index": keys[key]}
         return await walk.walk(node.body, f"{path}[{key}]", inner, frames[key])
 
-    fan = FanOut(list(keys), start, node.join, window=node.max_parallel)
+    fan = FanOut(list(keys), start, _policy(walk, node.join), window=node.max_parallel)
     error = await fan.run()
     if fan.suspended:
         return Suspended(tuple(fan.waits))
+    error = await _wind_up(walk, fan, node.join, error, start, lambda key: f"{path}[{key}]")
     if error is not None:
         await walk.runtime.fail(path, error)
         return Failure(error)
@@ -90,6 +111,31 @@ async def map_items(walk: Walk, node: Map, path: str, scope: Scope, frame: Frame
     scope.update(done.exported)
     frame.conversations.update(merged)
     return Success(done.value)
+
+
+def _policy(walk: Walk, join: Join) -> Join:
+    """On the way back every child must come to its end, for what one of them undoes must not be cut off by another."""
+    return Join(policy="best_effort") if walk.runtime.unwinding else join
+
+
+async def _wind_up(
+    walk: Walk,
+    fan: FanOut,
+    policy: Join,
+    error: WeftError | None,
+    start: Callable[[str, Walk], Awaitable[Outcome]],
+    at: Callable[[str], str],
+) -> WeftError | None:
+    """What was cut off undoes what it did; the error with which the fan-out ends, if it does."""
+    if walk.runtime.unwinding:
+        failures = [fan.failures[key] for key in fan.keys if key in fan.failures]
+        cut = next((each for each in failures if is_cut(each)), None)
+        return cut or next((each for each in failures if policy.policy != "best_effort"), None)
+    why = error or ConflictError("it was stopped because others were enough")
+    for key in fan.keys:
+        if key not in fan.values and key not in fan.failures:
+            await unwind(walk, at(key), why, partial(start, key))
+    return error
 
 
 def _inherit(node: Graph, key: str, frames: Mapping[str, Frame], frame: Frame) -> Frame:

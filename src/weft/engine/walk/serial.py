@@ -21,13 +21,16 @@ async def sequence(walk: Walk, node: Sequence, path: str, scope: Scope, frame: F
     if node.into:
         inner[node.into] = results
     value: Any = None
+    below = frame.below()
     for child in node.children:
-        outcome = await walk.walk(child, join(path, child.name), inner, frame)
+        outcome = await walk.walk(child, join(path, child.name), inner, below)
         if not isinstance(outcome, Success):
             return outcome
         value = outcome.value
         results.append(value)
         set_response(inner, value)
+        if frame.told:
+            frame.told(child.name, inner | ({node.into: list(results)} if node.into else {}))
     if node.value:
         value = compute(node.value, inner)
     exported: dict[str, Any] = {node.into: results} if node.into else {}
@@ -61,7 +64,7 @@ async def loop(walk: Walk, node: Loop, path: str, scope: Scope, frame: Frame) ->
     mark, often = (len(rounds), dict(frame.conversations)), pace(0)
     for index in range(first, node.max_iterations):
         inner["iteration"] = index
-        outcome = await walk.walk(node.body, f"{path}[{index}]", inner, frame)
+        outcome = await walk.walk(node.body, f"{path}[{index}]", inner, frame.below())
         if not isinstance(outcome, Success):
             return outcome
         value = outcome.value

@@ -14,7 +14,7 @@ from weft.spec.model.steps import AgentStep, AgentTask, ToolStep
 from weft.spec.model.tools import HttpExecutor, PythonTool
 from weft.spec.model.workflow import Workflow
 from weft.spec.support import OUTSIDE_TOOLS, builtin_id
-from weft.spec.toolnames import resolved, tool_names
+from weft.spec.toolnames import mcp_tool, resolved, tool_names
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
@@ -132,7 +132,10 @@ def compile_tool(step: ToolStep, compiler: Compiler, slot: Slot) -> Call:
 
 
 def _effect(step: ToolStep, workflow: Workflow) -> Effect:
-    """What the file says; else pure for built-in tools that only look, and once for a request that may not be sent again."""
+    """What the file says; else pure for built-in tools that only look, and once for what may not be sent again: requests, MCP calls."""
+    server = mcp_tool(step.tool, workflow)
+    if server is not None:
+        return server.effects.get(step.tool.removeprefix(f"{server.id}:"), server.effect or "once")
     tool = tool_names(workflow).get(step.tool)
     if tool is not None and tool.effect is not None:
         return tool.effect

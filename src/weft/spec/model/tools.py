@@ -58,32 +58,79 @@ class HttpExecutor(Section):
     approval: Approval | None = addition()
 
 
-class McpCommand(Section):
-    """An MCP server that is started as a process."""
+class McpLimits(Section):
+    """What the process of an MCP server may take."""
+
+    memory_mb: Annotated[int, Field(ge=64, le=1_048_576)] = 2048
+    cpu_s: Annotated[int, Field(ge=1, le=31_536_000)] = 3600
+    files: Annotated[int, Field(ge=16, le=1_048_576)] = 1024
+    file_mb: Annotated[int, Field(ge=0, le=1_048_576)] = 1024
+
+
+class McpOauth(Section):
+    """How Weft is authorized at a remote MCP server; tokens are kept in ``WEFT_HOME`` and are for this server alone."""
+
+    grant: Literal["authorization_code", "client_credentials"] = "authorization_code"
+    client_id: str | None = None
+    client_secret: str | None = None
+    scope: str | None = None
+    issuer: Url | None = None
+
+
+class McpOptions(Section):
+    """What can be said of every MCP server."""
 
     id: Identifier
+    optional: bool = addition(default=False)
+    tools: list[Name] | None = addition()
+    effect: Effect | None = addition()
+    effects: dict[str, Effect] = addition(default={})
+    approval: Approval | None = addition()
+    approvals: dict[str, Approval] = addition(default={})
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = addition()
+    startup_timeout_s: Annotated[float, Field(gt=0, le=600)] | None = addition()
+    max_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] | None = addition()
+
+
+class McpCommand(McpOptions):
+    """An MCP server that is started as a process. Values of `env` may hold ``${NAME}``, resolved from `env.secrets` at the start."""
+
     command: Text
     args: list[str] = []
     env: dict[str, str] = {}
-    optional: bool = addition(default=False)
+    limits: McpLimits | None = addition()
 
 
-class McpUrl(Section):
-    """An MCP server that is reached over HTTP."""
+class McpUrl(McpOptions):
+    """An MCP server that is reached over HTTP. Headers may hold ``${NAME}``, resolved from `env.secrets` when they are sent."""
 
-    id: Identifier
     url: Url
     headers: dict[str, str] = {}
-    optional: bool = addition(default=False)
+    oauth: McpOauth | None = addition()
+
+
+class McpPreset(McpOptions):
+    """A common MCP server by its short name; reading is allowed, `write: true` allows the rest."""
+
+    preset: Literal["filesystem", "git", "sqlite", "postgres", "fetch"] = addition(default=...)
+    paths: list[Name] = addition(default=[])
+    address: Text | None = addition()
+    write: bool = addition(default=False)
+    env: dict[str, str] = addition(default={})
+    limits: McpLimits | None = addition()
 
 
 def _transport(value: Any) -> str:
-    has_url = "url" in value if isinstance(value, dict) else isinstance(value, McpUrl)
-    return "<url>" if has_url else "<command>"
+    if isinstance(value, dict):
+        return next((f"<{key}>" for key in ("url", "preset") if key in value), "<command>")
+    if isinstance(value, McpUrl):
+        return "<url>"
+    return "<preset>" if isinstance(value, McpPreset) else "<command>"
 
 
 McpServer = Annotated[
-    Annotated[McpCommand, Tag("<command>")] | Annotated[McpUrl, Tag("<url>")], Discriminator(_transport)
+    Annotated[McpCommand, Tag("<command>")] | Annotated[McpUrl, Tag("<url>")] | Annotated[McpPreset, Tag("<preset>")],
+    Discriminator(_transport),
 ]
 PythonEntry = Annotated[Annotated[Name, Tag("<text>")] | Annotated[PythonTool, Tag("<map>")], by_shape()]
 

@@ -1,0 +1,64 @@
+"""Removing runs that have ended: their rows, their events, and the blobs that nobody else refers to. Plans stay: they are shared."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from weft.core.errors import ConflictError, NotFoundError
+from weft.store.append import TERMINAL
+
+_FAMILY = """
+WITH RECURSIVE family(id) AS (
+    SELECT :run UNION SELECT runs.id FROM runs JOIN family ON runs.parent = family.id
+) SELECT id FROM family
+"""
+
+
+def removal(run_id: str) -> Callable[[sqlite3.Connection], list[str]]:
+    """Work for the writer: remove a run that has ended, with its child runs, and return the ids of what is gone.
+
+    Raises:
+        NotFoundError: there is no such run.
+        ConflictError: it or a child has not ended, or a fork that would stay is made of it.
+    """
+
+    def work(connection: sqlite3.Connection) -> list[str]:
+        family = [one for (one,) in connection.execute(_FAMILY, {"run": run_id})]
+        for one in family:
+            _check(connection, one, family)
+        for one in family:
+            _remove(connection, one)
+        return family
+
+    return work
+
+
+def _check(connection: sqlite3.Connection, run_id: str, family: list[str]) -> None:
+    row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
+    if row[0] not in TERMINAL:
+        raise ConflictError(
+            f"the run {run_id} has not ended ({row[0]})", fix=f"`weft cancel {run_id}` ends it", run=run_id
+        )
+    for (heir,) in connection.execute("SELECT id FROM runs WHERE base_run=?", (run_id,)):
+        if heir not in family:
+            raise ConflictError(
+                f"the run {heir} is a fork of {run_id} and needs its past",
+                fix=f"delete that one first: `weft runs delete {heir}`",
+                run=run_id,
+            )
+
+
+def _remove(connection: sqlite3.Connection, run_id: str) -> None:
+    (tenant,) = connection.execute("SELECT tenant FROM runs WHERE id=?", (run_id,)).fetchone()
+    found = connection.execute("SELECT DISTINCT blob FROM events WHERE run_id=? AND blob IS NOT NULL", (run_id,))
+    blobs = [blob for (blob,) in found]
+    for table, column in (("events", "run_id"), ("inbox", "run_id"), ("lines", "run_id"), ("runs", "id")):
+        connection.execute(f"DELETE FROM {table} WHERE {column}=?", (run_id,))  # noqa: S608 -- our own names
+    for blob in blobs:
+        connection.execute(
+            "DELETE FROM blobs WHERE tenant=? AND hash=? AND NOT EXISTS (SELECT 1 FROM events WHERE blob=?)",
+            (tenant, blob, blob),
+        )
