@@ -43,6 +43,19 @@ AS_WRITTEN = ModelChoice()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Automatic:
+    """What is known of a run that an automation starts: its id, who starts it, how many have started one another.
+
+    With `plan_hash`, the workflow must still compile into that plan.
+    """
+
+    run_id: str
+    automation: str
+    depth: int = 0
+    plan_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default."""
 
@@ -54,6 +67,7 @@ class RunRequest:
     workdir: Path | None = None
     session: str = ""
     queued: bool = False
+    automatic: Automatic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,12 +130,12 @@ class Automations:
         with self._read() as connection:
             return [_firing(row) for row in connection.execute(query)]
 
-    def last_started(self, name: str, *, tenant: str = "local") -> Firing | None:
-        """The latest firing of an automation that has, or will have, a run."""
+    def last_started(self, name: str, *, before: Firing, tenant: str = "local") -> Firing | None:
+        """The latest firing of an automation before this one that has, or will have, a run."""
         query = (
             select(firings)
-            .where(firings.c.tenant == tenant, firings.c.automation == name)
-            .where(firings.c.status.in_(("due", "started")))
+            .where(firings.c.tenant == tenant, firings.c.automation == name, firings.c.key != before.key)
+            .where(firings.c.status.in_(("due", "started")), firings.c.nominal <= before.nominal)
             .order_by(firings.c.nominal.desc(), firings.c.key.desc())
             .limit(1)
         )

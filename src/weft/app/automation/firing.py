@@ -74,7 +74,10 @@ class Occasions:
         folder = Path(rule.folder)
         for name, info in _entries(folder, rule.pattern):
             place = (automation.name, name)
-            if now / 1_000_000 - info.st_mtime < rule.settle_s or self._seen.get(place) == (info.st_mtime_ns, info.st_size):
+            if now / 1_000_000 - info.st_mtime < rule.settle_s or self._seen.get(place) == (
+                info.st_mtime_ns,
+                info.st_size,
+            ):
                 continue
             try:
                 content = _digest(folder / name)
