@@ -93,19 +93,22 @@ class Engine:
         session: str = "",
         queued: bool = False,
         birth: Birth | None = None,
+        run_id: str | None = None,
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 
         This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
         templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
-        as where artifacts go), `birth` where a child run comes from.
+        as where artifacts go), `birth` where a child run comes from. With a `run_id` of the caller's, it is created once.
 
         Raises:
+            ConflictError: there is a run of this id.
             InputError: a value in `scope`, `inputs` or `options` is not JSON, or all of them are too long.
             StorageError: the journal refused.
         """
         self._enter()
-        run_id, (hash_, body) = birth.id if birth else self._new_id(), self._shelf.sealed(plan)
+        run_id = run_id or (birth.id if birth else self._new_id())
+        hash_, body = self._shelf.sealed(plan)
         data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
         data |= {"parent": birth.as_json()} if birth else {}
         new = NewRun(
@@ -122,6 +125,7 @@ class Engine:
         created = Draft(self._clock.micros(), "run.created", "", given(data))
         if queued:
             await self._journal.append(Append(run_id, 0, [created], create=new))
+            self._journal.inbox.ring()
             return run_id
         started = Draft(created.at, "run.started", "", dumps({"epoch": 1, "resumed": False}))
         bell = self._journal.inbox.bell()
