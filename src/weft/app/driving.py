@@ -100,7 +100,7 @@ class Driving:
             options=options,
             session=request.session,
             queued=request.queued,
-            run_id=auto.run_id if auto else None,
+            birth=auto.run_id if auto else None,
         )
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:

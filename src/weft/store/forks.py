@@ -121,8 +121,7 @@ class Forks:
             for one in gone:
                 self._check_free(connection, one, among=gone)
             for one in gone:
-                for table, column in (("events", "run_id"), ("inbox", "run_id"), ("runs", "id")):
-                    connection.execute(f"DELETE FROM {table} WHERE {column}=?", (one,))  # noqa: S608 -- our own names
+                erase(connection, one)
             return gone
 
         return work
