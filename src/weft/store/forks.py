@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from weft.core.errors import ConflictError, InputError, NotFoundError
 from weft.store.drivers import Drivers
 from weft.store.history import lineage
+from weft.store.removal import erase
 
 _END = "SELECT MAX(seq) FROM events WHERE run_id=? AND path=? AND outcome IS NOT NULL AND seq>? AND seq<=?"
 _BEGINNING = (
