@@ -46,6 +46,8 @@ BARE = Side("bare writer", "benchmarks/rivals/bare_writer.py")
 LANGGRAPH = Side("langgraph", "benchmarks/rivals/langgraph_steps.py", ".venv-bench")
 DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
 AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
+SWARM = Side("weft", "benchmarks/weft_swarm.py")
+TRAVEL = Side("weft", "benchmarks/weft_travel.py")
 COMMANDS = Side("weft", "benchmarks/startup.py")
 
 
@@ -80,6 +82,16 @@ def agent_case(name: str, question: str) -> Case:
             Goal("50 at once, over Pydantic AI alone", against(name, "ms_per_run_at_50", AGENT), 1.5),
             Goal("one at a time less the bare writer's commits, over Pydantic AI alone", beyond_commits(name), 1.5),
         ),
+    )
+
+
+def swarm_case(name: str, question: str) -> Case:
+    return Case(
+        name,
+        question,
+        (SWARM,),
+        {"events_per_s": "events/s", "events": "", "seconds": "s", "peak_mb": "MiB"},
+        (Goal("peak memory in MiB", lambda medians: medians[name, "weft"]["peak_mb"], 300),),
     )
 
 
@@ -124,6 +136,33 @@ CASES = (
     agent_case("agent", "an agent that answers at once"),
     agent_case("agent_tool", "an agent that calls one tool and answers"),
     Case(
+        "fork",
+        "a fork of a run with 100 and with 10,000 events",
+        (TRAVEL,),
+        {"ms_at_100": "ms", "ms_at_10000": "ms"},
+        (Goal("time at 10,000 events over 100", within("fork", "ms_at_10000", "ms_at_100"), 1.3),),
+    ),
+    Case(
+        "replay",
+        "a replay of 10,000 events: a chain, and a fan-out of composites",
+        (TRAVEL,),
+        {"chain_events_per_s": "events/s", "mixed_events_per_s": "events/s"},
+        (
+            Goal(
+                "events a second, chain",
+                lambda medians: medians["replay", "weft"]["chain_events_per_s"],
+                20_000,
+                at_least=True,
+            ),
+            Goal(
+                "events a second, fan-out",
+                lambda medians: medians["replay", "weft"]["mixed_events_per_s"],
+                20_000,
+                at_least=True,
+            ),
+        ),
+    ),
+    Case(
         "startup",
         "CPU time of commands",
         (COMMANDS,),
@@ -133,5 +172,7 @@ CASES = (
             Goal("weft validate over python -c pass", within("startup", "validate_ms", "python_ms"), 45),
         ),
     ),
+    swarm_case("gossip", "1,000 simulated agents tell each other what they know, through a partition"),
+    swarm_case("consensus", "1,000 simulated agents agree on one decision, through a partition"),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )

@@ -60,13 +60,13 @@ def test_warnings_alone_are_no_failure(weft):
 
 
 def test_what_is_unsupported_exits_with_18_and_names_every_pointer(weft):
-    flow = steps(("one", 0), ("two", 0)).replace("{tool: nap, ", "{type: hitl, prompt: ok?} #")
+    flow = steps(("one", 0), ("two", 0)).replace("{tool: nap, ", "{tool: strands_tools.shell} #")
     weft.write("flow.yaml", flow)
     said = weft("validate", "flow.yaml", "--json")
     assert (said.code, said.json["valid"]) == (18, False)
     pointers = {problem["pointer"] for problem in said.json["problems"]}
     assert {"/pattern/config/steps/0", "/pattern/config/steps/1"} <= {
-        pointer.removesuffix("/type") for pointer in pointers
+        pointer.removesuffix("/tool") for pointer in pointers
     }
 
 

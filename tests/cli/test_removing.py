@@ -23,6 +23,22 @@ def test_a_run_is_deleted_with_all_that_is_recorded_of_it(weft):
     assert weft("runs", "delete", first, "--force").code == 17
 
 
+def test_nothing_in_any_table_names_a_run_that_was_deleted(weft):
+    weft.write(
+        "a.yaml",
+        steps(("one", 0)).replace("{tool: nap, id: one, args: {name: one, seconds: 0}}", "{type: hitl, prompt: ok?}"),
+    )
+    run_id = weft("run", "a.yaml", "--json").json["run_id"]
+    weft("signal", run_id, "news", "--no-drive")
+    assert weft("approve", run_id).code == 0
+    assert rows(weft, "gates") == rows(weft, "signals") == 1
+    assert weft("runs", "delete", run_id, "-f").code == 0
+    with sqlite3.connect(weft.folder.parent / "home" / "journal.db") as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        dump = {name: str(connection.execute(f"SELECT * FROM {name}").fetchall()) for name in tables}
+    assert [name for name, text in dump.items() if run_id in text] == []
+
+
 def test_a_run_that_has_not_ended_is_not_deleted(weft):
     weft.write("a.yaml", steps(("one", 0)))
     run_id = weft("run", "a.yaml", "--json").json["run_id"]
@@ -58,7 +74,10 @@ def test_cleaning_up_takes_what_is_old_enough_and_not_to_be_kept(weft):
     assert weft("runs", "cleanup", "--max-age-days", "0", "-f", "--json").json["deleted"] == [good]
 
 
-def test_a_run_that_is_not_to_be_kept_leaves_nothing(weft):
+def test_a_run_that_is_not_to_be_kept_leaves_nothing(weft, monkeypatch):
+    # What the flags set is put back afterwards.
+    for name in ("WEFT_LOG__LEVEL", "BYPASS_TOOL_CONSENT"):
+        monkeypatch.setenv(name, "")
     weft.write("a.yaml", steps(("one", 0)))
     said = weft("run", "a.yaml", "--no-save-session", "--bypass-tool-consent", "--verbose")
     assert said.code == 0

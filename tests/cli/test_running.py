@@ -151,7 +151,9 @@ def test_settings_choose_the_model_and_flags_go_over_them(weft, monkeypatch):
 
 
 def test_what_this_version_does_not_run_exits_with_18_and_leaves_a_report(weft):
-    flow = steps(("one", 0)).replace("{tool: nap, id: one, args: {name: one, seconds: 0}}", "{type: hitl, prompt: ok?}")
+    flow = steps(("one", 0)).replace(
+        "{tool: nap, id: one, args: {name: one, seconds: 0}}", "{tool: strands_tools.shell}"
+    )
     weft.write("flow.yaml", flow)
     said = weft("run", "flow.yaml", "--out", "out")
     assert said.code == 18

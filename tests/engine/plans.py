@@ -7,7 +7,23 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from weft.plan.nodes import Block, Branch, Call, Choose, Graph, Join, Loop, Map, Node, Plan, Retry, Sequence, Set, Wait
+from weft.plan.nodes import (
+    Block,
+    Branch,
+    Call,
+    Choose,
+    Graph,
+    Join,
+    Loop,
+    Map,
+    Node,
+    Plan,
+    Retry,
+    Select,
+    Sequence,
+    Set,
+    Wait,
+)
 from weft.testing.scripted import Trouble
 
 RETRY = Retry(attempts=3, backoff="exponential", wait_min=0.5, wait_max=8)
@@ -21,7 +37,9 @@ def calls(draw: st.DrawFn, name: str) -> Call:
 
 @st.composite
 def nodes(draw: st.DrawFn, name: str, depth: int) -> Node:
-    kinds = ["call"] * 3 + (["sequence", "graph", "choose", "loop", "map", "wait", "set", "block"] if depth else [])
+    kinds = ["call"] * 3 + (
+        ["sequence", "graph", "choose", "loop", "map", "wait", "set", "block", "select", "ends"] if depth else []
+    )
     kind = draw(st.sampled_from(kinds))
     if kind == "call":
         return draw(calls(name))
@@ -31,6 +49,9 @@ def nodes(draw: st.DrawFn, name: str, depth: int) -> Node:
         return Set(name=name, values={"v": str(draw(st.integers(0, 5)))})
     if kind == "block":
         return Block(name=name, body=draw(nodes("in", depth - 1)), retry=RETRY)
+    if kind == "ends":
+        ends = draw(st.sampled_from(["inverted", "tolerated"]))
+        return Block(name=name, body=draw(nodes("in", depth - 1)), ends=ends, into=draw(st.none() | st.just("end")))
     if kind == "choose":
         first = Branch(when=draw(st.sampled_from(["true", "false"])), node=draw(nodes("yes", depth - 1)))
         return Choose(name=name, branches=(first,), otherwise=draw(st.none() | nodes("no", depth - 1)))
@@ -43,6 +64,8 @@ def nodes(draw: st.DrawFn, name: str, depth: int) -> Node:
         return Map(name=name, items=items, body=draw(nodes("", depth - 1)), max_parallel=draw(st.none() | st.just(2)))
     count = draw(st.integers(1, 4))
     children = tuple(draw(nodes(f"n{index}", depth - 1)) for index in range(count))
+    if kind == "select":
+        return Select(name=name, children=children, into=draw(st.none() | st.just("failed")))
     if kind == "sequence":
         return Sequence(name=name, children=children, into=draw(st.none() | st.just("steps")))
     deps = {f"n{index}": tuple(f"n{other}" for other in range(index) if draw(st.booleans())) for index in range(count)}
@@ -84,7 +107,7 @@ def paths(node: Node, path: str) -> set[str]:
         return set().union(*(paths(node.body, f"{path}[{index}]") for index in range(rounds)), set())
     if isinstance(node, Block):
         return paths(node.body, join(path, node.body.name))
-    if isinstance(node, (Sequence, Graph)):
+    if isinstance(node, (Sequence, Graph, Select)):
         return set().union(*(paths(child, join(path, child.name)) for child in node.children))
     return set()
 
@@ -106,7 +129,15 @@ def expected(node: Node, path: str, troubles: dict[str, Trouble]) -> Any:
     if isinstance(node, Set):
         return {name: int(value) for name, value in node.values.items()}
     if isinstance(node, Block):
-        return expected(node.body, join(path, node.body.name), troubles)
+        value = expected(node.body, join(path, node.body.name), troubles)
+        if node.ends == "inverted":
+            return None if value is FAILED else FAILED
+        if node.ends == "tolerated":
+            return "tolerated" if value is FAILED else {"ok": True, "value": value, "error": None}
+        return value
+    if isinstance(node, Select):
+        ends = (expected(child, join(path, child.name), troubles) for child in node.children)
+        return next((value for value in ends if value is not FAILED), FAILED)
     if isinstance(node, Choose):
         for branch in node.branches:
             if branch.when == "true":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from weft.plan.nodes import (
+    Arrow,
     Block,
     Branch,
     Budget,
@@ -11,12 +12,15 @@ from weft.plan.nodes import (
     Graph,
     Join,
     Loop,
+    Machine,
     Map,
     Node,
     Plan,
     Retry,
+    Select,
     Sequence,
     Set,
+    State,
     Wait,
 )
 from weft.testing.scripted import Trouble
@@ -150,5 +154,62 @@ WORKFLOWS: dict[str, tuple[Plan, dict[str, Trouble]]] = {
             "/quorum/c": Trouble(seconds=2),
             "/best/bad": Trouble(fatal=True),
         },
+    ),
+    "machine": (
+        plan(
+            Machine(
+                name="m",
+                start="a",
+                states=(
+                    State(name="a", body=call("x"), exits=((Arrow(to="b"),), (Arrow(to="c"),))),
+                    State(name="b", body=call("x", "once"), exits=((Arrow(to="d"),),)),
+                    State(name="c", body=call("x", "reconcile"), exits=((Arrow(to="d"),),)),
+                    State(
+                        name="d",
+                        body=Set(name="n", values={"n": "(n | default(0)) + 1"}),
+                        exits=((Arrow(to="a", when="n < 5"), Arrow(to="end")),),
+                    ),
+                    State(name="end", body=call("x"), final=True),
+                ),
+                into="states",
+                value={"n": "n", "states": "states"},
+            ),
+            call("z"),
+        ),
+        {"/m/b[0]": Trouble(seconds=2), "/m/c[1]": Trouble(seconds=1)},
+    ),
+    "alternatives": (
+        plan(
+            Select(name="s", children=(call("bad"), Sequence(name="q", children=(call("a"), call("b", "once"))))),
+            Block(name="not", body=call("never"), ends="inverted"),
+            Block(name="maybe", body=Sequence(name="q", children=(call("a"), call("bad"))), ends="tolerated", into="m"),
+            call("z", "once"),
+            into="all",
+            value={"all": "all", "m": "m"},
+        ),
+        {
+            "/s/bad": Trouble(fatal=True),
+            "/not/never": Trouble(fatal=True),
+            "/maybe/q/bad": Trouble(fatal=True),
+        },
+    ),
+    "saga": (
+        plan(
+            Block(
+                name="t",
+                body=Block(
+                    name="saga",
+                    body=Sequence(
+                        name="steps", children=(call("a"), call("b", "once"), call("c"), call("bad")), into="steps"
+                    ),
+                    compensations={"a": call("u"), "b": call("u", "once"), "c": call("u", "reconcile")},
+                ),
+                ends="tolerated",
+            ),
+            call("z"),
+            into="all",
+            value={"all": "all"},
+        ),
+        {"/t/saga/steps/bad": Trouble(fatal=True), "/t/saga/$undo[c]": Trouble(seconds=1)},
     ),
 }

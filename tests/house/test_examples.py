@@ -18,7 +18,8 @@ def example(request) -> Path:
 
 def test_the_examples_show_each_pattern_and_the_main_job():
     kinds = {yaml.safe_load(path.read_text(encoding="utf-8"))["pattern"]["type"] for path in FILES}
-    assert {"chain", "workflow", "parallel"} <= kinds
+    old = {"chain", "workflow", "parallel", "routing", "evaluator_optimizer", "orchestrator_workers", "graph"}
+    assert old <= kinds
     assert EXAMPLES / "research" / "research.yaml" in FILES
 
 

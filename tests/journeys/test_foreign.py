@@ -32,6 +32,7 @@ OLD = {
         ("Write 2 paragraphs in a dry tone, formally.", "Points: answer 2", "1. Researcher 2. Researcher"),
         {"artifacts/chain-3-step-research-report.md": "# Harbour Logistics. Ships", "trace.json": '"parent'},
     ),
+    "long-run.yaml": Old("openai", 2, ("go on",)),
     "single.json": Old("openai", 1, ("Greet Ada.",), {"greeting.txt": "answer 1"}, ("who=Ada",)),
     "workflow-diamond.yaml": Old(
         "ollama", 4, ("Cost (completed): answer",), {"verdict.md": "answer 4", "last.md": "answer 4"}
@@ -112,21 +113,18 @@ def test_an_old_file_runs_on_its_own_provider(desk, name):
     if name == "native-tools.yaml":
         offered = [sorted(tool["function"]["name"] for tool in request.body.get("tools", ())) for request in requests]
         assert offered == [["calculator", "file_read"], ["grep"], []]
+    if name == "long-run.yaml":
+        assert [sorted(tool["function"]["name"] for tool in request.body["tools"]) for request in requests] == [
+            ["Skill", "grep", "head"]
+        ] * 2
+        assert "**Outcome**: answer 1" in requests[1].body["messages"][0]["content"]
+        assert desk.read("notes.md").count("## [") == 2
     if name == "providers.yaml":
         assert [request.model for request in requests] == ["gpt-4o", "gpt-4o-mini"]
 
 
 REFUSED = {
-    "routing.yaml": {"/pattern/type"},
-    "evaluator.yaml": {"/pattern/type"},
-    "orchestrator.yaml": {"/pattern/type"},
-    "graph.yaml": {"/pattern/type", "/pattern/config/nodes/ask/type"},
-    "person.yaml": {"/pattern/config/steps/1/type"},
     "long-run.yaml": {
-        "/context_policy/compaction",
-        "/context_policy/notes",
-        "/context_policy/retrieval",
-        "/skills",
         "/security/guardrails/deny_network",
         "/security/guardrails/pii_redaction",
         "/security/guardrails/allow_tools",
@@ -135,10 +133,6 @@ REFUSED = {
         "/env/secrets/0/source",
         "/env/secrets/1/source",
         "/env/mounts",
-        "/tools/python/0",
-        "/tools/python/1",
-        "/tools/python/2",
-        "/tools/python/3",
     },
 }
 

@@ -39,7 +39,7 @@ def test_a_majority_wins_and_everybody_was_asked_the_same(desk):
         said = desk("run", "flow.yaml", "--var", "plan=sail at night")
         assert len(fake.requests) == 4
         assert all("Shall we do this? sail at night" in request.text for request in fake.requests)
-        assert all("go ahead; wait" in request.text for request in fake.requests)
+        assert all("go ahead | wait" in request.text for request in fake.requests)
     assert (said.code, said.out) == (0, "wait\n"), said.all
     shown = desk.read("artifacts/votes.md")
     assert (
@@ -47,6 +47,7 @@ def test_a_majority_wins_and_everybody_was_asked_the_same(desk):
         == 'bold=go ahead:fun;careful=wait:risk;twin-1=wait:risk;twin-2=wait:risk; wait {"go ahead": 1, "wait": 3}'
     )
     assert "round[0]" in desk("show", "last").out
+    assert desk("replay", "last").code == 0
 
 
 def test_no_unanimity_is_a_rejection_unless_a_judge_decides(desk):

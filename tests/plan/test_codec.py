@@ -8,19 +8,26 @@ from hypothesis import strategies as st
 from weft.core.errors import MismatchError, UnsupportedError
 from weft.plan.codec import from_json, plan_hash, to_json
 from weft.plan.nodes import (
+    Arrow,
     Block,
     Branch,
     Budget,
     Call,
+    Child,
     Choose,
+    Gate,
     Graph,
     Join,
     Loop,
+    Machine,
     Map,
     Plan,
     Retry,
+    Select,
     Sequence,
     Set,
+    Signal,
+    State,
     Wait,
 )
 
@@ -61,7 +68,34 @@ leaves = (
         conversation=st.none() | names,
     )
     | st.builds(Set, name=names, values=st.dictionaries(names, names, max_size=3))
-    | st.builds(Wait, name=names, seconds=names)
+    | st.builds(
+        Wait,
+        name=names,
+        seconds=st.none() | names,
+        signals=st.lists(st.builds(Signal, name=names, when=st.none() | names), max_size=2).map(tuple),
+    )
+    | st.builds(
+        Gate,
+        name=names,
+        prompt=names,
+        choices=st.lists(names, max_size=2).map(tuple),
+        form=st.none() | st.dictionaries(names, json_values, max_size=2),
+        on_reject=st.sampled_from(["fail", "continue"]),
+        assignees=st.lists(names, max_size=2).map(tuple),
+        deadline_s=st.none() | seconds,
+        escalate_to=st.lists(names, max_size=2).map(tuple),
+        default=json_values,
+        into=st.none() | names,
+    )
+    | st.builds(
+        Child,
+        name=names,
+        plan=st.none() | names,
+        planned=st.none() | names,
+        inputs=st.dictionaries(names, names, max_size=2),
+        budget=budgets,
+        on_cancel=st.sampled_from(["cancel", "abandon"]),
+    )
 )
 
 
@@ -70,21 +104,55 @@ def composites(inner):
     deps = st.dictionaries(names, st.lists(names, max_size=3).map(tuple), max_size=3)
     branches = st.lists(st.builds(Branch, when=names, node=inner), max_size=3).map(tuple)
     limit = st.none() | numbers
+    exports = st.lists(names, max_size=2).map(tuple)
+    arrows = st.lists(st.builds(Arrow, to=names, when=names), max_size=2).map(tuple)
+    states = st.builds(
+        State,
+        name=names,
+        body=st.none() | inner,
+        exits=st.lists(arrows, max_size=2).map(tuple),
+        final=st.booleans(),
+    )
     return (
-        st.builds(Sequence, name=names, children=children, into=st.none() | names, value=values)
+        st.builds(Sequence, name=names, children=children, into=st.none() | names, value=values, exports=exports)
+        | st.builds(Select, name=names, children=children, into=st.none() | names)
+        | st.builds(
+            Machine,
+            name=names,
+            start=names,
+            states=st.lists(states, max_size=2).map(tuple),
+            into=st.none() | names,
+            max_visits=numbers,
+            max_parallel=limit,
+            value=values,
+        )
         | st.builds(Graph, name=names, children=children, deps=deps, join=joins, max_parallel=limit, value=values)
-        | st.builds(Choose, name=names, branches=branches, otherwise=st.none() | inner)
+        | st.builds(Choose, name=names, branches=branches, otherwise=st.none() | inner, required=st.none() | names)
         | st.builds(Loop, name=names, body=inner, until=names, max_iterations=numbers, into=st.none() | names)
         | st.builds(Map, name=names, items=names, body=inner, item=names, key=st.none() | names, join=joins)
-        | st.builds(Block, name=names, body=inner, retry=retries, budget=budgets, timeout_s=st.none() | seconds)
+        | st.builds(
+            Block,
+            name=names,
+            body=inner,
+            retry=retries,
+            budget=budgets,
+            timeout_s=st.none() | seconds,
+            ends=st.sampled_from(["plain", "inverted", "tolerated"]),
+            into=st.none() | names,
+            compensations=st.dictionaries(names, inner, max_size=2),
+        )
     )
 
 
+roots = st.recursive(leaves, composites, max_leaves=8)
+definitions = st.dictionaries(names, json_values, max_size=3)
+children = st.builds(Plan, workflow=names, root=leaves, definitions=definitions)
 plans = st.builds(
     Plan,
     workflow=names,
-    root=st.recursive(leaves, composites, max_leaves=8),
-    definitions=st.dictionaries(names, json_values, max_size=3),
+    root=roots,
+    definitions=definitions,
+    children=st.dictionaries(names, children, max_size=2),
 )
 CALL = Call(name="a", performer="agent", target="b")
 

@@ -32,7 +32,7 @@ def calls(node):
     return [call for child in children for call in calls(child)]
 
 
-@pytest.mark.parametrize("name", ["chain", "workflow", "parallel"])
+@pytest.mark.parametrize("name", ["chain", "workflow", "parallel", "routing", "evaluator", "graph"])
 def test_the_tree_of_a_file_is_as_it_was(name):
     assert tree(sample(f"{name}.yaml")) == (GOLDEN / f"{name}.txt").read_text()
 

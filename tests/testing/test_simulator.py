@@ -123,6 +123,7 @@ def test_another_seed_gives_another_course_and_the_same_one_the_same(tmp_path):
         "{type: handoff, config: {start: a, agents: {a: {to: [b]}, b: {}}}}",
         "{type: debate, config: {agents: [a, b], judge: {agent: a}}}",
         "{type: blackboard, config: {sections: {x: {}}, agents: [{agent: a}, {agent: b}]}}",
+        "{type: chain, config: {steps: [{agent: a}, {id: choice, pattern: {type: vote, config: {agents: [a, b], rule: plurality, rounds: 50}}}]}}",
         "{type: routing, config: {router: {agent: a}, routes: {one: {then: [{agent: b}]}, two: {then: [{agent: a}]}}}}",
     ],
 )

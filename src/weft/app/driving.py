@@ -26,12 +26,14 @@ from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
+from weft.core.errors import ConflictError
 from weft.core.settings import Settings
 from weft.engine.clock import ClockPerformer
 from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
 from weft.net.client import HttpClient
+from weft.plan.codec import plan_hash
 from weft.plan.nodes import Plan
 from weft.secrets.resolve import SecretRef, Secrets
 from weft.store.journal import Journal
@@ -85,6 +87,12 @@ class Driving:
         at = self._clock.micros()
         prepared = prepare(request.file, request.variables, request.choice, session=request.session, at=iso(at))
         self._check(prepared.plan, request.choice.base_url)
+        auto = request.automatic
+        if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
+            raise ConflictError(
+                f"{request.file} has changed since {auto.automation!r} was added",
+                fix="remove the automation and add it again, or add it without --pin",
+            )
         for warning in prepared.warnings:
             _LOG.warning("%s: %s", warning.message, warning.fix)
         options = self._options(request)
@@ -95,6 +103,7 @@ class Driving:
             options=options,
             session=request.session,
             queued=request.queued,
+            birth=auto.run_id if auto else None,
         )
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
@@ -114,6 +123,7 @@ class Driving:
             "out": str(request.out.resolve()),
             "force": request.force,
             "workdir": str(Path(workdir).resolve()),
+            **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
         }
 
     async def close(self) -> None:

@@ -11,6 +11,8 @@ from weft.app.parts import load
 from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
 
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
+    from weft.app.automation.desk import Desk, NewAutomation
+    from weft.app.automation.worker import Report, Worker
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
     from weft.app.reasoning import Iteration
@@ -25,6 +27,7 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.engine.replay import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
+    from weft.store.automations import Automation, Firing
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.journal import Journal
@@ -237,6 +240,37 @@ class LocalService:
         """See `Service.accept_tools`."""
         return self._mcp(file).accept(server, list(tools))
 
+    def automations(self, *kinds: str) -> list[Automation]:
+        """See `Service.automations`."""
+        return self._journal.automations.of_kind(*kinds)
+
+    def automation(self, name: str) -> tuple[Automation, list[Firing]]:
+        """See `Service.automation`."""
+        kept = self._journal.automations
+        return kept.get(name), kept.firings(name)
+
+    async def add_automation(self, new: NewAutomation) -> Automation:
+        """See `Service.add_automation`."""
+        return await self._desk.add(new)
+
+    async def pause_automation(self, name: str, *, paused: bool) -> Automation:
+        """See `Service.pause_automation`."""
+        return await self._desk.pause(name, paused=paused)
+
+    async def remove_automation(self, name: str) -> None:
+        """See `Service.remove_automation`."""
+        await self._desk.remove(name)
+
+    def upcoming(self, name: str, count: int) -> list[int]:
+        """See `Service.upcoming`."""
+        return self._desk.upcoming(name, count)
+
+    def worker(self, *, concurrency: int, report: Report) -> Worker:
+        """See `Service.worker`."""
+        clock = load("clock").SystemClock()
+        made: Worker = load("worker").Worker(self._journal, self, clock, concurrency=concurrency, report=report)
+        return made
+
     def settings(self) -> list[SettingRow]:
         """See `Service.settings`."""
         rows: list[SettingRow] = load("settings").explain(self._settings)
@@ -282,6 +316,11 @@ class LocalService:
     def _travel(self) -> Travel:
         travel: Travel = load("travel").Travel(self._journal)
         return travel
+
+    @property
+    def _desk(self) -> Desk:
+        desk: Desk = load("desk").Desk(self._journal, load("clock").SystemClock())
+        return desk
 
     @property
     def _driving(self) -> Driving:

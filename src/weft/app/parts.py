@@ -9,6 +9,8 @@ PARTS = {
     "settings": "weft.core.settings",
     "documents": "weft.app.documents",
     "clock": "weft.core.clock",
+    "desk": "weft.app.automation.desk",
+    "worker": "weft.app.automation.worker",
     "journal": "weft.store.journal",
     "driving": "weft.app.driving",
     "doctor": "weft.app.doctor",

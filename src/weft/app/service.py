@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from weft.core.errors import Problem
 
 if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
+    from weft.app.automation.desk import NewAutomation
+    from weft.app.automation.worker import Report, Worker
     from weft.app.doctor import Finding
     from weft.app.reasoning import Iteration
     from weft.bus.envelope import Envelope
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal an
     from weft.engine.replay import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
+    from weft.store.automations import Automation, Firing
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.planned import Kept
@@ -44,6 +47,19 @@ AS_WRITTEN = ModelChoice()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Automatic:
+    """What is known of a run that an automation starts: its id, who starts it, how many have started one another.
+
+    With `plan_hash`, the workflow must still compile into that plan.
+    """
+
+    run_id: str
+    automation: str
+    depth: int = 0
+    plan_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default."""
 
@@ -55,6 +71,7 @@ class RunRequest:
     workdir: Path | None = None
     session: str = ""
     queued: bool = False
+    automatic: Automatic | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +269,34 @@ class Service(Protocol):
 
     def accept_tools(self, file: Path, server: str, tools: Sequence[str]) -> list[str]:
         """Accept the latest descriptions of these tools of a server, or of all; their names."""
+        ...
+
+    def automations(self, *kinds: str) -> list[Automation]:
+        """Schedules (``schedule``) and triggers (``file``, ``run``), by name."""
+        ...
+
+    def automation(self, name: str) -> tuple[Automation, list[Firing]]:
+        """One of them, and what it has done lately, the latest first."""
+        ...
+
+    async def add_automation(self, new: NewAutomation) -> Automation:
+        """Keep a schedule or a trigger; see `Desk.add`."""
+        ...
+
+    async def pause_automation(self, name: str, *, paused: bool) -> Automation:
+        """Pause one, or let it go on."""
+        ...
+
+    async def remove_automation(self, name: str) -> None:
+        """Forget one; runs that it has started stay."""
+        ...
+
+    def upcoming(self, name: str, count: int) -> list[int]:
+        """The next times of a schedule, in microseconds since the epoch."""
+        ...
+
+    def worker(self, *, concurrency: int, report: Report) -> Worker:
+        """A worker that fires and drives in this process; see `Worker`."""
         ...
 
     def settings(self) -> list[SettingRow]:

@@ -169,6 +169,10 @@ class RunView:
         elif event.kind == "step.failed":
             step.status, step.ended, step.error = "failed", event.at, data["error"]
             self._describe(step, data)
+        elif event.kind == "gate.opened":
+            step.type, step.target, step.status, step.input = "gate", data.get("prompt", ""), "waiting", data
+        elif event.kind == "signal.awaited":
+            step.type, step.target, step.status = "signal", " or ".join(data["names"]), "waiting"
         elif event.kind in {"node.completed", "node.failed"}:
             step.status, step.ended = event.kind.removeprefix("node."), event.at
 

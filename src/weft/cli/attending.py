@@ -15,7 +15,7 @@ from weft.cli.asking import Keyboard, put
 from weft.cli.drive import Drove, Interrupts, drive
 from weft.cli.progress import display
 from weft.cli.render.figures import now, when
-from weft.cli.terminal import steers, tell
+from weft.cli.terminal import tell
 
 _LOOK_S = 1.0
 _BY_ITSELF = {"timer", "limit"}
@@ -32,7 +32,7 @@ class Manner:
 
 def asks(*, as_json: bool) -> bool:
     """Whether somebody sits at the terminal who can be asked."""
-    return not as_json and sys.stdin is not None and sys.stdin.isatty() and steers(sys.stderr)
+    return not as_json and sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 async def attend(service: Service, run_id: str, interrupts: Interrupts, *, manner: Manner) -> Drove:

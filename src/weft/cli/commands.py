@@ -47,6 +47,19 @@ _AGENTS: Mapping[str, Entry] = {
     ),
 }
 
+
+def _members(what: str) -> dict[str, Entry]:
+    """What can be done with automations of either kind."""
+    where = f"{_GROUPS}.{what}s"
+    return {
+        "list": Entry(target=f"{where}:list_all", help=f"List all {what}s."),
+        "show": Entry(target=f"{_GROUPS}.automations:show", help=f"Show a {what} and what it has done."),
+        "pause": Entry(target=f"{_GROUPS}.automations:pause", help=f"Keep a {what} from starting runs."),
+        "resume": Entry(target=f"{_GROUPS}.automations:resume", help=f"Let a paused {what} start runs again."),
+        "remove": Entry(target=f"{_GROUPS}.automations:remove", help=f"Forget a {what}; its runs stay."),
+    }
+
+
 COMMANDS: Mapping[str, Entry] = {
     "init": Entry(
         target=f"{_GROUPS}.project:init", help="Make a project to start from.", section="Workflows", brief=True
@@ -146,6 +159,28 @@ COMMANDS: Mapping[str, Entry] = {
             "accept": Entry(target=f"{_GROUPS}.mcp:accept", help="Accept changed descriptions of tools."),
         },
     ),
+    "worker": Entry(
+        target=f"{_GROUPS}.worker:worker",
+        help="Drive runs that are due, and start those of schedules and triggers.",
+        section="Automation",
+    ),
+    "schedules": Entry(
+        help="Runs that start at set times.",
+        section="Automation",
+        members={
+            "add": Entry(target=f"{_GROUPS}.schedules:add", help="Run a workflow at set times."),
+            "next": Entry(target=f"{_GROUPS}.schedules:upcoming", help="Show when a schedule is next due."),
+            **_members("schedule"),
+        },
+    ),
+    "triggers": Entry(
+        help="Runs that start when something happens.",
+        section="Automation",
+        members={
+            "add": Entry(target=f"{_GROUPS}.triggers:add", help="Run a workflow when a file arrives or a run ends."),
+            **_members("trigger"),
+        },
+    ),
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),
@@ -180,9 +215,11 @@ COMMANDS: Mapping[str, Entry] = {
 
 WORK: Mapping[str, Entry] = {
     "run": Entry(target="weft.cli.starting:start", help="Start a run."),
+    "worker": Entry(target="weft.cli.working:work", help="Drive and fire until told to stop."),
     "resume": Entry(target="weft.cli.resuming:go_on", help="Make a run go on."),
     "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),
     "signal": Entry(target="weft.cli.deciding:signal", help="Send a signal, and make the run go on."),
+    "respond": Entry(target="weft.cli.deciding:respond", help="Answer a gate in words, and make the run go on."),
     "afterwards": Entry(target="weft.cli.deciding:Afterwards", help="What is done once an answer is given."),
     "again": Entry(target="weft.cli.again:latest_open", help="Find the run of a workflow that is to go on."),
     "agent": Entry(target="weft.cli.agentwork:answer", help="Run an agent by itself."),

@@ -55,6 +55,12 @@ def decide(run: str, gate: str | None, *, answer: Answer, fields: Sequence[str],
     return _end(_asked(whole, afterwards), afterwards)
 
 
+def respond(run: str, text: str, *, quiet: bool, as_json: bool) -> int:
+    """Answer the gate at which `run` waits with `text`, and make it go on; the exit code."""
+    afterwards = Afterwards(drive=True, quiet=quiet, as_json=as_json)
+    return decide(run, None, answer=Answer(by="", response=text), fields=(), afterwards=afterwards)
+
+
 def signal(run: str, name: str, *, data: str | None, key: str | None, by: str, afterwards: Afterwards) -> int:
     """Send a signal to `run`; the exit code."""
     try:

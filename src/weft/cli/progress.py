@@ -32,6 +32,8 @@ _SAID = {
     "step.failed": "failed",
     "step.retrying": "retry",
     "budget.warning": "warning",
+    "gate.opened": "asks",
+    "gate.warned": "warning",
 }
 
 
@@ -127,6 +129,10 @@ class Lines:
             return duration(took) if took > 0 else ""
         if event.kind == "budget.warning":
             return budget_text(data)
+        if event.kind == "gate.opened":
+            return str(data.get("prompt", ""))
+        if event.kind == "gate.warned":
+            return "nobody has answered yet"
         message = str((data.get("error") or {}).get("message", ""))
         return f"{again(data['next_at'] - event.at)}: {message}" if event.kind == "step.retrying" else message
 

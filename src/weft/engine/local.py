@@ -92,22 +92,25 @@ class Engine:
         options: Mapping[str, Any] | None = None,
         session: str = "",
         queued: bool = False,
-        birth: Birth | None = None,
+        birth: Birth | str | None = None,
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 
         This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
         templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
-        as where artifacts go), `birth` where a child run comes from.
+        as where artifacts go), `birth` where a child run comes from, or just the id that the run is to have.
 
         Raises:
+            ConflictError: there is a run of this id.
             InputError: a value in `scope`, `inputs` or `options` is not JSON, or all of them are too long.
             StorageError: the journal refused.
         """
         self._enter()
-        run_id, (hash_, body) = birth.id if birth else self._new_id(), self._shelf.sealed(plan)
+        parent = birth if isinstance(birth, Birth) else None
+        run_id = parent.id if parent else str(birth or self._new_id())
+        hash_, body = self._shelf.sealed(plan)
         data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
-        data |= {"parent": birth.as_json()} if birth else {}
+        data |= {"parent": parent.as_json()} if parent else {}
         new = NewRun(
             id=run_id,
             workflow=plan.workflow,
@@ -117,11 +120,12 @@ class Engine:
             options=given(dict(options or {})).decode(),
             session=session or run_id,
             driver=None if queued else self._claims.driver,
-            parent=birth.parent if birth else None,
+            parent=parent.parent if parent else None,
         )
         created = Draft(self._clock.micros(), "run.created", "", given(data))
         if queued:
             await self._journal.append(Append(run_id, 0, [created], create=new))
+            self._journal.inbox.ring()
             return run_id
         started = Draft(created.at, "run.started", "", dumps({"epoch": 1, "resumed": False}))
         bell = self._journal.inbox.bell()

@@ -205,7 +205,7 @@ def _check_text(request: Mapping[str, Any], response: str) -> None:
     if pattern is None:
         return
     if len(response) > MAX_MATCHED or re.fullmatch(pattern, response) is None:
-        raise InputError(f"the answer has not the form that is asked for, {pattern}", fix="answer in that form")
+        raise InputError(f"the answer does not match the form that is asked for: {pattern}", fix="answer in that form")
 
 
 def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) -> str:

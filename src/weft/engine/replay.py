@@ -27,6 +27,7 @@ _SHORT = 300
 _ORDERS = 24
 """So many orders of what was ready at once are tried before a difference is believed."""
 _BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
+_DERIVED = frozenset({"node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
 _ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
 _BETWEEN = ("step.settled", "gate.", "signal.")
 """What may be written of a run that nobody drives."""
@@ -134,7 +135,7 @@ class _Replay:
 
     async def _take(self, place: int, event: Event) -> None:
         kind = event.kind
-        if kind in {"node.completed", "node.failed", "node.position", "timer.set"}:
+        if kind in _DERIVED:
             await self._expect(event)
         elif kind in _ENDS and not _let_go(event):
             await self._conclude(place, event)
@@ -144,7 +145,7 @@ class _Replay:
             if kind == "run.started":
                 self._begin(place)
                 await self._loop.quiet()
-        elif kind.startswith("run.") or kind == "budget.warning":
+        elif kind.startswith("run.") or kind in {"budget.warning", "node.undoable"}:
             apply(self._state, event)
         else:
             await self._fact(event)
@@ -184,7 +185,7 @@ class _Replay:
         if emission.data is not None and emission.data != event.data:
             raise _Parted(event, _said(event.kind, event.path, emission.data))
         self._derived += 1
-        if event.kind == "timer.set":
+        if event.kind in {"timer.set", "node.undoing"}:
             apply(self._state, event)
         if emission.known is not None:
             await self._owe(event.path, partial(_settle, emission.known, None))

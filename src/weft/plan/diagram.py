@@ -133,9 +133,7 @@ def _other(node: Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Ch
 
 def _choose(node: Choose, plan: Plan) -> Box:
     shown = [branch for branch in node.branches if not silent(branch.node)]
-    boxes = [
-        Box(f"when {branch.when}", [_box(branch.node, plan)], name=branch.node.name or node.name) for branch in shown
-    ]
+    boxes = [Box(_arm(branch.when), [_box(branch.node, plan)], name=branch.node.name or node.name) for branch in shown]
     if node.otherwise and not silent(node.otherwise):
         boxes.append(Box("otherwise", [_box(node.otherwise, plan)], name=node.otherwise.name or "otherwise"))
     if len(boxes) == 1 and len(node.branches) == 1:
@@ -153,6 +151,10 @@ def _machine(node: Machine, plan: Plan) -> Box:
         ways += [Way(state.name, arrow.to, _condition(arrow.when)) for group in state.exits for arrow in group]
     what = f"from {node.start}, each at most {node.max_visits} times"
     return Box(_named(node.name, what), boxes, name=node.name, ways=ways, start=node.start)
+
+
+def _arm(when: str) -> str:
+    return f"on {_condition(when)}" if _TAKEN.fullmatch(when) else f"when {when}"
 
 
 def _condition(when: str) -> str:

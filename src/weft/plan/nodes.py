@@ -196,8 +196,9 @@ class Machine:
 
     One token begins at `start`. A state into which several states lead waits, when a token has come, until no other token
     can still reach it, and is then visited once for all tokens that came. A token carries what its own past has put into the
-    scope, so that no state sees what happened beside it. The latest value of each visited state is in the mapping `into`; the
-    value is that mapping, or `value`. A state that is entered more than `max_visits` times is a failure.
+    scope, so that no state sees what happened beside it; what those that ended carry goes on to the enclosing scope. The latest
+    value of each visited state is in the mapping `into`; the value is that mapping, or `value`. A state that is entered more
+    than `max_visits` times is a failure.
     """
 
     name: str

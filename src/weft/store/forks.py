@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from weft.core.errors import ConflictError, InputError, NotFoundError
 from weft.store.drivers import Drivers
 from weft.store.history import lineage
+from weft.store.removal import erase
 
 _END = "SELECT MAX(seq) FROM events WHERE run_id=? AND path=? AND outcome IS NOT NULL AND seq>? AND seq<=?"
 _BEGINNING = (
@@ -121,8 +122,7 @@ class Forks:
             for one in gone:
                 self._check_free(connection, one, among=gone)
             for one in gone:
-                for table, column in (("events", "run_id"), ("inbox", "run_id"), ("runs", "id")):
-                    connection.execute(f"DELETE FROM {table} WHERE {column}=?", (one,))  # noqa: S608 -- our own names
+                erase(connection, one)
             return gone
 
         return work

@@ -16,6 +16,7 @@ from weft.core.event import Event
 from weft.core.ids import Entropy
 from weft.store import history
 from weft.store.append import Append
+from weft.store.automations import Automations
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
 from weft.store.forks import Forks
@@ -58,6 +59,7 @@ class Journal:
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path)
         self.signals = Signals(engine, path)
+        self.automations = Automations(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

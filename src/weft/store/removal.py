@@ -28,7 +28,7 @@ def removal(run_id: str) -> Callable[[sqlite3.Connection], list[str]]:
         for one in family:
             _check(connection, one, family)
         for one in family:
-            _remove(connection, one)
+            erase(connection, one)
         return family
 
     return work
@@ -51,12 +51,14 @@ def _check(connection: sqlite3.Connection, run_id: str, family: list[str]) -> No
             )
 
 
-def _remove(connection: sqlite3.Connection, run_id: str) -> None:
+def erase(connection: sqlite3.Connection, run_id: str) -> None:
+    """Delete everything that is stored of one run. Whoever calls it has made sure that nothing needs it."""
     (tenant,) = connection.execute("SELECT tenant FROM runs WHERE id=?", (run_id,)).fetchone()
     found = connection.execute("SELECT DISTINCT blob FROM events WHERE run_id=? AND blob IS NOT NULL", (run_id,))
     blobs = [blob for (blob,) in found]
-    for table, column in (("events", "run_id"), ("inbox", "run_id"), ("lines", "run_id"), ("runs", "id")):
-        connection.execute(f"DELETE FROM {table} WHERE {column}=?", (run_id,))  # noqa: S608 -- our own names
+    for table in ("events", "inbox", "gates", "signals", "lines"):
+        connection.execute(f"DELETE FROM {table} WHERE run_id=?", (run_id,))  # noqa: S608 -- our own names
+    connection.execute("DELETE FROM runs WHERE id=?", (run_id,))
     for blob in blobs:
         connection.execute(
             "DELETE FROM blobs WHERE tenant=? AND hash=? AND NOT EXISTS (SELECT 1 FROM events WHERE blob=?)",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +79,38 @@ class Runs:
         )
         with self._read() as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
+
+    def ready(self, at: int, *, tenant: str = "local", limit: int = 100) -> list[Run]:
+        """Open runs that could be driven on at `at` and that nobody drives, those first that have been there longest.
+
+        Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
+        interrupted is left alone.
+        """
+        open_ = or_(runs.c.status.in_(("queued", "running")), and_(runs.c.status == "waiting", runs.c.due <= at))
+        query = select(*_COLUMNS).where(runs.c.tenant == tenant, open_).order_by(runs.c.created_at, runs.c.id)
+        ready: list[Run] = []
+        with self._read() as connection:
+            for row in connection.execute(query):
+                run = self._run(row)
+                if not run.driven:
+                    ready.append(run)
+                    if len(ready) == limit:
+                        break
+        return ready
+
+    def ended_since(
+        self, workflow: str, statuses: Collection[str], since: int, *, tenant: str = "local", limit: int = 100
+    ) -> list[Run]:
+        """Runs of a workflow that have ended in one of `statuses` at or after `since`, oldest end first."""
+        query = (
+            select(*_COLUMNS)
+            .where(runs.c.tenant == tenant, runs.c.workflow == workflow, runs.c.updated_at >= since)
+            .where(runs.c.status.in_(list(statuses)))
+            .order_by(runs.c.updated_at, runs.c.id)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [self._run(row) for row in connection.execute(query)]
 
     def next_due(self, *, tenant: str = "local") -> int | None:
         """When the next waiting run can go on by itself."""

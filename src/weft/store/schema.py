@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weft.core.errors import MismatchError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
 
 

@@ -39,6 +39,7 @@ runs = Table(
     Column("due", Integer),  # when a waiting run can go on by itself
     Index("runs_by_time", "tenant", "created_at"),
     Index("runs_by_status", "tenant", "status", "created_at"),
+    Index("runs_by_end", "tenant", "workflow", "updated_at"),
     *(
         Index(
             f"runs_by_{column}",
@@ -144,4 +145,36 @@ lines = Table(
     Column("root", Text, primary_key=True),  # the run with which a line of forks begins
     Column("run_id", Text, nullable=False),  # the one that is the current one of the line
     Column("at", Integer, nullable=False),
+)
+
+automations = Table(
+    "automations",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # schedule, file, run
+    Column("rule", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("paused", Integer, nullable=False, server_default="0"),
+    Column("next_at", Integer),  # of a schedule: its next time
+    Column("created_at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "name"),
+    Index("automations_by_time", "tenant", "paused", "next_at"),
+)
+
+firings = Table(
+    "firings",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("automation", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("status", Text, nullable=False),  # due, buffered, started, skipped, refused
+    Column("run_id", Text, nullable=False),
+    Column("variables", Text, nullable=False),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("nominal", Integer, nullable=False),
+    Column("at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "automation", "key"),
+    Index("firings_by_status", "tenant", "status", "at"),
+    Index("firings_by_time", "tenant", "automation", "at"),
 )

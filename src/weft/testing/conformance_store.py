@@ -39,6 +39,12 @@ def creation(
     return Append(run_id, 0 if driver is None else 1, [draft(kind="run.created", at=at)], create=new)
 
 
+def forking(run_id: str, base: str, seq: int, *, driver: str | None = "me") -> Append:
+    """The append that creates a fork of `base` at its event `seq`."""
+    new = NewRun(run_id, "w", "plan", None, "{}", "{}", driver=driver, base=(base, seq))
+    return Append(run_id, 0 if driver is None else 1, [draft(kind="run.forked")], create=new)
+
+
 async def outcomes(journal: Journal, appends: Sequence[Append]) -> list[Any]:
     """Submit all at once; each one's sequence number, or the error that refused it."""
     futures = [journal.writer.submit(append) for append in appends]
@@ -152,6 +158,28 @@ class JournalConformance:
         assert isinstance(unknown, NotFoundError)
         assert isinstance(taken, WeftError)
         assert len(journal.events("r")) == 1
+        journal.close()
+
+    async def test_a_fork_has_the_past_that_it_points_at_and_copies_nothing(self, tmp_path: Path) -> None:
+        """Its numbers and its hash chain go on from there; nothing of the other run changes, and siblings are not seen."""
+        journal = self.open(tmp_path)
+        await journal.append(creation("r"))
+        await journal.append(Append("r", 1, [draft("/a", 1, outcome=True), draft("/b", 2, outcome=True)]))
+        before = journal.events("r")
+        for fork_id in ("f", "g"):
+            assert await journal.append(forking(fork_id, "r", 2)) == 3
+        assert await journal.append(Append("f", 1, [draft("/b", 9, outcome=True)])) == 4
+        assert await journal.append(forking("h", "f", 4)) == 5
+        assert journal.events("r") == before
+        assert [event.hash for event in journal.events("f")[:2]] == [event.hash for event in before[:2]]
+        assert [(event.seq, event.data["value"]) for event in journal.events("h") if event.path] == [(2, 1), (4, 9)]
+        assert [event.path for event in journal.events("g", after=1)] == ["/a", ""]
+        assert [event.seq for event in journal.events("h", after=2, limit=2)] == [3, 4]
+        assert {event.run_id for event in journal.events("h")} == {"h"}
+        assert all(journal.verify(run_id).intact for run_id in ("r", "f", "g", "h"))
+        assert journal.forks.builders("r") == ["f", "g"]
+        (found,) = await outcomes(journal, [forking("x", "r", 99)])
+        assert isinstance(found, NotFoundError)
         journal.close()
 
     async def test_large_payloads_read_back_the_same(self, tmp_path: Path) -> None:

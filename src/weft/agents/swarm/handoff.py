@@ -22,11 +22,12 @@ def pass_on(settings: Mapping[str, Json], given: Mapping[str, Json], _: str) -> 
     speaker, chain, response = given["at"], list(given["chain"]), response_of(given["turn"])
     found = as_object(response) or {}
     to = found.get("handoff") or found.get("handoff_to") or found.get("transfer_to")
-    if not isinstance(to, str) or not to.strip():
+    allowed = settings["allowed"][speaker]
+    # Who has nobody to hand over to can only answer.
+    if not allowed or not isinstance(to, str) or not to.strip():
         answer = found.get("answer", response) if found else response
         return {"response": answer, "at": speaker, "to": None, "done": True, "chain": chain}
     to = to.strip()
-    allowed = settings["allowed"][speaker]
     if to not in allowed:
         raise RejectedError(
             f"{speaker!r} wants to hand over to {to!r}, which it may not",

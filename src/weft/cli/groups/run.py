@@ -14,6 +14,15 @@ from weft.cli.options import AsJson, BaseUrl, Durability, Model, Offline, Provid
 from weft.cli.variables import variables
 from weft.core.errors import InputError
 
+HitlResponse = Annotated[
+    str | None,
+    typer.Option(
+        "--hitl-response",
+        metavar="TEXT",
+        help="With --resume: the answer to its gate, as `weft approve RUN --answer TEXT` gives it.",
+        show_default=False,
+    ),
+]
 AutoResume = Annotated[
     bool,
     typer.Option("--auto-resume", help="Make the last run of this very file go on, if one has stopped on its way."),
@@ -26,6 +35,9 @@ BypassToolConsent = Annotated[
 ]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens to standard error.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Log everything, and show where a defect of Weft is.")]
+
+
+_WHICH = "`weft run FILE` starts a run, `weft resume RUN` makes one go on"
 
 
 def run(
@@ -52,6 +64,7 @@ def run(
         str | None,
         typer.Option("--resume", "-r", metavar="RUN", help="The same as `weft resume RUN`.", show_default=False),
     ] = None,
+    hitl_response: HitlResponse = None,
     auto_resume: AutoResume = False,
     save_session: SaveSession = True,
     bypass_tool_consent: BypassToolConsent = False,
@@ -64,15 +77,15 @@ def run(
     """Run a workflow. The result goes to standard output, everything else to standard error; Ctrl-C leaves the run resumable."""
     if (file is None) == (resume is None):
         raise InputError(
-            "give a workflow file" if file is None else "give a workflow file or --resume, not both",
-            fix="`weft run FILE` starts a run, `weft resume RUN` makes one go on",
+            "give a workflow file" if file is None else "give a workflow file or --resume, not both", fix=_WHICH
         )
     _say_to_the_process(verbose=verbose, debug=debug, bypass_tool_consent=bypass_tool_consent)
     if auto_resume and file is not None:
         resume = WORK["again"].load()(file, choice(provider, model, base_url, offline=offline))
+    if hitl_response is not None:
+        return _respond(resume, hitl_response, quiet=quiet, as_json=as_json)
     if resume is not None:
-        going_on: int = WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json)
-        return going_on
+        return int(WORK["resume"].load()(resume, trace=trace, durability=durability, quiet=quiet, as_json=as_json))
     assert file is not None
     request = RunRequest(
         file=file,
@@ -94,3 +107,10 @@ def _say_to_the_process(*, verbose: bool, debug: bool, bypass_tool_consent: bool
         os.environ["WEFT_LOG__LEVEL"] = "debug" if debug else "info"
     if bypass_tool_consent:
         os.environ["BYPASS_TOOL_CONSENT"] = "true"
+
+
+def _respond(run: str | None, text: str, *, quiet: bool, as_json: bool) -> int:
+    if run is None:
+        raise InputError("--hitl-response answers a run that waits", fix="name it with --resume RUN")
+    code: int = WORK["respond"].load()(run, text, quiet=quiet, as_json=as_json)
+    return code

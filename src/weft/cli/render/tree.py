@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from rich.text import Text
 
 from weft.app.view import StepView
-from weft.cli.render.figures import again, consumed, duration, short
+from weft.cli.render.figures import again, consumed, duration, now, short, when
 from weft.cli.terminal import clean
+from weft.engine.questions import assignees
 
 _MARKS = {
     "completed": ("✓", "+", "green"),
     "failed": ("✗", "x", "red"),
     "running": ("●", "*", "blue"),
     "retrying": ("↻", "~", "yellow"),
+    "waiting": ("◆", "?", "yellow"),
     "open": ("○", "o", "dim"),
 }
 _MANY = 12
@@ -45,7 +47,7 @@ def state(step: StepView, *, ended: bool) -> str:
     """How a step is: its status, or that of what is inside when it is only a group; ``open`` when nobody performs it."""
     if step.status == "running" and not step.type and step.children:
         inside = {state(child, ended=ended) for child in step.children.values()}
-        for status in ("running", "retrying", "open", "failed"):
+        for status in ("running", "retrying", "waiting", "open", "failed"):
             if status in inside:
                 return status
         return "completed"
@@ -81,6 +83,7 @@ def step_line(step: StepView, look: Look) -> Text:
         text.append(f"  attempt {step.attempts}", style="yellow")
     if status == "retrying" and look.now is not None and step.next_at is not None:
         text.append(f"  {again(step.next_at - look.now)}", style="yellow")
+    text.append(_waits_for(step), style="yellow")
     if step.error and (step.type or not step.children):
         text.append(f"  {short(clean(str(step.error.get('message', ''))), _TAIL)}", style="red")
     return text
@@ -128,6 +131,20 @@ def _target(step: StepView) -> str:
     if step.type == "artifact" and isinstance(step.value, Mapping):
         return str(step.value.get("path") or step.target)
     return step.target
+
+
+def _waits_for(step: StepView) -> str:
+    """Who is asked at an open gate, and until when; what was said at one that is decided."""
+    if step.type != "gate" or not isinstance(step.input, Mapping):
+        return ""
+    if step.status == "waiting":
+        asked = ", ".join(assignees(step.input, now())) or "anybody"
+        until = f" until {when(step.input['due'])}" if step.input.get("due") else ""
+        return clean(f"  asks {asked}{until}")
+    value = step.value if isinstance(step.value, Mapping) else {}
+    return (
+        clean(f"  {short(str(value.get('response', '')), 60)} by {value.get('by') or 'its deadline'}") if value else ""
+    )
 
 
 def _took(step: StepView, look: Look) -> int | None:

@@ -35,6 +35,7 @@ PROPER = re.compile(
 _LABELLED = re.compile(
     r"(?:^|[;\n]\s*|\.\s+)[*_`\"']{0,3}([A-Za-z][\w /()-]{0,48}?)[*_`\"']{0,3}\s*(?::|=|\s[–—]\s)\s*(?=\S)"
 )
+_PLACEHOLDER = re.compile(r"<[^<>]{1,400}>")
 _MAX_JSON = 40
 _VALUE = 400
 
@@ -80,14 +81,15 @@ class Evidence:
         return found
 
     def keyed(self, name: str) -> Iterator[Any]:
-        """Values under the key `name` in the JSON that the text carries, outer ones first."""
+        """Values under the key `name` in the JSON that the text carries, outer ones first; no placeholders of an example."""
         wanted = name_terms(name) or [name.lower()]
         layer: list[Any] = list(self.objects)
         for _ in range(6):
             inner: list[Any] = []
             for value in layer:
                 if isinstance(value, dict):
-                    yield from (v for k, v in value.items() if k == name or (name_terms(str(k)) or [k]) == wanted)
+                    under = (v for k, v in value.items() if k == name or (name_terms(str(k)) or [k]) == wanted)
+                    yield from (v for v in under if not (isinstance(v, str) and _PLACEHOLDER.fullmatch(v.strip())))
                     inner.extend(value.values())
                 elif isinstance(value, list):
                     inner.extend(value)

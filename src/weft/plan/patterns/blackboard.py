@@ -98,8 +98,9 @@ def _shown(config: BlackboardConfig) -> str:
 
 
 def _form(names: list[str]) -> Question:
+    example = json.dumps(dict.fromkeys(names, "<the whole new text>"), ensure_ascii=False)
     instruction = (
-        f"You may write these sections: {', '.join(names)}. Answer with JSON and nothing else: the whole new text of each "
-        f'section that you want to change, such as {{"{names[0]}": "<text>"}}, or {{}} when the board is good as it is.'
+        f"Answer with JSON and nothing else: {example}, with only the sections that you want to change, "
+        "or {} when the board is good as it is."
     )
     return in_form("write", {name: {"type": "string"} for name in names}, instruction, required=False)

@@ -37,16 +37,16 @@ def in_form(asks: str, properties: Mapping[str, Json], instruction: str, *, requ
 def choice_form(asks: str, name: str, choices: Sequence[str] | None, rest: str = "") -> Question:
     """The question for one of `choices`, or for a few words of the agent's own."""
     kind: dict[str, Json] = {"type": "string", "minLength": 1}
-    offer = "Your answer is a few words of your own."
+    offer, example = "Answer in a few words of your own, as JSON and nothing else:", "<your answer>"
     if choices is not None:
         kind["enum"] = list(choices)
-        offer = "Your answer is one of these, word for word: " + "; ".join(choices) + "."
+        offer, example = "Choose one, word for word. Answer with JSON and nothing else:", f"<{' | '.join(choices)}>"
     properties: dict[str, Json] = {name: kind}
-    shown = f'{{"{name}": "<your answer>"}}'
+    shown = {name: example}
     if rest:
         properties[rest] = {"type": "string", "default": ""}
-        shown = f'{{"{name}": "<your answer>", "{rest}": "<why, in one sentence>"}}'
-    return in_form(asks, properties, f"{offer} Answer with JSON and nothing else: {shown}")
+        shown[rest] = "<why, in one sentence>"
+    return in_form(asks, properties, f"{offer} {json.dumps(shown, ensure_ascii=False)}")
 
 
 def verbatim(text: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from weft.core.errors import TemplateError
 from weft.plan.nodes import Branch, Choose, Loop, Node, Sequence, Set
 from weft.plan.patterns.answers import SCORE, heard
@@ -62,7 +60,7 @@ def compile_evaluator(pattern: EvaluatorOptimizer, compiler: Compiler, name: str
         "current_draft": "last_response",
         "history": "[]",
         "stopped": "false",
-        "min_score": json.dumps(accept.min_score),
+        "min_score": f"{accept.min_score:g}",
         "max_iters": str(accept.max_iters),
     }
     rounds = Loop(
@@ -113,7 +111,7 @@ def _round(config: EvaluatorConfig, task: str) -> Sequence:
         "last_evaluation": "evaluated[0].data",
         "final_score": "evaluated[0].data.score",
         "history": f"history + [{entry}]",
-        "accepted": f"evaluated[0].data.score >= {json.dumps(accept.min_score)}",
+        "accepted": f"evaluated[0].data.score >= {accept.min_score:g}",
     }
     judged = {"iterations": "history", "stale": _stale(accept), "iteration_index": "iteration"}
     more = f"not accepted and not stale and not stopped and iteration < {accept.max_iters}"

@@ -92,7 +92,7 @@ def _offer(to: list[str], config: HandoffConfig) -> Question:
     instruction = (
         "Answer it yourself or, if it is not yours to answer, hand the conversation over to one of these:\n"
         f"{known}To hand over, answer with JSON and nothing else: "
-        '{"handoff": "<name>", "reason": "<why>", "message": "<what it must know>"}'
+        f'{{"handoff": "<{" | ".join(to)}>", "reason": "<why>", "message": "<what it must know>"}}'
     )
     text = {"type": "string", "default": ""}
     properties = {"handoff": {"type": "string", "enum": to}, "reason": text, "message": text}

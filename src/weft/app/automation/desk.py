@@ -1,0 +1,141 @@
+"""Adding automations, pausing and removing them, and asking what they will do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, Schedule, check, read, shifted, times
+from weft.app.documents import prepare
+from weft.app.service import AS_WRITTEN, ModelChoice
+from weft.core.clock import Clock, iso
+from weft.core.errors import InputError
+from weft.plan.codec import plan_hash
+from weft.store import automations as store
+from weft.store.automations import Automation
+from weft.store.journal import Journal
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_KINDS: Mapping[type[Rule], str] = {Schedule: "schedule", FileTrigger: "file", RunTrigger: "run"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAutomation:
+    """What an automation starts, and by which rule. With `pin`, it refuses to start a workflow that has changed since."""
+
+    rule: Rule
+    file: Path
+    name: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    out: Path = Path("artifacts")
+    choice: ModelChoice = AS_WRITTEN
+    workdir: Path | None = None
+    pin: bool = False
+
+
+class Desk:
+    """Changes automations. Workers hear of it at once."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    async def add(self, new: NewAutomation) -> Automation:
+        """Keep a new automation, once its rule and its workflow are known to be good.
+
+        Raises:
+            SpecError: the workflow has problems.
+            InputError: the rule is wrong, or an input is missing.
+            ConflictError: there is an automation of this name.
+        """
+        now = self._clock.micros()
+        rule, given = self._ready(new.rule, now)
+        prepared = prepare(new.file, {**given, **new.variables}, new.choice, session="", at=iso(now))
+        name = new.name or prepared.plan.workflow
+        if not _NAME.fullmatch(name):
+            raise InputError(
+                f"{name!r} cannot be the name of an automation", fix="give a --name of letters, digits, dots and dashes"
+            )
+        made = Automation(
+            name=name,
+            kind=_KINDS[type(rule)],
+            rule=rule.model_dump(mode="json"),
+            request=_stored(new, plan_hash(prepared.plan) if new.pin else ""),
+            next_at=_first(rule, now),
+            created_at=now,
+        )
+        await self._journal.writer.submit(store.add(made))
+        self._journal.inbox.ring()
+        return made
+
+    async def pause(self, name: str, *, paused: bool) -> Automation:
+        """Pause an automation, or let it go on from now: what fell into the pause is not made up for.
+
+        Raises:
+            NotFoundError: there is none of this name.
+        """
+        found = self._journal.automations.get(name)
+        next_at = None if paused else _first(read(found.kind, found.rule), self._clock.micros())
+        await self._journal.writer.submit(store.set_paused(name, paused=paused, next_at=next_at))
+        self._journal.inbox.ring()
+        return replace(found, paused=paused, next_at=next_at)
+
+    async def remove(self, name: str) -> None:
+        """Forget an automation; runs that it has started stay.
+
+        Raises:
+            NotFoundError: there is none of this name.
+        """
+        await self._journal.writer.submit(store.remove(name))
+        self._journal.inbox.ring()
+
+    def upcoming(self, name: str, count: int) -> list[int]:
+        """The next times of a schedule, in microseconds, its jitter included.
+
+        Raises:
+            NotFoundError: there is none of this name.
+            InputError: it is no schedule.
+        """
+        found = self._journal.automations.get(name)
+        rule = read(found.kind, found.rule)
+        if not isinstance(rule, Schedule):
+            raise InputError(
+                f"{name!r} is a trigger: nobody knows when it fires", fix="`weft schedules list` shows schedules"
+            )
+        return [shifted(rule, name, at) for at in islice(times(rule, self._clock.micros()), count)]
+
+    def _ready(self, rule: Rule, now: int) -> tuple[Rule, dict[str, str]]:
+        """`rule` checked and complete, and stand-ins for the variables that it will fill."""
+        if isinstance(rule, Schedule):
+            return check(rule.model_copy(update={"since": now})), {}
+        if isinstance(rule, FileTrigger):
+            folder = Path(rule.folder).resolve()
+            if not folder.is_dir():
+                raise InputError(f"there is no folder {str(folder)!r}", fix="make it first, or name another one")
+            return rule.model_copy(update={"folder": str(folder)}), {rule.variable: str(folder / "example")}
+        assert isinstance(rule, RunTrigger)
+        return rule.model_copy(update={"since": now}), {"run": "", "status": "completed", "response": "example"}
+
+
+def _first(rule: Rule, now: int) -> int | None:
+    return next(times(rule, now)) if isinstance(rule, Schedule) else None
+
+
+def _stored(new: NewAutomation, pinned: str) -> dict[str, Any]:
+    choice = {
+        name: value
+        for name in ("provider", "model", "base_url", "offline")
+        if (value := getattr(new.choice, name)) not in (None, False)
+    }
+    return {
+        "file": str(new.file.resolve()),
+        "variables": dict(new.variables),
+        "out": str(new.out.resolve()),
+        **({"choice": choice} if choice else {}),
+        **({"workdir": str(new.workdir.resolve())} if new.workdir else {}),
+        **({"plan_hash": pinned} if pinned else {}),
+    }

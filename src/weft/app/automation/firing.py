@@ -1,0 +1,163 @@
+"""What automations find to do: the occasions of schedules and triggers, each with the id of the run that it will start."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from fnmatch import translate
+from pathlib import Path
+
+from weft.app.automation.rules import FileTrigger, RunTrigger, Schedule, due, read
+from weft.core.clock import iso
+from weft.core.ids import uuid7
+from weft.store.automations import Automation, Firing
+from weft.store.journal import Journal
+from weft.store.runs import Run
+
+MAX_FILES = 20_000
+"""Files that one look into a folder takes up; the rest waits for the next one."""
+MAX_BYTES = 4 * 1024**3
+"""Files above this size start nothing: their content would have to be read whole to know it again."""
+MAX_DEPTH = 8
+"""How many runs may have started one another by triggers before it is taken for a circle."""
+_CHUNK = 1024 * 1024
+
+
+def run_id_of(automation: Automation, key: str, nominal: int) -> str:
+    """The id of the run that an occasion starts: always the same, so that it is started once."""
+    seed = f"{automation.tenant}\n{automation.name}\n{automation.created_at}\n{key}"
+    digest = hashlib.sha256(seed.encode()).digest()
+    return uuid7(millis=nominal // 1_000, entropy=lambda count: digest[:count])
+
+
+class Occasions:
+    """Looks for occasions. What it remembers between looks only saves work: the journal's own rows decide."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._seen: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def of(self, automation: Automation, now: int) -> tuple[list[Firing], int | None]:
+        """The occasions of an automation at `now`, and when a schedule is next due."""
+        rule = read(automation.kind, automation.rule)
+        if isinstance(rule, Schedule):
+            return self._ticks(automation, rule, now)
+        if isinstance(rule, FileTrigger):
+            return list(self._files(automation, rule, now)), None
+        assert isinstance(rule, RunTrigger)
+        return list(self._ends(automation, rule, now)), None
+
+    def _ticks(self, automation: Automation, rule: Schedule, now: int) -> tuple[list[Firing], int]:
+        assert automation.next_at is not None, "a schedule that is not paused has a next time"
+        ticks, next_at = due(rule, automation.name, automation.next_at, now)
+        found = []
+        for nominal, recent in ticks:
+            key = iso(nominal)
+            found.append(
+                Firing(
+                    automation=automation.name,
+                    tenant=automation.tenant,
+                    key=key,
+                    status="due" if recent else "skipped",
+                    reason="" if recent else "nothing was running at its time, and it is too long ago to make up for",
+                    run_id=run_id_of(automation, key, nominal),
+                    nominal=nominal,
+                    at=now,
+                )
+            )
+        return found, next_at
+
+    def _files(self, automation: Automation, rule: FileTrigger, now: int) -> Iterator[Firing]:
+        folder = Path(rule.folder)
+        for name, info in _entries(folder, rule.pattern):
+            place = (automation.name, name)
+            if now / 1_000_000 - info.st_mtime < rule.settle_s or self._seen.get(place) == (
+                info.st_mtime_ns,
+                info.st_size,
+            ):
+                continue
+            try:
+                content = _digest(folder / name)
+                after = (folder / name).stat()
+            except OSError:
+                continue  # it went away, or may not be read; a later look may have more luck
+            if (after.st_mtime_ns, after.st_size) != (info.st_mtime_ns, info.st_size):
+                continue
+            key = f"{name}:{content}"
+            if not self._journal.automations.known(automation.name, key, tenant=automation.tenant):
+                yield Firing(
+                    automation=automation.name,
+                    tenant=automation.tenant,
+                    key=key,
+                    status="due",
+                    run_id=run_id_of(automation, key, automation.created_at),
+                    variables={rule.variable: str(folder / name)},
+                    nominal=now,
+                    at=now,
+                )
+            self._seen[place] = (info.st_mtime_ns, info.st_size)
+
+    def _ends(self, automation: Automation, rule: RunTrigger, now: int) -> Iterator[Firing]:
+        since = self._position(automation, rule)
+        for run in self._journal.runs.ended_since(rule.workflow, rule.statuses, since, tenant=automation.tenant):
+            key = f"{run.id}:{run.generation}"
+            if self._journal.automations.known(automation.name, key, tenant=automation.tenant):
+                continue
+            depth = depth_of(run) + 1
+            deep = depth > MAX_DEPTH
+            yield Firing(
+                automation=automation.name,
+                tenant=automation.tenant,
+                key=key,
+                status="refused" if deep else "due",
+                reason=f"{MAX_DEPTH} runs have started one another: this looks like a circle" if deep else "",
+                run_id=run_id_of(automation, key, run.updated_at),
+                variables={"run": run.id, "status": run.status, "response": _response(run)},
+                nominal=run.updated_at,
+                at=now,
+            )
+
+    def _position(self, automation: Automation, rule: RunTrigger) -> int:
+        """From when on ends are looked at again: those at the very moment of the last one may not all have been seen."""
+        latest = self._journal.automations.firings(automation.name, limit=1, tenant=automation.tenant)
+        return max(rule.since, latest[0].nominal if latest else 0)
+
+
+def depth_of(run: Run) -> int:
+    """How many runs have started one another, by triggers, up to this one."""
+    found = run.options.get("trigger_depth", 0)
+    return found if isinstance(found, int) else 0
+
+
+def _response(run: Run) -> str:
+    outputs = run.outputs if isinstance(run.outputs, dict) else {}
+    found = outputs.get("response", "")
+    return found if isinstance(found, str) else ""
+
+
+def _entries(folder: Path, pattern: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The regular files of a folder that fit, by name. Links are not followed: they may lead anywhere."""
+    fits = re.compile(translate(pattern)).match
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if fits(entry.name))
+    except OSError:
+        return
+    for name in names[:MAX_FILES]:
+        try:
+            info = (folder / name).lstat()
+        except OSError:
+            continue
+        if stat.S_ISREG(info.st_mode) and info.st_size <= MAX_BYTES:
+            yield name, info
+
+
+def _digest(path: Path) -> str:
+    taken = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            taken.update(chunk)
+    return taken.hexdigest()[:32]

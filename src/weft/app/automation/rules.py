@@ -1,0 +1,173 @@
+"""The rules of schedules and triggers: what they may say, and when a schedule is due. Pure."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field
+
+from weft.core.clock import to_datetime
+from weft.core.errors import InputError
+
+Overlap = Literal["skip", "buffer", "allow", "cancel"]
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_PROMPT_S = 60.0
+"""A start that is late by less was not missed: workers are busy, restarted, replaced."""
+MAX_MISSED = 1_000
+"""Missed times that one look at a schedule makes up for at most; the next look goes on from there."""
+
+
+class Rule(BaseModel):
+    """What every rule is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Schedule(Rule):
+    """When runs start: by `cron` in the zone `tz`, or `every` so many seconds since `since` (microseconds).
+
+    `overlap` says what happens when the run before has not ended: nothing is started (``skip``), one run waits for its end
+    (``buffer``), both run (``allow``), or the one before is cancelled. Times that were missed for longer than `catch_up_s` are
+    skipped. Each start is put off by up to `jitter_s`, always the same for the same time.
+    """
+
+    cron: str | None = None
+    tz: str = "UTC"
+    every: Annotated[float, Field(ge=1)] | None = None
+    since: int = 0
+    overlap: Overlap = "skip"
+    catch_up_s: Annotated[float, Field(ge=0)] = 3_600.0
+    jitter_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
+
+
+class FileTrigger(Rule):
+    """A file arrives: one that fits `pattern` in `folder` and has not changed for `settle_s`. Each content starts one run."""
+
+    folder: str
+    pattern: str = "*"
+    settle_s: Annotated[float, Field(ge=0, le=3_600)] = 2.0
+    variable: str = "path"
+
+
+class RunTrigger(Rule):
+    """A run of `workflow` ends in one of `statuses`. The new run's inputs get its id, status and response."""
+
+    workflow: str
+    statuses: tuple[Literal["completed", "failed", "cancelled"], ...] = ("completed",)
+    since: int = 0
+
+
+RULES: dict[str, type[Rule]] = {"schedule": Schedule, "file": FileTrigger, "run": RunTrigger}
+"""The rule of each kind of automation."""
+
+
+def seconds(text: str) -> float:
+    """The length that a text such as ``90``, ``15m`` or ``1h30m`` says, in seconds.
+
+    Raises:
+        InputError: it says none.
+    """
+    plain = text.strip().lower()
+    if re.fullmatch(r"\d+(\.\d+)?", plain):
+        return float(plain)
+    parts = _DURATION.findall(plain)
+    if not parts or "".join(number + unit for number, unit in parts) != plain:
+        raise InputError(f"{text!r} is no length of time", fix="write for example 30s, 15m, 1h30m or 2d")
+    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def check(schedule: Schedule) -> Schedule:
+    """`schedule`, if it can ever be due.
+
+    Raises:
+        InputError: the cron expression, the zone or the combination is wrong.
+    """
+    if (schedule.cron is None) == (schedule.every is None):
+        raise InputError("a schedule has either a cron expression or a length", fix="give --cron or --every")
+    zone(schedule.tz)
+    next(times(schedule, 0))
+    return schedule
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of this name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(f"there is no time zone {name!r}", fix="use a name such as Europe/Berlin or UTC") from error
+
+
+def times(schedule: Schedule, after: int) -> Iterator[int]:
+    """The nominal times of a schedule after `after`, in microseconds.
+
+    Raises:
+        InputError: the cron expression cannot be read, or is never due.
+    """
+    if schedule.every is not None:
+        step = round(schedule.every * 1_000_000)
+        due = schedule.since + max(1, (after - schedule.since) // step + 1) * step
+        while True:
+            yield due
+            due += step
+    start = to_datetime(after).astimezone(zone(schedule.tz))
+    try:
+        ticks = CronSim(str(schedule.cron), start)
+        for tick in ticks:
+            at = round(tick.timestamp()) * 1_000_000
+            if at > after:
+                yield at
+    except CronSimError as error:
+        raise InputError(
+            f"{schedule.cron!r} is no cron expression: {str(error).lower()}",
+            fix="write five fields: minute, hour, day of the month, month, day of the week, such as '0 8 * * 1-5'",
+        ) from error
+    raise InputError(f"{schedule.cron!r} is never due", fix="choose a day that exists")
+
+
+def shifted(schedule: Schedule, name: str, nominal: int) -> int:
+    """When the run for the time `nominal` starts: later by the jitter that belongs to it."""
+    if not schedule.jitter_s:
+        return nominal
+    share = random.Random(f"{name}\n{nominal}").random()  # noqa: S311 -- the same on every machine, on purpose
+    return nominal + round(share * schedule.jitter_s * 1_000_000)
+
+
+def due(schedule: Schedule, name: str, next_at: int, now: int) -> tuple[list[tuple[int, bool]], int]:
+    """What is due at `now` of the times from `next_at` on, and the first time that is not.
+
+    Each entry is a nominal time, and whether it is recent enough to be made up for.
+    """
+    window = max(schedule.catch_up_s, _PROMPT_S) * 1_000_000
+    found: list[tuple[int, bool]] = []
+    for nominal in times(schedule, next_at - 1):
+        start = shifted(schedule, name, nominal)
+        if start > now or len(found) == MAX_MISSED:
+            return found, nominal
+        found.append((nominal, now - start <= window))
+    raise AssertionError("a schedule has no end")
+
+
+def describe(rule: Rule) -> str:
+    """A rule in a few words."""
+    if isinstance(rule, Schedule):
+        when = f"every {rule.every:g} s" if rule.every else f"{rule.cron} ({rule.tz})"
+        return f"{when}, overlap {rule.overlap}"
+    if isinstance(rule, FileTrigger):
+        return f"a file {rule.pattern} arrives in {rule.folder}"
+    assert isinstance(rule, RunTrigger)
+    return f"a run of {rule.workflow} is {' or '.join(rule.statuses)}"
+
+
+def read(kind: str, data: Any) -> Rule:
+    """The rule that was stored."""
+    return RULES[kind].model_validate(data)

@@ -1,0 +1,287 @@
+"""Automations: schedules and triggers, and their firings. One firing starts at most one run, whoever fires it and however often.
+
+A firing is decided by the insertion of its row: the first process to write it decides what becomes of it. The run's id stands in
+the row before there is a run, so that a process that dies in between leaves nothing undone: the next one finds the firing due.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
+
+from weft.core.errors import ConflictError, NotFoundError
+from weft.store.database import translated
+from weft.store.tables import automations, firings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Automation:
+    """Something that starts runs by itself. `kind` is ``schedule``, ``file`` or ``run``; `next_at` is in microseconds."""
+
+    name: str
+    kind: str
+    rule: Mapping[str, Any]
+    request: Mapping[str, Any]
+    paused: bool = False
+    next_at: int | None = None
+    created_at: int = 0
+    tenant: str = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """One occasion of an automation. `nominal` is when it was to be, `at` when it was seen; both microseconds.
+
+    `status` is ``due`` (its run is to be started), ``buffered`` (after the one before has ended), ``started``, ``skipped`` or
+    ``refused``; `reason` says why for the last two.
+    """
+
+    automation: str
+    key: str
+    status: str
+    run_id: str
+    nominal: int
+    at: int
+    variables: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    tenant: str = "local"
+
+
+class Automations:
+    """Questions about automations and what they have started."""
+
+    def __init__(self, engine: Engine, path: Path | str) -> None:
+        self._engine = engine
+        self._path = path
+
+    def get(self, name: str, *, tenant: str = "local") -> Automation:
+        """The automation of this name.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        query = select(automations).where(automations.c.tenant == tenant, automations.c.name == name)
+        with self._read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise _unknown(name)
+        return _automation(row)
+
+    def of_kind(self, *kinds: str, tenant: str = "local") -> list[Automation]:
+        """The automations of these kinds, or all of them, by name."""
+        query = select(automations).where(automations.c.tenant == tenant).order_by(automations.c.name)
+        if kinds:
+            query = query.where(automations.c.kind.in_(kinds))
+        with self._read() as connection:
+            return [_automation(row) for row in connection.execute(query)]
+
+    def active(self, at: int, *, tenant: str = "local") -> list[Automation]:
+        """What has to be looked after now: triggers, and schedules whose time has come; none that are paused."""
+        query = (
+            select(automations)
+            .where(automations.c.tenant == tenant, automations.c.paused == 0)
+            .where(or_(automations.c.kind != "schedule", automations.c.next_at <= at))
+            .order_by(automations.c.next_at, automations.c.name)
+        )
+        with self._read() as connection:
+            return [_automation(row) for row in connection.execute(query)]
+
+    def next_at(self, *, tenant: str = "local") -> int | None:
+        """When the next schedule is due."""
+        query = select(func.min(automations.c.next_at)).where(automations.c.tenant == tenant, automations.c.paused == 0)
+        with self._read() as connection:
+            found: int | None = connection.execute(query).scalar_one()
+        return found
+
+    def firings(self, name: str, *, limit: int = 20, tenant: str = "local") -> list[Firing]:
+        """What an automation has done, the latest first."""
+        query = (
+            select(firings)
+            .where(firings.c.tenant == tenant, firings.c.automation == name)
+            .order_by(firings.c.nominal.desc(), firings.c.key)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [_firing(row) for row in connection.execute(query)]
+
+    def known(self, name: str, key: str, *, tenant: str = "local") -> bool:
+        """Whether this occasion of an automation has been seen."""
+        query = select(firings.c.key).where(
+            and_(firings.c.tenant == tenant, firings.c.automation == name, firings.c.key == key)
+        )
+        with self._read() as connection:
+            return connection.execute(query).first() is not None
+
+    def unfinished(self, *, tenant: str = "local", limit: int = 100) -> list[Firing]:
+        """Firings whose run is still to be started, the oldest first."""
+        query = (
+            select(firings)
+            .where(firings.c.tenant == tenant, firings.c.status.in_(("due", "buffered")))
+            .order_by(firings.c.at, firings.c.automation, firings.c.key)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [_firing(row) for row in connection.execute(query)]
+
+    def last_started(self, name: str, *, before: Firing, tenant: str = "local") -> Firing | None:
+        """The latest firing of an automation before this one that has, or will have, a run."""
+        query = (
+            select(firings)
+            .where(firings.c.tenant == tenant, firings.c.automation == name, firings.c.key != before.key)
+            .where(firings.c.status.in_(("due", "started")), firings.c.nominal <= before.nominal)
+            .order_by(firings.c.nominal.desc(), firings.c.key.desc())
+            .limit(1)
+        )
+        with self._read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _firing(row)
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+
+def add(automation: Automation) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: keep a new automation.
+
+    Raises:
+        ConflictError: there is one of this name.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        done = connection.execute(
+            "INSERT OR IGNORE INTO automations (tenant, name, kind, rule, request, paused, next_at, created_at) "
+            "VALUES (?,?,?,?,?,?,?,?)",
+            (
+                automation.tenant,
+                automation.name,
+                automation.kind,
+                json.dumps(dict(automation.rule)),
+                json.dumps(dict(automation.request)),
+                int(automation.paused),
+                automation.next_at,
+                automation.created_at,
+            ),
+        )
+        if done.rowcount != 1:
+            raise ConflictError(
+                f"there is an automation called {automation.name!r} already",
+                fix="give another --name, or remove it first",
+            )
+
+    return work
+
+
+def set_paused(
+    name: str, *, paused: bool, next_at: int | None, tenant: str = "local"
+) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: pause an automation, or let it go on from `next_at`.
+
+    Raises:
+        NotFoundError: there is none of this name.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        done = connection.execute(
+            "UPDATE automations SET paused=?, next_at=? WHERE tenant=? AND name=?", (int(paused), next_at, tenant, name)
+        )
+        if done.rowcount != 1:
+            raise _unknown(name)
+
+    return work
+
+
+def remove(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: forget an automation and its firings; runs that it has started stay.
+
+    Raises:
+        NotFoundError: there is none of this name.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        done = connection.execute("DELETE FROM automations WHERE tenant=? AND name=?", (tenant, name))
+        if done.rowcount != 1:
+            raise _unknown(name)
+        connection.execute("DELETE FROM firings WHERE tenant=? AND automation=?", (tenant, name))
+
+    return work
+
+
+def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[sqlite3.Connection], int]:
+    """Work for the writer: note occasions of one automation and when it is next due; returns how many were new.
+
+    An automation that was removed or paused meanwhile fires no more.
+    """
+
+    def work(connection: sqlite3.Connection) -> int:
+        new = 0
+        for one in firing_list:
+            done = connection.execute(
+                "INSERT OR IGNORE INTO firings (tenant, automation, key, status, run_id, variables, reason, nominal, at) "
+                "SELECT tenant, name, ?, ?, ?, ?, ?, ?, ? FROM automations WHERE tenant=? AND name=? AND paused=0",
+                (
+                    one.key,
+                    one.status,
+                    one.run_id,
+                    json.dumps(dict(one.variables)),
+                    one.reason,
+                    one.nominal,
+                    one.at,
+                    one.tenant,
+                    one.automation,
+                ),
+            )
+            new += done.rowcount
+        if firing_list and next_at is not None:
+            first = firing_list[0]
+            connection.execute(
+                "UPDATE automations SET next_at=? WHERE tenant=? AND name=? AND next_at<?",
+                (next_at, first.tenant, first.automation, next_at),
+            )
+        return new
+
+    return work
+
+
+def settle(firing: Firing, status: str, reason: str = "") -> Callable[[sqlite3.Connection], bool]:
+    """Work for the writer: say what became of a firing; False when somebody else has said it."""
+
+    def work(connection: sqlite3.Connection) -> bool:
+        done = connection.execute(
+            "UPDATE firings SET status=?, reason=? WHERE tenant=? AND automation=? AND key=? AND status=?",
+            (status, reason, firing.tenant, firing.automation, firing.key, firing.status),
+        )
+        return done.rowcount == 1
+
+    return work
+
+
+def _unknown(name: str) -> NotFoundError:
+    return NotFoundError(
+        f"there is no automation called {name!r}", fix="`weft schedules list` and `weft triggers list` show them"
+    )
+
+
+def _automation(row: Row[Any]) -> Automation:
+    data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+    return Automation(
+        **{
+            **data,
+            "rule": json.loads(data["rule"]),
+            "request": json.loads(data["request"]),
+            "paused": bool(data["paused"]),
+        }
+    )
+
+
+def _firing(row: Row[Any]) -> Firing:
+    data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+    return Firing(**{**data, "variables": json.loads(data["variables"])})
