@@ -1,5 +1,7 @@
 """How many of the requests of the dataset become what they should: of those that the rules were written with, and of the others."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.planner.cases import all_cases
@@ -27,3 +29,12 @@ def test_nine_of_ten_requests_become_what_they_should(held_out, capsys):
     with capsys.disabled():
         print(f"\n{'held out' if held_out else 'known'}: {len(cases) - len(failed)} of {len(cases)} ({score:.0%})")
     assert score >= WANTED, [case.request for case in failed]
+
+
+def test_the_score_in_the_docs_is_the_score():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "patterns" / "plan.md").read_text(encoding="utf-8")
+    assert f"on {len(CASES)} requests" in page
+    for title, held_out in (("seen while the rules were written", False), ("held out", True)):
+        cases = [case for case in CASES if case.held_out == held_out]
+        good = sum(not case.failure() for case in cases)
+        assert f"| {title} | {len(cases)} | {good} |" in page

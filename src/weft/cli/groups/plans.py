@@ -80,7 +80,8 @@ def print_preview(found: Mapping[str, Any], *, as_json: bool) -> int:
     for question in found["questions"]:
         say(f"{clean(question['text'])} {' | '.join(question['choices'])}")
     for place, draft in enumerate(found["drafts"], 1):
-        say(f"Plan {place} ({draft['why']}), {draft['hash'][:_KEY]}: {draft['takes']}")
+        say(f"Plan {place}: {draft['why']}")
         for line in draft["outline"]:
             say(f"  {clean(line)}")
+        say(f"  {draft['takes']} ({draft['hash'][:_KEY]})")
     return code

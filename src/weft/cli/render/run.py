@@ -117,7 +117,8 @@ def plan_lines(made: Mapping[str, Any]) -> list[str]:
     lines = [f"plan {made['hash'][:_HASH]} by {made['by']}: {tokens['low']:,} to {tokens['high']:,} tokens, {money}"]
     for step in made["steps"]:
         after = f"  (after {', '.join(step['after'])})" if step.get("after") else ""
-        lines.append(f"  {step['id']}: {step['agent']}: {step['task']}{after}")
+        title = step["id"] if step["id"] == step["agent"] else f"{step['id']} ({step['agent']})"
+        lines.append(f"  {title}: {step['task']}{after}")
     return [clean(line) for line in lines]
 
 

@@ -100,7 +100,7 @@ def outline(draft: Draft) -> list[str]:
     for number, wave in enumerate(draft.waves(), 1):
         for step in wave:
             after = f"  (after {', '.join(step.after)})" if step.after else ""
-            lines.append(f"{number}. {step.id}: {step.agent}: {step.task}{after}")
+            lines.append(f"{number}. {step.title}: {step.task}{after}")
     return lines
 
 

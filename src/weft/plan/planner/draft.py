@@ -46,6 +46,11 @@ class Step:
     task: str
     after: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """What it is called, and by whom it is done where that is not the same."""
+        return self.id if self.id == self.agent else f"{self.id} ({self.agent})"
+
     def as_json(self) -> dict[str, Any]:
         """The step as people edit it."""
         return {"id": self.id, "agent": self.agent, "task": self.task} | (

@@ -67,18 +67,22 @@ def _reduced(steps: Sequence[Step]) -> tuple[Step, ...]:
 def _fewer(draft: Draft) -> Draft:
     """Fewer steps: what one agent does right after its own step becomes one step."""
     steps = list(draft.steps)
-    for step in draft.steps:
+    for place in reversed(range(len(steps))):
+        # From the last one on: what a step comes after is still there as it was.
+        step = steps[place]
         if len(step.after) != 1:
             continue
-        first = next(one for one in steps if one.id == step.after[0])
-        alone = sum(first.id in one.after for one in steps) == 1
-        if first.agent == step.agent and alone:
-            joined = replace(first, task=f"{first.task} Then: {step.task}")
-            steps = [joined if one is first else one for one in steps if one.id != step.id]
-            steps = [
-                replace(one, after=tuple(first.id if name == step.id else name for name in one.after)) for one in steps
-            ]
+        at = next(at for at, one in enumerate(steps) if one.id == step.after[0])
+        first = steps[at]
+        if first.agent == step.agent and sum(first.id in one.after for one in steps) == 1:
+            steps[at] = replace(first, task=f"{first.task} Then: {step.task}")
+            del steps[place]
+            steps = [_moved(one, step.id, first.id) for one in steps]
     return replace(draft, steps=in_order(steps), why="fewer steps: one call for what an agent does in a row")
+
+
+def _moved(step: Step, old: str, new: str) -> Step:
+    return replace(step, after=tuple(new if name == old else name for name in step.after))
 
 
 def _one_by_one(draft: Draft) -> Draft:
