@@ -11,6 +11,7 @@ from tests.planner.test_plan_pattern import AGENTS, CARDS, CONFIG, GOOD, LINES, 
 from weft.core.errors import InputError
 from weft.store.planned import KEPT, Kept, PlannedDrafts
 from weft.testing.failpoints import Crash, CrashingWriter, bury
+from weft.testing.providers import fail
 
 HOUR = 3_600_000_000
 
@@ -62,16 +63,24 @@ async def test_the_budget_of_the_plan_holds_for_all_its_steps(tmp_path):
 
 
 async def test_a_failed_step_of_the_plan_is_tried_again_when_the_run_is_resumed(tmp_path):
-    cast = Cast(researcher="facts", photographer="pictures", writer=["", "article"])
-    config = CONFIG
-    prompts = CARDS | {'"You are writer.", card': '"You are writer.", output_schema: {type: object}, card'}
-    async with stage(tmp_path, cast, config, AGENTS, prompts=CARDS | prompts) as s:
-        first = await s.run()
-        assert first.status == "failed"
+    cast = Cast(researcher="facts", photographer="pictures", writer=[fail(400), "article"])
+    async with stage(tmp_path, cast, CONFIG, AGENTS, prompts=CARDS) as s:
+        assert (await s.run()).error.code == "provider"
         hash_ = made(s)["hash"]
-        await s.studio.engine.drive(s.run_id, reopen=True)
+        result = await s.studio.engine.drive(s.run_id, reopen=True)
         assert made(s)["hash"] == hash_
+    assert result.outputs["response"] == "article"
     assert len(cast.heard["researcher"]) == 1
+
+
+async def test_a_plan_that_waits_for_a_person_can_be_cancelled(tmp_path):
+    cast = Cast(**LINES)
+    async with stage(tmp_path, cast, f"{CONFIG}  approve: true\n", AGENTS, prompts=CARDS) as s:
+        await s.run()
+        await s.studio.engine.cancel(s.run_id)
+        assert s.studio.journal.runs.get(s.run_id).status == "cancelled"
+        assert s.studio.journal.runs.children(s.run_id) == []
+    assert cast.heard == {}
 
 
 async def test_a_kept_plan_that_is_not_what_it_was_is_made_again(tmp_path):
