@@ -65,6 +65,16 @@ async def test_braces_in_a_request_are_only_text(tmp_path):
     assert "Research {{ secret }} {% x" in cast.prompts("researcher")[0]
 
 
+async def test_the_prompts_of_agents_see_the_inputs_in_the_plan_too(tmp_path):
+    prompts = CARDS | {'"You are writer.",': '"You are writer. About {{ topic }} in {{ name }}.",'}
+    cast = Cast(**LINES)
+    async with stage(tmp_path, cast, CONFIG, AGENTS, prompts=prompts) as s:
+        assert (await s.run()).status == "completed"
+        child, _events = work(s)
+        assert set(child.inputs) == {"inputs", "topic", "name"}
+    assert "About ships in play." in cast.heard["writer"][0].text
+
+
 async def test_a_plan_is_made_once_for_the_same_request(tmp_path):
     async with stage(tmp_path, Cast(**LINES), CONFIG, AGENTS, prompts=CARDS) as s:
         await s.run()

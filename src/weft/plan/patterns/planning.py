@@ -11,9 +11,10 @@ from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.flow import present
 from weft.plan.patterns.steps import ask, budget_of
 from weft.plan.planner.draft import SCHEMA
+from weft.spec.lint_templates import prompt_is_template
 from weft.spec.model.planning import PlanConfig, PlanPattern
 from weft.spec.model.workflow import Workflow
-from weft.spec.scopes import ALWAYS
+from weft.spec.references import reads
 
 TRIES = 3
 """How often a model may write a plan: once, and twice to mend it."""
@@ -47,7 +48,7 @@ def compile_plan(pattern: PlanPattern, compiler: Compiler, name: str) -> Node:
         written = (heard(look, "cards", "looked"), drafting)
         given = given | {"written": "{{ drafts[-1] if drafts is defined and drafts else none }}"}
     workflow = compiler.workflow
-    names = {key: present(key) for key in sorted({*ALWAYS, *_declared(workflow)})}
+    names = {key: present(key) for key in sorted(_names(workflow))}
     run = Child(
         name="run",
         planned="made[0].hash",
@@ -82,9 +83,13 @@ def _settings(config: PlanConfig, compiler: Compiler) -> dict[str, Any]:
     return chosen | {"agents": sorted(config.agents or others), "writer": config.writer, "max_parallel": parallel}
 
 
-def _declared(workflow: Workflow) -> set[str]:
+def _names(workflow: Workflow) -> set[str]:
+    """What the child is given: the inputs, and what the prompts of agents read."""
     inputs = workflow.inputs
-    return {name for part in (inputs.required, inputs.optional, inputs.values) for name in part if name.isidentifier()}
+    given = {name for part in (inputs.required, inputs.optional, inputs.values) for name in part if name.isidentifier()}
+    prompts = [agent.prompt for agent in workflow.inline_agents().values()]
+    read = (reads(prompt).names for prompt in prompts if prompt_is_template(prompt, workflow))
+    return {"inputs"}.union(given, *read)
 
 
 def _planner(name: str, settings: Mapping[str, Any], given: Mapping[str, Any]) -> Call:
