@@ -194,7 +194,7 @@ def _condition(when: str) -> str:
 
 def _leaf(node: Set | Wait | Gate | Child) -> str:
     if isinstance(node, Set):
-        return f"set {', '.join(sorted(node.values))}"
+        return f"set {', '.join(node.values)}"
     if isinstance(node, Gate):
         return f"gate for {', '.join(node.assignees) or 'anybody'}"
     if isinstance(node, Child):
