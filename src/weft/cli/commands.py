@@ -223,6 +223,8 @@ FAILURE = Entry(target="weft.cli.failures:failed", help="Print an error and say 
 
 SCHEMA = Entry(target="weft.spec.schema:json_schema", help="The JSON Schema of workflow files.")
 
+PICTURE = Entry(target="weft.cli.render.picture:picture", help="A run painted over the picture of its plan.")
+
 DIAGRAMS: Mapping[str, Entry] = {
     "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
     "mermaid": Entry(target="weft.plan.diagram:mermaid", help="A Mermaid flow chart."),

@@ -14,7 +14,12 @@ LONGEST_S = 60
 
 
 def svg(plan: Plan) -> str:
-    """The plan as an SVG picture.
+    """The plan as an SVG picture. Raises what `drawing` does."""
+    return drawing(dot(plan))
+
+
+def drawing(graph: str) -> str:
+    """A Graphviz graph as an SVG picture.
 
     Raises:
         UnsupportedError: Graphviz is not installed.
@@ -26,7 +31,7 @@ def svg(plan: Plan) -> str:
         raise UnsupportedError("an SVG needs the program `dot` of Graphviz, which is not on the PATH", fix=fix)
     try:
         done = subprocess.run(  # noqa: S603 -- a fixed program, fed with text that we made
-            [program, "-Tsvg"], input=dot(plan), capture_output=True, text=True, timeout=LONGEST_S, check=True
+            [program, "-Tsvg"], input=graph, capture_output=True, text=True, timeout=LONGEST_S, check=True
         )
     except subprocess.TimeoutExpired:
         raise StorageError(f"the program `dot` took longer than {LONGEST_S} s", fix="use --format dot") from None
