@@ -93,7 +93,8 @@ class Driving:
                 f"{request.file} has changed since {auto.automation!r} was added",
                 fix="remove the automation and add it again, or add it without --pin",
             )
-        for warning in prepared.warnings:
+        # Nobody reads the same words again and again, and not every workflow wants to know what started it.
+        for warning in () if auto else prepared.warnings:
             _LOG.warning("%s: %s", warning.message, warning.fix)
         options = self._options(request)
         return await self.engine.start(

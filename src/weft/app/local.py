@@ -197,6 +197,11 @@ class LocalService:
         """See `Service.verify`."""
         return self._journal.verify(run_id)
 
+    def plan_of(self, run_id: str) -> Plan:
+        """See `Service.plan_of`."""
+        plan: Plan = load("shelf").Shelf(self._journal).load(self._journal.runs.get(run_id).plan_hash)
+        return plan
+
     def trace(self, run_id: str) -> Mapping[str, Any]:
         """See `Service.trace`."""
         run = self._journal.runs.get(run_id)

@@ -20,6 +20,7 @@ PARTS = {
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
     "reasoning": "weft.app.reasoning",
+    "shelf": "weft.engine.shelf",
     "removal": "weft.store.removal",
     "tools": "weft.app.toolbox",
     "servers": "weft.app.servers",

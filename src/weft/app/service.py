@@ -239,6 +239,14 @@ class Service(Protocol):
         """Check the hash chain of a run."""
         ...
 
+    def plan_of(self, run_id: str) -> Plan:
+        """The plan that a run was started with.
+
+        Raises:
+            MismatchError: it is damaged, or of another version.
+        """
+        ...
+
     def trace(self, run_id: str) -> Mapping[str, Any]:
         """The trace of a run, secrets out."""
         ...

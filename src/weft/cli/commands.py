@@ -231,6 +231,8 @@ FAILURE = Entry(target="weft.cli.failures:failed", help="Print an error and say 
 
 SCHEMA = Entry(target="weft.spec.schema:json_schema", help="The JSON Schema of workflow files.")
 
+PICTURE = Entry(target="weft.cli.render.picture:picture", help="A run painted over the picture of its plan.")
+
 PREVIEW = Entry(target=f"{_GROUPS}.plans:print_preview", help="Prints what a request would become.")
 DIAGRAMS: Mapping[str, Entry] = {
     "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
