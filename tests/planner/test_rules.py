@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.planner.cases import all_cases
+from weft.core.errors import InputError
 from weft.plan.nodes import Plan, Sequence
 from weft.plan.planner.build import milestones, plan_of
 from weft.plan.planner.cards import Card
@@ -108,6 +109,12 @@ def test_a_draft_may_not_have_more_steps_than_allowed():
     steps = [{"id": f"s{place}", "agent": "writer", "task": "x"} for place in range(4)]
     assert problems({"steps": steps}, NAMES, 4) == []
     assert "more than 3" in problems({"steps": steps}, NAMES, 3)[0]
+
+
+@pytest.mark.parametrize("part", ["write it, ", "write tea and ", "Research tea. ", "- verify x\n"])
+def test_a_request_with_too_many_tasks_is_refused_at_once(part):
+    with pytest.raises(InputError, match="more than 60 tasks"):
+        propose(part * 1_000, CARDS)
 
 
 def test_alternatives_differ_in_what_they_are_good_at():

@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from weft.core.errors import InputError
 from weft.plan.planner.verbs import COMPOSING, GATHERING, JUDGING, STUDYING, verb_of
 from weft.plan.planner.words import STOP, concept, listed, plain, words
 
 MAX_REQUEST = 20_000
 MAX_PIECES = 60
+"""Pieces of one request; each is compared with all before it."""
 
 _THEN, _BESIDE, _EARLIER = "\u27f6", "\u2225", "\u27f5"
 _MARKS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
@@ -89,7 +91,11 @@ Joined = Callable[[str, str], bool]
 
 
 def parse(request: str, joined: Joined) -> list[Piece]:
-    """The pieces of `request` in the order in which they stand."""
+    """The pieces of `request` in the order in which they stand.
+
+    Raises:
+        InputError: there are more than `MAX_PIECES`.
+    """
     return _Reader(joined).read(request[:MAX_REQUEST])
 
 
@@ -107,7 +113,7 @@ class _Reader:
                 self._barrier = self._leaves()
             text = line[(numbered or bullet).end() :] if numbered or bullet else line  # type: ignore[union-attr]
             self._line(text)
-        return self._pieces[:MAX_PIECES]
+        return self._pieces
 
     def _line(self, line: str) -> None:
         text = plain(line)
@@ -167,6 +173,10 @@ class _Reader:
         """The pieces of one clause. With `alone`, nothing before it is referred to."""
         new: list[int] = []
         for part in self._split(text):
+            if len(self._pieces) == MAX_PIECES:
+                raise InputError(
+                    f"the request has more than {MAX_PIECES} tasks", fix="ask for less at once, or in several runs"
+                )
             piece = Piece(part, set(self._barrier))
             place = len(self._pieces)
             if not alone or new:

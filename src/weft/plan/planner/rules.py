@@ -43,7 +43,11 @@ def propose(
     count: int = 1,
     max_steps: int = 50,
 ) -> Proposal:
-    """Plan `request`. `answers` says for the tasks of earlier questions which agent is meant; `count` drafts are wanted at most."""
+    """Plan `request`. `answers` says for the tasks of earlier questions which agent is meant; `count` drafts are wanted at most.
+
+    Raises:
+        InputError: there are too many tasks in it.
+    """
     matcher = Matcher(cards)
     known = dict(answers or {})
     pieces = parse(request, lambda first, second: _joined(matcher, first, second))
