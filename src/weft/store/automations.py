@@ -20,6 +20,13 @@ from weft.core.errors import ConflictError, NotFoundError
 from weft.store.database import translated
 from weft.store.tables import automations, firings
 
+KEPT_DAYS = 30
+_FORGET = (
+    "DELETE FROM firings WHERE tenant=? AND automation=? AND nominal<? AND status IN ('started','skipped','refused') "
+    "AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.id=firings.run_id "
+    "AND runs.status NOT IN ('completed','failed','cancelled'))"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Automation:
@@ -222,11 +229,15 @@ def remove(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection]
 def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[sqlite3.Connection], int]:
     """Work for the writer: note occasions of one automation and when it is next due; returns how many were new.
 
-    An automation that was removed or paused meanwhile fires no more.
+    An automation that was removed or paused meanwhile fires no more. What a schedule did more than `KEPT_DAYS` ago is forgotten,
+    unless that run is still open; triggers have to remember what they have seen.
     """
 
     def work(connection: sqlite3.Connection) -> int:
         new = 0
+        if firing_list and next_at is not None:
+            first = firing_list[0]
+            connection.execute(_FORGET, (first.tenant, first.automation, first.at - KEPT_DAYS * 86_400_000_000))
         for one in firing_list:
             done = connection.execute(
                 "INSERT OR IGNORE INTO firings (tenant, automation, key, status, run_id, variables, reason, nominal, at) "

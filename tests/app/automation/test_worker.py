@@ -108,6 +108,24 @@ async def test_after_a_stop_what_is_recent_is_made_up_for_and_the_rest_is_told_i
 
 
 @simulated
+async def test_what_a_schedule_did_long_ago_is_forgotten_but_not_a_run_that_is_still_open(yard):
+    day = 86_400
+    await yard.add(Schedule(every=day), "old")
+    await yard.add(Schedule(every=day), "open", plan="endless")
+    for days in (1, 2, 40, 41):
+        await yard.until(days * day + 1)
+        worker = yard.worker()
+        await worker.run(once=True)
+        await worker._hands.engine.close()
+    assert [round(at / day) for at, _ in yard.firings("old")] == [40, 41]
+    assert [(round(at / day), status) for at, status in yard.firings("open")] == [
+        (1, "started"),
+        (40, "skipped"),
+        (41, "skipped"),
+    ]
+
+
+@simulated
 async def test_what_was_noted_before_a_worker_died_is_started_by_the_next_one(yard):
     await yard.add(Schedule(every=60))
 

@@ -29,6 +29,7 @@ PLANS = {
     "nap": chain(call("nap")),
     "fail": chain(call("fail")),
     "timer": chain(Wait(name="wait", seconds="3600"), call("nap")),
+    "endless": chain(Gate(name="ok", prompt="Go on?")),
     "gate": chain(Gate(name="ok", prompt="Go on?", deadline_s=600, default="yes")),
 }
 
