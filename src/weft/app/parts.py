@@ -25,6 +25,8 @@ PARTS = {
     "tools": "weft.app.toolbox",
     "servers": "weft.app.servers",
     "mcp": "weft.tools.mcp.pool",
+    "planning": "weft.app.planning",
+    "planned": "weft.store.planned",
     "mcp-desk": "weft.app.mcp",
 }
 

@@ -115,6 +115,7 @@ def show(
                 "steps": root.get("steps", []),
                 "warnings": view.warnings,
                 "handoffs": view.handoffs(),
+                "milestones": view.milestones,
             }
         )
         return
