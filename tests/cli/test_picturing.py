@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,15 +10,20 @@ from tests.cli.conftest import ROOT, steps
 
 EXAMPLES = [
     "behavior-tree",
+    "blackboard",
     "chain",
+    "consensus",
     "debate",
+    "evaluator-optimizer",
     "gossip",
     "graph",
     "handoff",
     "map",
     "orchestrator-workers",
+    "parallel",
     "routing",
     "saga",
+    "state-machine",
     "vote",
     "workflow",
 ]
@@ -43,7 +49,8 @@ def example(weft, tmp_path):
     shutil.copytree(ROOT / "examples", weft.folder / "examples")
 
     def run(name):
-        done = weft("run", f"examples/{name}.yaml", "--offline", "--json", "--out", f"out-{name.replace('/', '-')}")
+        more = ("--var", "text=The ferry was late. The lorry waited.") if name == "parallel" else ()
+        done = weft("run", f"examples/{name}.yaml", "--offline", "--json", "--out", f"out-{Path(name).name}", *more)
         assert done.code == 0, done.err
         return done.json["run_id"]
 
@@ -88,6 +95,13 @@ def test_a_run_that_waits_paints_the_gate_and_leaves_what_is_ahead_blank(weft):
     ]
     assert weft("approve", run).code == 0
     assert [line[0] for line in lines(weft, run)] == ["✓"] * 4
+
+
+def test_what_was_begun_and_never_ended_is_told_from_what_was_not_taken(weft):
+    weft.write("flow.yaml", WAITING)
+    run = weft("run", "flow.yaml", "--json").json["run_id"]
+    assert weft("cancel", run).code == 0
+    assert [line[0] for line in lines(weft, run)] == ["○", "✓", "○", "·"]
 
 
 def test_a_run_is_painted_as_it_was(weft):

@@ -61,7 +61,7 @@ class _Brush:
     def paint(self, root: Box) -> None:
         """Paint everything; what the root says of itself is what the run does."""
         self._paint(root, self._steps, over=self._ended)
-        root.look = _LOOKS.get(self._view.root.status, "failed" if self._ended else "")
+        root.look = _LOOKS.get(self._view.root.status, "stopped" if self._ended else "")
         root.notes = _facts([self._view.root], self._view.root.usage)
 
     def _paint(self, box: Box, steps: list[StepView], *, over: bool) -> None:
