@@ -9,6 +9,7 @@ from typing import Any
 
 from weft.agents.builder import AgentBuilder
 from weft.agents.performer import AgentPerformer
+from weft.agents.planning.performer import PlannerPerformer
 from weft.core.clock import SystemClock
 from weft.core.event import Event
 from weft.engine.local import Engine, RunResult
@@ -16,6 +17,7 @@ from weft.models.registry import ModelPool
 from weft.plan.nodes import Block, Call, Graph, Node, Plan, Retry, Sequence
 from weft.secrets.resolve import Secrets
 from weft.store.journal import Journal
+from weft.store.planned import PlannedDrafts
 from weft.testing.providers import FakeProvider
 from weft.tools.port import Tool, ToolContext
 
@@ -67,7 +69,8 @@ class Studio:
 
         builder = AgentBuilder(self.pool.open, context)
         performer = AgentPerformer(builder, lambda _: self.tools, streaming=self.streaming)
-        return Engine(self.journal, {"agent": performer}, listeners=(self.deltas,))
+        planner = PlannerPerformer(self.journal, PlannedDrafts(self.folder / "plans"))
+        return Engine(self.journal, {"agent": performer, "planner": planner}, listeners=(self.deltas,))
 
     async def run(self, plan: Plan) -> RunResult:
         return await self.engine.drive(await self.engine.start(plan, {}))

@@ -174,7 +174,7 @@ async def test_after_a_crash_at_any_append_the_same_is_seen_and_nothing_is_paid_
             # A request whose answer was not recorded is sent again, letter by letter; every other one once.
             assert {str(body["messages"]) for body in again} == set(expected)
             assert len(again) <= len(expected) + 1
-    assert at >= 8
+    assert at >= 5
 
 
 def test_an_estimate_needs_no_tokenizer_and_knows_scripts() -> None:

@@ -91,7 +91,7 @@ def test_plan_is_drawn_in_four_ways(weft):
     assert weft("plan", "flow.yaml", "--format", "mermaid").out.startswith("flowchart")
     assert weft("plan", "flow.yaml", "--format", "dot").out.startswith("digraph")
     assert weft("plan", "flow.yaml", "--format", "json").json == weft("plan", "flow.yaml", "--json").json
-    assert weft("plan", "flow.yaml", "--format", "svg").code == 2
+    assert weft("plan", "flow.yaml", "--format", "png").code == 2
 
 
 def test_a_mistyped_provider_is_named_whatever_the_file_says(weft):

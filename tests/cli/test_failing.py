@@ -13,7 +13,7 @@ from weft.app.local import LocalService
         ["nonsense"],
         ["run", "--nonsense", "x"],
         ["show"],
-        ["plan", "flow.yaml", "--format", "svg"],
+        ["plan", "flow.yaml", "--format", "png"],
         ["runs", "nonsense"],
         ["run", "flow.yaml", "--durability", "none"],
         ["events", "last", "--after", "x"],

@@ -220,7 +220,7 @@ def garbage(path):
 def wrecked(path):
     Journal(path).close()
     data = bytearray(path.read_bytes())
-    data[120:4000] = b"\xff" * 3880
+    data[100:4096] = b"\xff" * 3996
     path.write_bytes(data)
 
 

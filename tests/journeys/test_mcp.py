@@ -170,11 +170,20 @@ def test_a_refused_description_is_never_called(desk):
     assert [event["data"]["tool"] for event in desk.events("mcp.call") if event["data"]["ok"]] == ["echo"]
 
 
-def test_a_call_that_wants_approval_waits_for_it(desk):
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"approval": "never", "approvals": {"count": "always"}},
+        {"approval": "always"},
+        {"approval": {"prompt": "Count?", "when": "tool == 'count'"}, "approvals": {"echo": "never"}},
+    ],
+    ids=["of-a-tool", "of-the-server", "rule-of-the-server"],
+)
+def test_a_call_that_wants_approval_waits_for_it(desk, rules):
     state = desk.folder / "state"
     with FakeProvider("openai", Script(call("count"), say("Counted."))) as fake:
         desk.reach(fake)
-        one = server("ok", state, approval="never", approvals={"count": "always"})
+        one = server("ok", state, **rules)
         desk.write("flow.yaml", asking(one))
         assert desk("run", "flow.yaml").code == 19
         assert not state.exists()

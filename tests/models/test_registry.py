@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -91,6 +92,17 @@ async def test_a_key_reaches_the_provider_and_a_wrong_one_is_refused() -> None:
             await request(bad, ref)
         await good.aclose()
         await bad.aclose()
+
+
+async def test_an_aged_model_is_asked_without_a_warning() -> None:
+    with FakeProvider("anthropic", say("still here")) as fake:
+        ref = ModelRef.parse("anthropic/claude-sonnet-4-20250514", base_url=fake.base_url)
+        pool = ModelPool(environ={"ANTHROPIC_API_KEY": "k"})
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert await request(pool, ref) == "still here"
+        assert fake.requests[0].body["model"] == "claude-sonnet-4-20250514"
+        await pool.aclose()
 
 
 @pytest.mark.parametrize("model_id", ["acme/gpt", "offline/think"])

@@ -10,7 +10,7 @@ import pytest
 from tests.patterns.flows import compiled
 from tests.patterns.reference import FLOWS
 from weft.cli.render.svg import svg
-from weft.core.errors import NotFoundError, StorageError
+from weft.core.errors import StorageError, UnsupportedError
 from weft.plan.diagram import dot, mermaid, tree
 
 PLANS = {name: compiled(kind, config) for name, (kind, config, _) in FLOWS.items()}
@@ -55,7 +55,7 @@ def test_bookkeeping_is_not_drawn(name):
 
 def test_an_svg_is_what_the_program_draws_and_its_absence_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(NotFoundError, match="Graphviz"):
+    with pytest.raises(UnsupportedError, match="Graphviz"):
         svg(PLANS["map"])
     program = tmp_path / "dot"
     program.write_text(f'#!/bin/sh\necho "<svg $1>"; {os.path.realpath("/bin/cat")}\n', encoding="utf-8")

@@ -13,6 +13,7 @@ from typing import Any
 from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
+from weft.agents.planning.performer import PlannerPerformer
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
@@ -36,6 +37,7 @@ from weft.plan.codec import plan_hash
 from weft.plan.nodes import Plan
 from weft.secrets.resolve import SecretRef, Secrets
 from weft.store.journal import Journal
+from weft.store.planned import DRAFTS, PlannedDrafts
 from weft.tools.builtin.tavily import KEY as TAVILY_KEY
 from weft.tools.port import Tool, ToolContext, ToolOptions
 
@@ -65,6 +67,7 @@ class Driving:
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
             "swarm": SwarmPerformer(),
+            "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS)),
         }
         self.engine = Engine(
             journal,
@@ -90,7 +93,8 @@ class Driving:
                 f"{request.file} has changed since {auto.automation!r} was added",
                 fix="remove the automation and add it again, or add it without --pin",
             )
-        for warning in prepared.warnings:
+        # Nobody reads the same words again and again, and not every workflow wants to know what started it.
+        for warning in () if auto else prepared.warnings:
             _LOG.warning("%s: %s", warning.message, warning.fix)
         options = self._options(request)
         return await self.engine.start(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.journal import Journal
+    from weft.store.planned import Kept, PlannedDrafts
     from weft.store.runs import Run
     from weft.tools.mcp.desk import McpDesk
     from weft.tools.mcp.findings import Change, Tried
@@ -62,6 +63,20 @@ class LocalService:
         """See `Service.plan`."""
         plan: Plan = load("documents").plan(file, choice)
         return plan
+
+    def preview(self, file: Path, request: str, choice: ModelChoice = AS_WRITTEN) -> Mapping[str, Any]:
+        """See `Service.preview`."""
+        found: Mapping[str, Any] = load("planning").preview(self.plan(file, choice), request)
+        return found
+
+    def kept_plans(self) -> list[Kept]:
+        """See `Service.kept_plans`."""
+        return self._drafts.all()
+
+    def forget_plans(self, key: str | None = None, *, expired: bool = False) -> list[str]:
+        """See `Service.forget_plans`."""
+        at = load("clock").SystemClock().micros() if expired else None
+        return self._drafts.remove(key, expired_at=at)
 
     def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Service.missing_inputs`."""
@@ -182,6 +197,11 @@ class LocalService:
         """See `Service.verify`."""
         return self._journal.verify(run_id)
 
+    def plan_of(self, run_id: str) -> Plan:
+        """See `Service.plan_of`."""
+        plan: Plan = load("shelf").Shelf(self._journal).load(self._journal.runs.get(run_id).plan_hash)
+        return plan
+
     def trace(self, run_id: str) -> Mapping[str, Any]:
         """See `Service.trace`."""
         run = self._journal.runs.get(run_id)
@@ -282,6 +302,12 @@ class LocalService:
     def _settings(self) -> Settings:
         settings: Settings = self._given or load("settings").load_settings()
         return settings
+
+    @property
+    def _drafts(self) -> PlannedDrafts:
+        planned = load("planned")
+        drafts: PlannedDrafts = planned.PlannedDrafts(self._settings.home / planned.DRAFTS)
+        return drafts
 
     @property
     def _journal(self) -> Journal:

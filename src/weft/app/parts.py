@@ -20,10 +20,13 @@ PARTS = {
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",
     "reasoning": "weft.app.reasoning",
+    "shelf": "weft.engine.shelf",
     "removal": "weft.store.removal",
     "tools": "weft.app.toolbox",
     "servers": "weft.app.servers",
     "mcp": "weft.tools.mcp.pool",
+    "planning": "weft.app.planning",
+    "planned": "weft.store.planned",
     "mcp-desk": "weft.app.mcp",
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal an
     from weft.store.automations import Automation, Firing
     from weft.store.gates import Gate
     from weft.store.history import Verdict
+    from weft.store.planned import Kept
     from weft.store.runs import Run
     from weft.tools.mcp.findings import Change, Tried
 
@@ -104,6 +105,27 @@ class Service(Protocol):
 
         Raises:
             SpecError: the file has problems (all of them are in it).
+        """
+        ...
+
+    def preview(self, file: Path, request: str, choice: ModelChoice = AS_WRITTEN) -> Mapping[str, Any]:
+        """What the rules of a workflow of the pattern ``plan`` make of a request: drafts, questions, what is missing.
+
+        Raises:
+            SpecError: the file has problems.
+            InputError: the workflow makes no plans, or the request is empty or too long.
+        """
+        ...
+
+    def kept_plans(self) -> list[Kept]:
+        """The plans that are used again for the same request, the newest first."""
+        ...
+
+    def forget_plans(self, key: str | None = None, *, expired: bool = False) -> list[str]:
+        """Remove the kept plan whose key begins so, those that have expired, or all; the keys of what is gone.
+
+        Raises:
+            InputError: the key is the beginning of several or none.
         """
         ...
 
@@ -215,6 +237,14 @@ class Service(Protocol):
 
     def verify(self, run_id: str) -> Verdict:
         """Check the hash chain of a run."""
+        ...
+
+    def plan_of(self, run_id: str) -> Plan:
+        """The plan that a run was started with.
+
+        Raises:
+            MismatchError: it is damaged, or of another version.
+        """
         ...
 
     def trace(self, run_id: str) -> Mapping[str, Any]:

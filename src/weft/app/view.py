@@ -81,6 +81,7 @@ class RunView:
         self.inputs: dict[str, Any] = {}
         self.waits: list[dict[str, Any]] = []
         self.warnings: list[dict[str, Any]] = []
+        self.milestones: list[dict[str, Any]] = []
         self.inherited = Usage()
         self.seq = 0
         for event in events:
@@ -93,6 +94,8 @@ class RunView:
             self._run(event)
         elif event.kind == "budget.warning":
             self.warnings.append(event.data)
+        elif event.kind == "milestone.reached":
+            self.milestones.append(event.data)
         elif event.path:
             self._step(event)
 
@@ -104,6 +107,11 @@ class RunView:
                 pattern = step.path.rpartition("/turn[")[0]
                 chains[pattern] = step.value["chain"]
         return [chain for chain in chains.values() if chain]
+
+    def made_plans(self) -> list[dict[str, Any]]:
+        """The plans that were made in the run, as the planner has left them."""
+        steps = (step for step in self.root.walk() if step.type == "planner" and step.target == "make")
+        return [{"path": step.path, **step.value} for step in steps if isinstance(step.value, dict)]
 
     def step(self, path: str) -> StepView:
         """The step at `path`, made when it is not there yet, with everything above it."""

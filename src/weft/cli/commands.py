@@ -76,6 +76,14 @@ COMMANDS: Mapping[str, Entry] = {
         section="Workflows",
         brief=True,
     ),
+    "plans": Entry(
+        help="See and remove the plans that were made for requests.",
+        section="Workflows",
+        members={
+            "list": Entry(target=f"{_GROUPS}.plans:list_plans", help="List the plans that are used again."),
+            "invalidate": Entry(target=f"{_GROUPS}.plans:invalidate", help="Remove plans, so that new ones are made."),
+        },
+    ),
     "schema": Entry(
         target=f"{_GROUPS}.workflow:schema",
         help="Print the JSON Schema of workflow files.",
@@ -223,6 +231,9 @@ FAILURE = Entry(target="weft.cli.failures:failed", help="Print an error and say 
 
 SCHEMA = Entry(target="weft.spec.schema:json_schema", help="The JSON Schema of workflow files.")
 
+PICTURE = Entry(target="weft.cli.render.picture:picture", help="A run painted over the picture of its plan.")
+
+PREVIEW = Entry(target=f"{_GROUPS}.plans:print_preview", help="Prints what a request would become.")
 DIAGRAMS: Mapping[str, Entry] = {
     "tree": Entry(target="weft.plan.diagram:tree", help="A tree, as text."),
     "mermaid": Entry(target="weft.plan.diagram:mermaid", help="A Mermaid flow chart."),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from weft.app.memory import settle
@@ -25,7 +27,9 @@ def work(*, once: bool, concurrency: int, drain: float, as_json: bool) -> int:
     def report(what: str, about: Mapping[str, Any]) -> None:
         at = iso(SystemClock().micros())
         if as_json:
-            say_json({"at": at, "event": what, **about})
+            with suppress(BrokenPipeError):  # whoever has read the lines has left; the work goes on
+                say_json({"at": at, "event": what, **about}, indent=None)
+                sys.stdout.flush()
         else:
             tell(f"{at}  {what}  " + "  ".join(f"{key}={clean(str(value))}" for key, value in about.items()))
 

@@ -46,6 +46,7 @@ class Family:
         active: Mapping[str, Driven],
     ) -> None:
         self.accounts: dict[str, Account] = {}
+        self.parents: dict[str, str] = {}
         self._engine = engine
         self._journal = journal
         self._drive = drive
@@ -86,7 +87,7 @@ class Family:
 
     async def wake_parent(self, run_id: str) -> None:
         """A run has ended: make its parent go on, unless somebody else does."""
-        parent = self._journal.runs.get(run_id).parent
+        parent = self.parents.pop(run_id, None)
         if parent is None:
             return
         self._journal.inbox.ring()

@@ -44,7 +44,8 @@ def apply(state: RunState, event: Event) -> None:
 def _created(state: RunState, event: Event) -> None:
     state.scope = event.data["scope"]
     state.options = event.data.get("options") or {}
-    state.depth = (event.data.get("parent") or {}).get("depth", 0)
+    above = event.data.get("parent") or {}
+    state.parent, state.depth = above.get("run"), above.get("depth", 0)
 
 
 def _started(state: RunState, event: Event) -> None:
@@ -162,6 +163,8 @@ def _forget_failures(state: RunState) -> None:
 
 
 def _forked(state: RunState, event: Event) -> None:
+    # Nobody waits for the fork of a child.
+    state.parent = None
     if state.status in {"failed", "cancelled"}:
         _forget_failures(state)
     state.status, state.error, state.outputs, state.waits = "queued", None, None, ()

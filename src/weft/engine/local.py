@@ -326,6 +326,8 @@ class Engine:
 
     def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
         account = self._family.accounts.get(run_id)
+        if state.parent is not None:
+            self._family.parents[run_id] = state.parent
         return Recorder(self._journal, run_id, epoch, state, self._clock, self._listeners, account)
 
     async def _walk(self, recorder: Recorder, plan: Plan, *, look: bool) -> RunResult:

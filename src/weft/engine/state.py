@@ -46,7 +46,7 @@ class RunState:
     `life` counts from 1 and grows when the run is reopened or forked. `positions` says where loops and machines stand; what they
     left behind and nobody can ask for is no longer in memory. `undo` says what is to be undone in the blocks that have not ended,
     `undone` how often a block was undone and begun again, `cancelling` why the run is cancelled. `inherited` is what a fork's past
-    consumed, which is not charged to the fork; `depth` how many runs are above a child run.
+    consumed, which is not charged to the fork; `parent` is the run above a child run, `depth` how many there are.
     """
 
     status: str = "queued"
@@ -75,6 +75,7 @@ class RunState:
     outputs: Any = None
     error: Mapping[str, Any] | None = None
     inherited: Usage = field(default_factory=Usage)
+    parent: str | None = None
     depth: int = 0
 
     def total(self) -> Usage:

@@ -161,7 +161,10 @@ class Performing:
             if not step.call:
                 return await self._answered(step, body, context)
             assert context.activity is not None, "a call is performed as an activity"
-            with self._waiting.queued(context.activity):
+            if self._slots.locked():
+                with self._waiting.queued(context.activity):
+                    await self._slots.acquire()
+            else:
                 await self._slots.acquire()
             try:
                 return await self._answered(step, body, context)

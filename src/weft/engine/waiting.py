@@ -45,6 +45,23 @@ class _Waiter:
     activity: Activity | None
 
 
+class Working:
+    """A context manager, written out: every step of every run goes through it."""
+
+    __slots__ = ("_own", "_waiting")
+
+    def __init__(self, waiting: Waiting, own: Activity) -> None:
+        self._waiting = waiting
+        self._own = own
+
+    def __enter__(self) -> Activity:
+        self._waiting.begin(self._own)
+        return self._own
+
+    def __exit__(self, *_: object) -> None:
+        self._waiting.end(self._own)
+
+
 @dataclass(slots=True)
 class Waiting:
     """The waits of one run that is driven now."""
@@ -57,20 +74,22 @@ class Waiting:
     _waiters: list[_Waiter] = field(default_factory=list)
     _lingering: asyncio.Task[None] | None = None
 
-    @contextmanager
-    def working(self, parent: Activity | None = None) -> Iterator[Activity]:
+    def working(self, parent: Activity | None = None) -> Working:
         """While inside, a step is performed, in the step `parent` if there is one."""
-        own = Activity(parent)
+        return Working(self, Activity(parent))
+
+    def begin(self, activity: Activity) -> None:
+        """A step begins to be performed."""
         self._busy += 1
-        self._inside(parent, 1)
-        try:
-            yield own
-        finally:
-            self._busy -= own.busy
-            # What was started inside may outlive it by a moment, when it is stopped.
-            own.ended = True
-            self._inside(parent, -1)
-            self._stir()
+        self._inside(activity.parent, 1)
+
+    def end(self, activity: Activity) -> None:
+        """It is performed no more."""
+        self._busy -= activity.busy
+        # What was started inside may outlive it by a moment, when it is stopped.
+        activity.ended = True
+        self._inside(activity.parent, -1)
+        self._stir()
 
     @contextmanager
     def queued(self, activity: Activity) -> Iterator[None]:

@@ -103,6 +103,8 @@ def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) ->
     if agent.approval:
         rules = agent.model_dump(mode="json", include={"approval"}, exclude_none=True)["approval"]
         definition["approval"] = {resolved(tool, workflow): rule for tool, rule in rules.items()}
+    if agent.card is not None:
+        definition["card"] = agent.card.model_dump(mode="json", exclude_defaults=True)
     if overrides.offline:
         definition |= {"api": None, "base_url": None, "region": None}
     return definition | ({"input_schema": agent.input_schema} if agent.input_schema else {})

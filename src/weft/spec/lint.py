@@ -25,6 +25,7 @@ from weft.spec.model.patterns import (
     TaskGraph,
     WorkerTemplate,
 )
+from weft.spec.model.planning import PlanConfig
 from weft.spec.model.steps import AgentStep, Step, ToolStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
@@ -89,6 +90,10 @@ def _agent_uses(workflow: Workflow) -> Iterator[tuple[Pointer, str]]:
     for pointer, section in walk(workflow.pattern, ("pattern",)):
         if isinstance(section, EvaluatorConfig):
             yield (*pointer, "producer"), section.producer
+        if isinstance(section, PlanConfig):
+            yield from (((*pointer, "agents", place), name) for place, name in enumerate(section.agents or ()))
+            if section.writer is not None:
+                yield (*pointer, "writer"), section.writer
         if isinstance(name := getattr(section, "agent", None), str):
             yield (*pointer, "agent"), name
 

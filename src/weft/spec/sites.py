@@ -18,6 +18,7 @@ from weft.spec.model.patterns import (
     Routing,
     TaskGraph,
 )
+from weft.spec.model.planning import PlanPattern
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.workflow import Workflow
 from weft.spec.scopes import Site
@@ -162,6 +163,11 @@ def _graph(pattern: Graph, base: Pointer) -> Sites:
     yield replace(inside, names=names | {"total_steps", "iteration_counts", "cumulative_tokens", "timestamp"})
 
 
+def _plan(pattern: PlanPattern, base: Pointer) -> Sites:
+    yield Site((((*base, "request"), pattern.config.request),))
+    yield Site((), frozenset({"last_response", "plan", "results"}))
+
+
 SITES: Mapping[type, Callable[[Any, Pointer], Sites]] = {
     Chain: _chain,
     TaskGraph: _task_graph,
@@ -170,6 +176,7 @@ SITES: Mapping[type, Callable[[Any, Pointer], Sites]] = {
     EvaluatorOptimizer: _evaluator,
     OrchestratorWorkers: _orchestrator,
     Graph: _graph,
+    PlanPattern: _plan,
     **dict.fromkeys(AT_THE_END, swarm_sites),
 }
 """The places of each kind of pattern; the last one of each, without texts, is what artifacts see."""

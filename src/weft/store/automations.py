@@ -119,12 +119,17 @@ class Automations:
         with self._read() as connection:
             return connection.execute(query).first() is not None
 
-    def unfinished(self, *, tenant: str = "local", limit: int = 100) -> list[Firing]:
-        """Firings whose run is still to be started, the oldest first."""
+    def unfinished(self, *, tenant: str = "local", limit: int = 1_000) -> list[Firing]:
+        """Firings whose run is still to be started, the oldest first; none of automations that are paused."""
         query = (
             select(firings)
+            .join(
+                automations,
+                and_(automations.c.tenant == firings.c.tenant, automations.c.name == firings.c.automation),
+            )
+            .where(automations.c.paused == 0)
             .where(firings.c.tenant == tenant, firings.c.status.in_(("due", "buffered")))
-            .order_by(firings.c.at, firings.c.automation, firings.c.key)
+            .order_by(firings.c.at, firings.c.nominal, firings.c.automation, firings.c.key)
             .limit(limit)
         )
         with self._read() as connection:
@@ -180,10 +185,8 @@ def add(automation: Automation) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def set_paused(
-    name: str, *, paused: bool, next_at: int | None, tenant: str = "local"
-) -> Callable[[sqlite3.Connection], None]:
-    """Work for the writer: pause an automation, or let it go on from `next_at`.
+def set_paused(changed: Automation) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: pause an automation, or let it go on by its rule, from its `next_at`.
 
     Raises:
         NotFoundError: there is none of this name.
@@ -191,10 +194,11 @@ def set_paused(
 
     def work(connection: sqlite3.Connection) -> None:
         done = connection.execute(
-            "UPDATE automations SET paused=?, next_at=? WHERE tenant=? AND name=?", (int(paused), next_at, tenant, name)
+            "UPDATE automations SET paused=?, next_at=?, rule=? WHERE tenant=? AND name=?",
+            (int(changed.paused), changed.next_at, json.dumps(dict(changed.rule)), changed.tenant, changed.name),
         )
         if done.rowcount != 1:
-            raise _unknown(name)
+            raise _unknown(changed.name)
 
     return work
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, and_, or_, select
+from sqlalchemy import Connection, Engine, Row, Text, and_, exists, or_, select
+from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
 from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.drivers import Drivers
-from weft.store.tables import plans, runs
+from weft.store.tables import firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
@@ -99,13 +100,25 @@ class Runs:
         return ready
 
     def ended_since(
-        self, workflow: str, statuses: Collection[str], since: int, *, tenant: str = "local", limit: int = 100
+        self,
+        workflow: str,
+        statuses: Collection[str],
+        since: int,
+        *,
+        unseen_by: str,
+        tenant: str = "local",
+        limit: int = 100,
     ) -> list[Run]:
-        """Runs of a workflow that have ended in one of `statuses` at or after `since`, oldest end first."""
+        """Runs of a workflow that have ended in one of `statuses` at or after `since`, oldest end first.
+
+        Those whose end the automation `unseen_by` has a firing for are left out.
+        """
+        key = runs.c.id + ":" + cast_as(runs.c.generation, Text)
+        seen = exists().where(firings.c.tenant == tenant, firings.c.automation == unseen_by, firings.c.key == key)
         query = (
             select(*_COLUMNS)
             .where(runs.c.tenant == tenant, runs.c.workflow == workflow, runs.c.updated_at >= since)
-            .where(runs.c.status.in_(list(statuses)))
+            .where(runs.c.status.in_(list(statuses)), ~seen)
             .order_by(runs.c.updated_at, runs.c.id)
             .limit(limit)
         )

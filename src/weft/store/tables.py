@@ -176,5 +176,5 @@ firings = Table(
     Column("at", Integer, nullable=False),
     PrimaryKeyConstraint("tenant", "automation", "key"),
     Index("firings_by_status", "tenant", "status", "at"),
-    Index("firings_by_time", "tenant", "automation", "at"),
+    Index("firings_by_time", "tenant", "automation", "nominal"),
 )

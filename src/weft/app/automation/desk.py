@@ -73,16 +73,27 @@ class Desk:
         return made
 
     async def pause(self, name: str, *, paused: bool) -> Automation:
-        """Pause an automation, or let it go on from now: what fell into the pause is not made up for.
+        """Pause an automation, or let it go on from now: times and ends that fell into the pause are not made up for.
 
         Raises:
             NotFoundError: there is none of this name.
         """
         found = self._journal.automations.get(name)
-        next_at = None if paused else _first(read(found.kind, found.rule), self._clock.micros())
-        await self._journal.writer.submit(store.set_paused(name, paused=paused, next_at=next_at))
+        if found.paused == paused:
+            return found
+        now = self._clock.micros()
+        rule = read(found.kind, found.rule)
+        if isinstance(rule, RunTrigger) and not paused:
+            rule = rule.model_copy(update={"since": now})
+        changed = replace(
+            found,
+            paused=paused,
+            next_at=None if paused else _first(rule, now),
+            rule=rule.model_dump(mode="json"),
+        )
+        await self._journal.writer.submit(store.set_paused(changed))
         self._journal.inbox.ring()
-        return replace(found, paused=paused, next_at=next_at)
+        return changed
 
     async def remove(self, name: str) -> None:
         """Forget an automation; runs that it has started stay.

@@ -7,7 +7,9 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fnmatch import translate
+from itertools import islice
 from pathlib import Path
 
 from weft.app.automation.rules import FileTrigger, RunTrigger, Schedule, due, read
@@ -17,13 +19,24 @@ from weft.store.automations import Automation, Firing
 from weft.store.journal import Journal
 from weft.store.runs import Run
 
-MAX_FILES = 20_000
-"""Files that one look into a folder takes up; the rest waits for the next one."""
+MAX_FILES = 1_000
+"""New files that one look into a folder takes up; the rest waits for the next one."""
 MAX_BYTES = 4 * 1024**3
 """Files above this size start nothing: their content would have to be read whole to know it again."""
 MAX_DEPTH = 8
 """How many runs may have started one another by triggers before it is taken for a circle."""
+_LAG = 60_000_000
+"""Ends of runs are looked for again so many microseconds back: what processes write need not be seen in the order of its times."""
 _CHUNK = 1024 * 1024
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A file as a look found it. `noted` is set once the journal has its firing."""
+
+    stamp: tuple[int, int]
+    content: str
+    noted: bool = False
 
 
 def run_id_of(automation: Automation, key: str, nominal: int) -> str:
@@ -38,7 +51,7 @@ class Occasions:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._seen: dict[tuple[str, str], tuple[int, int]] = {}
+        self._seen: dict[tuple[str, int], dict[str, _Seen]] = {}
 
     def of(self, automation: Automation, now: int) -> tuple[list[Firing], int | None]:
         """The occasions of an automation at `now`, and when a schedule is next due."""
@@ -46,7 +59,7 @@ class Occasions:
         if isinstance(rule, Schedule):
             return self._ticks(automation, rule, now)
         if isinstance(rule, FileTrigger):
-            return list(self._files(automation, rule, now)), None
+            return list(islice(self._files(automation, rule, now), MAX_FILES)), None
         assert isinstance(rule, RunTrigger)
         return list(self._ends(automation, rule, now)), None
 
@@ -62,7 +75,7 @@ class Occasions:
                     tenant=automation.tenant,
                     key=key,
                     status="due" if recent else "skipped",
-                    reason="" if recent else "nothing was running at its time, and it is too long ago to make up for",
+                    reason="" if recent else "no worker ran at its time, and it is too long ago to make up for",
                     run_id=run_id_of(automation, key, nominal),
                     nominal=nominal,
                     at=now,
@@ -72,22 +85,26 @@ class Occasions:
 
     def _files(self, automation: Automation, rule: FileTrigger, now: int) -> Iterator[Firing]:
         folder = Path(rule.folder)
+        place = (automation.name, automation.created_at)
+        before = self._seen.get(place, {})
+        # What has gone is forgotten: in a busy folder nothing piles up here.
+        seen = self._seen[place] = {}
         for name, info in _entries(folder, rule.pattern):
-            place = (automation.name, name)
-            if now / 1_000_000 - info.st_mtime < rule.settle_s or self._seen.get(place) == (
-                info.st_mtime_ns,
-                info.st_size,
-            ):
+            stamp = (info.st_mtime_ns, info.st_size)
+            known = before.get(name)
+            if known is None or known.stamp != stamp:
+                if 0 <= now / 1_000_000 - info.st_mtime < rule.settle_s:
+                    continue
+                content = _digest(folder / name, stamp)
+                if content is None:
+                    continue
+                known = _Seen(stamp, content)
+            seen[name] = known
+            if known.noted:
                 continue
-            try:
-                content = _digest(folder / name)
-                after = (folder / name).stat()
-            except OSError:
-                continue  # it went away, or may not be read; a later look may have more luck
-            if (after.st_mtime_ns, after.st_size) != (info.st_mtime_ns, info.st_size):
-                continue
-            key = f"{name}:{content}"
-            if not self._journal.automations.known(automation.name, key, tenant=automation.tenant):
+            key = f"{name}:{known.content}"
+            known.noted = self._journal.automations.known(automation.name, key, tenant=automation.tenant)
+            if not known.noted:
                 yield Firing(
                     automation=automation.name,
                     tenant=automation.tenant,
@@ -98,14 +115,13 @@ class Occasions:
                     nominal=now,
                     at=now,
                 )
-            self._seen[place] = (info.st_mtime_ns, info.st_size)
 
     def _ends(self, automation: Automation, rule: RunTrigger, now: int) -> Iterator[Firing]:
         since = self._position(automation, rule)
-        for run in self._journal.runs.ended_since(rule.workflow, rule.statuses, since, tenant=automation.tenant):
+        for run in self._journal.runs.ended_since(
+            rule.workflow, rule.statuses, since, unseen_by=automation.name, tenant=automation.tenant
+        ):
             key = f"{run.id}:{run.generation}"
-            if self._journal.automations.known(automation.name, key, tenant=automation.tenant):
-                continue
             depth = depth_of(run) + 1
             deep = depth > MAX_DEPTH
             yield Firing(
@@ -121,9 +137,9 @@ class Occasions:
             )
 
     def _position(self, automation: Automation, rule: RunTrigger) -> int:
-        """From when on ends are looked at again: those at the very moment of the last one may not all have been seen."""
+        """From when on ends are looked at again."""
         latest = self._journal.automations.firings(automation.name, limit=1, tenant=automation.tenant)
-        return max(rule.since, latest[0].nominal if latest else 0)
+        return max(rule.since, latest[0].nominal - _LAG if latest else 0)
 
 
 def depth_of(run: Run) -> int:
@@ -146,7 +162,7 @@ def _entries(folder: Path, pattern: str) -> Iterator[tuple[str, os.stat_result]]
             names = sorted(entry.name for entry in entries if fits(entry.name))
     except OSError:
         return
-    for name in names[:MAX_FILES]:
+    for name in names:
         try:
             info = (folder / name).lstat()
         except OSError:
@@ -155,9 +171,15 @@ def _entries(folder: Path, pattern: str) -> Iterator[tuple[str, os.stat_result]]
             yield name, info
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path, stamp: tuple[int, int]) -> str | None:
+    """What the content of a file comes down to; None when it changes, goes away or may not be read: a later look may do better."""
     taken = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            taken.update(chunk)
-    return taken.hexdigest()[:32]
+    try:
+        # A name that has become a link or a pipe since it was looked at is neither followed nor waited for.
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 -- of a descriptor
+            while chunk := file.read(_CHUNK):
+                taken.update(chunk)
+            after = os.fstat(file.fileno())
+    except OSError:
+        return None
+    return taken.hexdigest()[:32] if (after.st_mtime_ns, after.st_size) == stamp else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weft.core.clock import to_datetime
 from weft.core.errors import InputError
@@ -17,6 +17,7 @@ from weft.core.errors import InputError
 Overlap = Literal["skip", "buffer", "allow", "cancel"]
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_LONGEST_S = 3_660 * 86_400.0
 _PROMPT_S = 60.0
 """A start that is late by less was not missed: workers are busy, restarted, replaced."""
 MAX_MISSED = 1_000
@@ -39,10 +40,10 @@ class Schedule(Rule):
 
     cron: str | None = None
     tz: str = "UTC"
-    every: Annotated[float, Field(ge=1)] | None = None
+    every: Annotated[float, Field(ge=1, le=_LONGEST_S)] | None = None
     since: int = 0
     overlap: Overlap = "skip"
-    catch_up_s: Annotated[float, Field(ge=0)] = 3_600.0
+    catch_up_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 3_600.0
     jitter_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
 
 
@@ -63,6 +64,7 @@ class RunTrigger(Rule):
     since: int = 0
 
 
+_Made = TypeVar("_Made", bound=Rule)
 RULES: dict[str, type[Rule]] = {"schedule": Schedule, "file": FileTrigger, "run": RunTrigger}
 """The rule of each kind of automation."""
 
@@ -75,11 +77,30 @@ def seconds(text: str) -> float:
     """
     plain = text.strip().lower()
     if re.fullmatch(r"\d+(\.\d+)?", plain):
-        return float(plain)
+        plain += "s"
     parts = _DURATION.findall(plain)
     if not parts or "".join(number + unit for number, unit in parts) != plain:
-        raise InputError(f"{text!r} is no length of time", fix="write for example 30s, 15m, 1h30m or 2d")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        raise InputError(f"{text[:40]!r} is no length of time", fix="write for example 30s, 15m, 1h30m or 2d")
+    length = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if length > _LONGEST_S:
+        raise InputError(f"{text[:40]!r} is longer than ten years", fix="choose a shorter time")
+    return length
+
+
+def made(kind: type[_Made], **fields: Any) -> _Made:
+    """A rule of this kind, from what a person gave.
+
+    Raises:
+        InputError: a value is out of its bounds.
+    """
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).removesuffix("_s").replace("_", "-")
+        raise InputError(
+            f"--{name} cannot be {str(first['input'])[:40]}: {first['msg'].lower()}", fix="choose another value"
+        ) from error
 
 
 def check(schedule: Schedule) -> Schedule:
@@ -128,7 +149,7 @@ def times(schedule: Schedule, after: int) -> Iterator[int]:
                 yield at
     except CronSimError as error:
         raise InputError(
-            f"{schedule.cron!r} is no cron expression: {str(error).lower()}",
+            f"{str(schedule.cron)[:80]!r} is no cron expression: {str(error).lower()}",
             fix="write five fields: minute, hour, day of the month, month, day of the week, such as '0 8 * * 1-5'",
         ) from error
     raise InputError(f"{schedule.cron!r} is never due", fix="choose a day that exists")
@@ -145,10 +166,15 @@ def shifted(schedule: Schedule, name: str, nominal: int) -> int:
 def due(schedule: Schedule, name: str, next_at: int, now: int) -> tuple[list[tuple[int, bool]], int]:
     """What is due at `now` of the times from `next_at` on, and the first time that is not.
 
-    Each entry is a nominal time, and whether it is recent enough to be made up for.
+    Each entry is a nominal time, and whether it is recent enough to be made up for. Of those that are not, the first stands for
+    all: a stop of a year is told in one line.
     """
-    window = max(schedule.catch_up_s, _PROMPT_S) * 1_000_000
+    window = round(max(schedule.catch_up_s, _PROMPT_S) * 1_000_000)
+    horizon = now - window - round(schedule.jitter_s * 1_000_000)
     found: list[tuple[int, bool]] = []
+    if next_at < horizon:
+        found.append((next_at, False))
+        next_at = max(next_at + 1, horizon)
     for nominal in times(schedule, next_at - 1):
         start = shifted(schedule, name, nominal)
         if start > now or len(found) == MAX_MISSED:
@@ -160,7 +186,7 @@ def due(schedule: Schedule, name: str, next_at: int, now: int) -> tuple[list[tup
 def describe(rule: Rule) -> str:
     """A rule in a few words."""
     if isinstance(rule, Schedule):
-        when = f"every {rule.every:g} s" if rule.every else f"{rule.cron} ({rule.tz})"
+        when = f"every {rule.every:,g} s" if rule.every else f"{rule.cron} ({rule.tz})"
         return f"{when}, overlap {rule.overlap}"
     if isinstance(rule, FileTrigger):
         return f"a file {rule.pattern} arrives in {rule.folder}"

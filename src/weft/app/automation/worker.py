@@ -8,6 +8,7 @@ driven by whoever claims it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +19,16 @@ from weft.app.automation.firing import Occasions, depth_of
 from weft.app.automation.rules import Schedule, read
 from weft.app.service import Automatic, ModelChoice, RunRequest
 from weft.core.clock import Clock
-from weft.core.errors import ConflictError, NotFoundError, StorageError, WeftError
+from weft.core.errors import ConflictError, InputError, NotFoundError, StorageError, WeftError
 from weft.engine.local import RunResult
 from weft.store.automations import Automation, Firing, fire, settle
 from weft.store.gates import mark_due
 from weft.store.journal import Journal
 
+_LOG = logging.getLogger("weft.worker")
 Report = Callable[[str, Mapping[str, Any]], None]
 """Hears what happens: a word, and what it is about."""
-_LOOK_S = 1.0
+_LOOK_S = 2.0
 """Between two looks for runs that can be driven, when nobody rings."""
 _SURVEY_S = 5.0
 """Between two looks at everything else."""
@@ -91,7 +93,8 @@ class Worker:
                 busy = await self._look()
                 if once and not busy and not self._drives:
                     break
-                await self._rest()
+                if not busy:
+                    await self._rest()
         finally:
             await self._drain(drain_s)
 
@@ -101,8 +104,9 @@ class Worker:
         try:
             found = 0
             if at >= self._survey_at or (self._next_at is not None and now >= self._next_at):
-                self._survey_at = at + _SURVEY_S
                 found = await self._fire(now) + await self._start(now)
+                # What was found may have been as much as one look takes up.
+                self._survey_at = at if found else at + _SURVEY_S
                 times = (self._journal.runs.next_due(), self._journal.automations.next_at())
                 self._next_at = min((time for time in times if time is not None), default=None)
             return bool(found + self._take_up(now))
@@ -113,26 +117,25 @@ class Worker:
     async def _fire(self, now: int) -> int:
         fired = 0
         for automation in self._journal.automations.active(now):
-            found, next_at = await asyncio.to_thread(self._occasions.of, automation, now)
+            try:
+                found, next_at = await asyncio.to_thread(self._occasions.of, automation, now)
+            except InputError as error:  # such as a time zone that this machine does not know
+                self._report("trouble", {"automation": automation.name, **error.as_json()})
+                continue
             if found:
                 fired += await self._journal.writer.submit(fire(found, next_at=next_at))
         return fired
 
     async def _start(self, now: int) -> int:
-        """Start the runs of firings, each automation's in order."""
-        started, blocked = 0, set[str]()
+        """Start the runs of firings, each automation's in order; how many need no more looking at."""
+        settled = 0
         for firing in self._journal.automations.unfinished():
-            if firing.automation in blocked:
-                continue
             try:
                 automation = self._journal.automations.get(firing.automation, tenant=firing.tenant)
             except NotFoundError:
                 continue  # removed a moment ago, its firings with it
-            if not await self._settle(automation, firing, now):
-                blocked.add(firing.automation)
-            else:
-                started += 1
-        return started
+            settled += await self._settle(automation, firing, now)
+        return settled
 
     async def _settle(self, automation: Automation, firing: Firing, now: int) -> bool:
         """Start the run of a firing, or say why not; False while it has to wait."""
@@ -222,12 +225,21 @@ class Worker:
         except ConflictError:
             pass  # another worker was faster
         except WeftError as error:
-            seconds = min(_COOL_MAX_S, 2 * cooling.seconds if (cooling := self._cooling.get(run_id)) else _COOL_S)
-            self._cooling[run_id] = _Cooling(self._clock.monotonic() + seconds, seconds)
-            self._report("trouble", {"run_id": run_id, **error.as_json()})
+            self._cool(run_id, error.as_json())
+        except Exception as error:  # noqa: BLE001 -- reported, and told in the log
+            # A defect that one run brings to light is no reason to leave all others alone.
+            _LOG.debug("a defect while driving %s", run_id, exc_info=True)
+            self._cool(run_id, {"code": "internal", "message": f"{type(error).__name__}: {error}"})
         finally:
             self._drives.pop(run_id, None)
             self._ended = True
+
+    def _cool(self, run_id: str, about: Mapping[str, Any]) -> None:
+        """Leave a run alone for a while, twice as long each time."""
+        before = self._cooling.get(run_id)
+        seconds = min(_COOL_MAX_S, 2 * before.seconds) if before else _COOL_S
+        self._cooling[run_id] = _Cooling(self._clock.monotonic() + seconds, seconds)
+        self._report("trouble", {"run_id": run_id, **about})
 
     async def _rest(self) -> None:
         """Wait until somebody rings, something is due, a drive has ended, or it is time to look again."""

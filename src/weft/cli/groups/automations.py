@@ -70,7 +70,8 @@ def told(one: Automation, *, as_json: bool) -> None:
         say_json(automation_json(one))
         return
     say(one.name)
-    tell(f"{clean(describe(read(one.kind, one.rule)))}; next: {iso(one.next_at)}" if one.next_at else "")
+    then = "paused" if one.paused else "" if one.next_at is None else f"next {iso(one.next_at)}"
+    tell("; ".join(filter(None, (clean(describe(read(one.kind, one.rule))), then))))
 
 
 def show(name: Name, as_json: AsJson = False) -> None:
@@ -108,7 +109,7 @@ def pause(name: Name, as_json: AsJson = False) -> None:
 
 
 def resume(name: Name, as_json: AsJson = False) -> None:
-    """Let a paused schedule or trigger start runs again. What fell into the pause is not made up for."""
+    """Let a paused schedule or trigger start runs again. Times and ends that fell into the pause are not made up for."""
     _paused(name, paused=False, as_json=as_json)
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from weft.app.reasoning import Iteration
 from weft.app.service import Service
 from weft.app.view import RunView
+from weft.cli.commands import PICTURE
 from weft.cli.options import AsJson, RunName
 from weft.cli.reach import ask
 from weft.cli.render.consoles import console
 from weft.cli.render.reasoning import reasoning_page
 from weft.cli.render.run import run_page
 from weft.cli.render.runs import run_json, runs_table
-from weft.cli.terminal import say, say_json, tell
+from weft.cli.terminal import clean, say, say_json, tell
 from weft.core.errors import ConflictError, InputError
 from weft.core.event import Event
 from weft.engine.fold import RunState, fold
@@ -80,6 +81,12 @@ def show(
     reasoning: Annotated[
         bool, typer.Option("--reasoning", help="Show how agents came to their answers: thought, action, observation.")
     ] = False,
+    form: Annotated[
+        Literal["mermaid", "dot", "svg", "tree"] | None,
+        typer.Option(
+            "--format", help="Show the plan instead, painted with the path that was taken.", show_default=False
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what happened in a run, step by step: the tree with status, duration, tokens and cost, then the outputs."""
@@ -95,6 +102,9 @@ def show(
     state = fold(events if at is None else events[:at])
     if at is not None:
         found, events = _as_it_was(found, events, at, state), events[:at]
+    if form is not None:
+        _picture(found, events, form, as_json=as_json)
+        return
     view, outputs = RunView(events), state.outputs
     if as_json:
         root = view.root.as_json()
@@ -105,10 +115,22 @@ def show(
                 "steps": root.get("steps", []),
                 "warnings": view.warnings,
                 "handoffs": view.handoffs(),
+                "milestones": view.milestones,
             }
         )
         return
     run_page(console(), found, view, outputs, prompts=prompts)
+
+
+def _picture(run: Run, events: list[Event], form: str, *, as_json: bool) -> None:
+    async def look(service: Service) -> Any:
+        return service.plan_of(run.id)
+
+    made = str(PICTURE.load()(ask(look), events, form))
+    if as_json:
+        say_json({"run_id": run.id, "format": form, "picture": made})
+    else:
+        say(clean(made).rstrip("\n"))
 
 
 def _as_it_was(run: Run, events: list[Event], at: int, state: RunState) -> Run:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from weft.app.automation.desk import NewAutomation
-from weft.app.automation.rules import Schedule, seconds
+from weft.app.automation.rules import Schedule, made, seconds
 from weft.app.service import Service
 from weft.cli.groups.automations import Name, listed, told
 from weft.cli.options import AsJson, BaseUrl, File, Model, Offline, Provider, choice
@@ -56,13 +56,14 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
     as_json: AsJson = False,
 ) -> None:
     """Run a workflow at set times. A worker (`weft worker`) starts the runs."""
-    rule = Schedule(
+    rule = made(
+        Schedule,
         cron=cron,
-        every=None if every is None else max(1.0, seconds(every)),
+        every=None if every is None else seconds(every),
         tz=tz,
         overlap=overlap,
         catch_up_s=seconds(catch_up),
-        jitter_s=min(86_400.0, seconds(jitter)),
+        jitter_s=seconds(jitter),
     )
     models = choice(provider, model, base_url, offline=offline)
     new = NewAutomation(

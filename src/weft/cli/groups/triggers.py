@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from weft.app.automation.desk import NewAutomation
-from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, seconds
+from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, made, seconds
 from weft.app.service import Service
 from weft.cli.groups.automations import listed, told
 from weft.cli.groups.schedules import Given, Out, Pin, Vars
@@ -17,6 +18,14 @@ from weft.cli.reach import ask
 from weft.cli.variables import variables
 from weft.core.errors import InputError
 from weft.store.automations import Automation
+
+
+class Ending(StrEnum):
+    """How a run may end."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 def add(  # noqa: PLR0917 -- a command's options are its parameters
@@ -32,7 +41,7 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
         typer.Option(metavar="WORKFLOW", help="Start when a run of this workflow ends.", show_default=False),
     ] = None,
     status: Annotated[
-        list[Literal["completed", "failed", "cancelled"]] | None,
+        list[Ending] | None,
         typer.Option(help="How that run has to end; may be repeated. `completed` by default.", show_default=False),
     ] = None,
     name: Given = "",
@@ -50,11 +59,9 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
         raise InputError("a trigger has either a folder or a workflow", fix="give --folder DIR or --after WORKFLOW")
     rule: Rule
     if folder is not None:
-        rule = FileTrigger(
-            folder=str(folder), pattern=pattern, settle_s=min(3_600.0, seconds(settle)), variable=variable
-        )
+        rule = made(FileTrigger, folder=str(folder), pattern=pattern, settle_s=seconds(settle), variable=variable)
     else:
-        rule = RunTrigger(workflow=str(after), statuses=tuple(status or ("completed",)))
+        rule = RunTrigger(workflow=str(after), statuses=tuple(one.value for one in status or (Ending.COMPLETED,)))
     models = choice(provider, model, base_url, offline=offline)
     new = NewAutomation(
         rule=rule, file=file, name=name, variables=variables(var or ()), out=out, choice=models, pin=pin

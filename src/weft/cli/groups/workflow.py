@@ -9,7 +9,7 @@ import typer
 
 from weft.app.local import LocalService
 from weft.app.service import Checked
-from weft.cli.commands import DIAGRAMS, SCHEMA
+from weft.cli.commands import DIAGRAMS, PREVIEW, SCHEMA
 from weft.cli.options import AsJson, BaseUrl, File, Model, Offline, Provider, choice
 from weft.cli.render.problems import problem_lines, summary
 from weft.cli.terminal import clean, paint, say, say_json, symbol
@@ -56,15 +56,27 @@ def plan(
     model: Model = None,
     base_url: BaseUrl = None,
     offline: Offline = False,
+    request: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Show what this would become (pattern `plan`).", show_default=False),
+    ] = None,
     as_json: AsJson = False,
-) -> None:
-    """Show the plan that a workflow compiles into. --json is --format json."""
+) -> int:
+    """Show the plan that a workflow compiles into. --json is --format json.
+
+    With --request, show the plan that it would make of a request instead, and what that would take; nothing is run or kept.
+    """
+    if request is not None:
+        found = LocalService().preview(file, request, choice(provider, model, base_url, offline=offline))
+        code: int = PREVIEW.load()(found, as_json=as_json)
+        return code
     made = LocalService().plan(file, choice(provider, model, base_url, offline=offline))
     draw: Any = DIAGRAMS["json" if as_json else form].load()
     if as_json or form == "json":
         say_json(draw(made))
     else:
         say(clean(draw(made)).rstrip("\n"))
+    return 0
 
 
 def schema(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from weft.cli.terminal import clean
 from weft.store.runs import Run
 
 _INPUT = 120
+_HASH = 12
 
 
 def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts: bool) -> None:
@@ -29,8 +31,8 @@ def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts
         console.print(line, **overflow)  # type: ignore[arg-type]  # one set of options for every line
         if prompts and step is not None and step.input is not None:
             console.print(Text(_pretty(step.input), style="dim"), soft_wrap=True)
-    for chain in view.handoffs():
-        console.print(Text(handoff_text(chain)), soft_wrap=True)
+    for text in _told(view):
+        console.print(Text(text), soft_wrap=True)
     for step in view.root.walk():
         if step.run:
             console.print(Text(f"{clean(step.path)}: weft show {step.run}", style="dim"), soft_wrap=True)
@@ -97,6 +99,33 @@ def handoff_text(chain: list[dict[str, Any]]) -> str:
         why = f" ({short(str(each['reason']), _INPUT)})" if each.get("reason") else ""
         steps.append(f"{each['to']}{why}")
     return clean(f"handed over: {' -> '.join(steps)}")
+
+
+def _told(view: RunView) -> list[str]:
+    """What the tree does not say: who passed a conversation on, the plans that were made, and how far the run is with its own."""
+    lines = [handoff_text(chain) for chain in view.handoffs()]
+    lines += [line for made in view.made_plans() for line in plan_lines(made)]
+    return lines + ([milestone_text(view.milestones)] if view.milestones else [])
+
+
+def plan_lines(made: Mapping[str, Any]) -> list[str]:
+    """A plan that was made in a run: who made it, its hash, what it was thought to take, and its steps."""
+    figures = made["estimate"]
+    tokens = figures["tokens"]
+    cost = figures["cost_usd"]
+    money = f"${Decimal(cost['low']):.4f} to ${Decimal(cost['high']):.4f}" if cost else "cost not known"
+    lines = [f"plan {made['hash'][:_HASH]} by {made['by']}: {tokens['low']:,} to {tokens['high']:,} tokens, {money}"]
+    for step in made["steps"]:
+        after = f"  (after {', '.join(step['after'])})" if step.get("after") else ""
+        title = step["id"] if step["id"] == step["agent"] else f"{step['id']} ({step['agent']})"
+        lines.append(f"  {title}: {step['task']}{after}")
+    return [clean(line) for line in lines]
+
+
+def milestone_text(reached: list[dict[str, Any]]) -> str:
+    """How far a plan is carried out."""
+    last = max(reached, key=lambda one: int(one["number"]))
+    return clean(f"milestone {last['number']} of {last['of']} reached: {last['name']}")
 
 
 def budget_text(warning: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from weft.core.errors import NotFoundError, StorageError
+from weft.core.errors import StorageError, UnsupportedError
 from weft.plan.diagram import dot
 from weft.plan.nodes import Plan
 
@@ -14,19 +14,24 @@ LONGEST_S = 60
 
 
 def svg(plan: Plan) -> str:
-    """The plan as an SVG picture.
+    """The plan as an SVG picture. Raises what `drawing` does."""
+    return drawing(dot(plan))
+
+
+def drawing(graph: str) -> str:
+    """A Graphviz graph as an SVG picture.
 
     Raises:
-        NotFoundError: Graphviz is not installed.
+        UnsupportedError: Graphviz is not installed.
         StorageError: Graphviz failed.
     """
     program = shutil.which("dot")
     if program is None:
         fix = "install Graphviz, or use --format dot and draw that elsewhere"
-        raise NotFoundError("an SVG needs the program `dot` of Graphviz, which is not on the PATH", fix=fix)
+        raise UnsupportedError("an SVG needs the program `dot` of Graphviz, which is not on the PATH", fix=fix)
     try:
         done = subprocess.run(  # noqa: S603 -- a fixed program, fed with text that we made
-            [program, "-Tsvg"], input=dot(plan), capture_output=True, text=True, timeout=LONGEST_S, check=True
+            [program, "-Tsvg"], input=graph, capture_output=True, text=True, timeout=LONGEST_S, check=True
         )
     except subprocess.TimeoutExpired:
         raise StorageError(f"the program `dot` took longer than {LONGEST_S} s", fix="use --format dot") from None

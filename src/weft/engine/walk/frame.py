@@ -80,11 +80,6 @@ def join(path: str, name: str) -> str:
     return f"{path}/{name}" if name else path
 
 
-def segment(text: str) -> str:
-    """`text` as part of a path: the characters that paths give a meaning to are percent-encoded."""
-    return "".join(f"%{ord(char):02X}" if char in "/[]%#" or ord(char) < 32 else char for char in text)
-
-
 def compute(expressions: Mapping[str, str], scope: Scope) -> dict[str, Any]:
     """The values of `expressions` in `scope`."""
     return {name: evaluate(expression, scope) for name, expression in expressions.items()}

@@ -19,13 +19,13 @@ from weft.engine.walk.frame import (
     merge,
     pace,
     recall,
-    segment,
     set_response,
 )
 from weft.engine.walk.position import restore, to_json
 from weft.engine.walk.tokens import Game, Past
 from weft.engine.walk.undoing import unwind
 from weft.plan.nodes import Machine, Node, State
+from weft.plan.paths import segment
 from weft.plan.template import evaluate
 
 

@@ -20,11 +20,11 @@ from weft.engine.walk.frame import (
     join,
     merge,
     recall,
-    segment,
     set_response,
 )
 from weft.engine.walk.undoing import unwind
 from weft.plan.nodes import Graph, Join, Map
+from weft.plan.paths import segment
 from weft.plan.template import evaluate
 
 MAX_ITEMS = 100_000

@@ -28,6 +28,7 @@ from weft.plan.patterns.mapping import compile_mapping
 from weft.plan.patterns.orchestrator import compile_orchestrator
 from weft.plan.patterns.parallel import compile_parallel
 from weft.plan.patterns.people import compile_person
+from weft.plan.patterns.planning import compile_plan
 from weft.plan.patterns.routing import compile_routing
 from weft.plan.patterns.saga import compile_saga
 from weft.plan.patterns.steps import compile_agent, compile_tool, opening_prompt
@@ -54,6 +55,7 @@ from weft.spec.model.patterns import (
     Routing,
     TaskGraph,
 )
+from weft.spec.model.planning import PlanPattern
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, ToolStep
 from weft.spec.model.swarm import Blackboard, Consensus, Debate, Gossip, Handoff, Vote
@@ -77,6 +79,7 @@ PATTERNS: Mapping[type, PatternCompiler] = {
     EvaluatorOptimizer: compile_evaluator,
     OrchestratorWorkers: compile_orchestrator,
     Graph: compile_graph,
+    PlanPattern: compile_plan,
 }
 """The compiler of each kind of pattern."""
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF012 -- Pydantic copies mutable defaults
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -18,6 +19,16 @@ class Inference(Section):
     max_tokens: Count | None = None
 
 
+class AgentCard(Section):
+    """What a planner reads about an agent: what it is for, what it can do, what it takes and gives."""
+
+    description: str = ""
+    capabilities: list[Name] = []
+    tags: list[Name] = []
+    input: str = ""
+    output: str = ""
+
+
 class Agent(Section):
     """An agent: its instructions, what it may use, and the model it runs on when that is not the default one."""
 
@@ -33,6 +44,7 @@ class Agent(Section):
     base_url: Url | None = addition()
     region: str | None = addition()
     approval: dict[Name, Approval] = addition(default={})
+    card: AgentCard | None = addition()
 
 
 class AgentReference(Section):

@@ -9,6 +9,7 @@ from weft.spec.model.joins import Join
 from weft.spec.model.late import bind
 from weft.spec.model.machine import StateMachine
 from weft.spec.model.mapping import MapPattern
+from weft.spec.model.planning import PlanPattern
 from weft.spec.model.runtime import Count
 from weft.spec.model.saga import Saga
 from weft.spec.model.steps import AgentStep, HitlStep, Step, Task, ToolStep, step_kind
@@ -247,7 +248,8 @@ Pattern = Annotated[
     | Handoff
     | Blackboard
     | Gossip
-    | Consensus,
+    | Consensus
+    | PlanPattern,
     Discriminator("type"),
 ]
 bind("pattern", Pattern)

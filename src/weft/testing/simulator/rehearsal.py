@@ -13,6 +13,7 @@ from math import log
 from pathlib import Path
 from typing import Any
 
+from weft.agents.planning.performer import PlannerPerformer
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.core.canonical import dumps, sha256
 from weft.core.clock import iso
@@ -166,9 +167,8 @@ class _Stage:
         return 1 + int(log(1 - self._luck.random()) / log(1 - self._simulation.faults.crashes))
 
     def _engine(self, journal: Journal) -> Engine:
-        return Engine(
-            journal, self._performers, clock=SimulatedClock(), new_id=self._entropy.new_id, concurrency=_CALLS
-        )
+        performers = {**self._performers, "planner": PlannerPerformer(journal)}
+        return Engine(journal, performers, clock=SimulatedClock(), new_id=self._entropy.new_id, concurrency=_CALLS)
 
 
 def _happened(world: World, run_id: str, path: str) -> bool:

@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("tenant", "automation", "key"),
     )
     op.create_index("firings_by_status", "firings", ["tenant", "status", "at"])
-    op.create_index("firings_by_time", "firings", ["tenant", "automation", "at"])
+    op.create_index("firings_by_time", "firings", ["tenant", "automation", "nominal"])
     op.create_index("runs_by_end", "runs", ["tenant", "workflow", "updated_at"])
 
 
