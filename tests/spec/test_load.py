@@ -101,7 +101,7 @@ def test_the_error_carries_every_problem_and_where_the_first_one_is():
         ("type: chain", "type: chan", "wrong-value", "/pattern/type", "did you mean 'chain'?"),
         ("type: chain", "kind: chain", "missing-key", "/pattern/type", "add 'type'"),
         ("prompt: You write.", "prompt: [1]", "wrong-type", "/agents/writer/prompt", "write text"),
-        ("version: 0", "version: []", "wrong-type", "/version", "write a whole number or text"),
+        ("version: 0", "version: []", "wrong-type", "/version", "write a number or text"),
         ("- agent: writer\n        input: Hello", "- 5", "wrong-type", "/pattern/config/steps/0", "write a map"),
         ("version: 0", "version: 7", "version", "/version", "write `version: 0` or `version: 1`"),
         ("provider: openai", "provider: openai\n  host: nope", "wrong-value", "/runtime/host", None),

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from weft.core.errors import PolicyError, ToolError
+from weft.core.errors import ToolError
 from weft.testing.loopback import LoopbackServer, Reply
 from weft.tools.registry import build_tools
 from weft.tools.runner import run_tool
@@ -18,10 +18,13 @@ async def execute(context, code, **rest):
     return await run_tool(TOOL, {"code": code, **rest}, context)
 
 
-def test_it_is_off_unless_a_setting_allows_it():
-    with pytest.raises(PolicyError, match="may not run code") as caught:
-        build_tools({"python_exec": {"kind": "builtin"}})
+async def test_it_is_described_but_refuses_every_call_unless_a_setting_allows_it(context):
+    denied = build_tools({"python_exec": {"kind": "builtin"}})["python_exec"]
+    assert denied.spec.input_schema == TOOL.spec.input_schema
+    with pytest.raises(ToolError, match="may not run code") as caught:
+        await run_tool(denied, {"code": "open('ran', 'w')"}, context)
     assert "tools.python_exec" in caught.value.fix
+    assert not (context.workdir / "ran").exists()
 
 
 async def test_what_is_printed_comes_back(context):

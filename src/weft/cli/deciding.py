@@ -33,14 +33,25 @@ class Afterwards:
     as_json: bool
 
 
-def decide(run: str, gate: str | None, *, answer: Answer, fields: Sequence[str], afterwards: Afterwards) -> int:
-    """Give `answer`, with the values in `fields` (``name=value``), to a gate of `run`; the exit code."""
+def decide(
+    run: str,
+    gate: str | None,
+    *,
+    answer: Answer,
+    fields: Sequence[str],
+    afterwards: Afterwards,
+    in_turn: bool = False,
+) -> int:
+    """Give `answer`, with the values in `fields` (``name=value``), to a gate of `run`; the exit code.
+
+    Of several open gates, one has to be named; with `in_turn`, the one that was opened first is meant.
+    """
     given = [_field(text) for text in fields]
     _log()
 
     async def whole(service: Service) -> _Told:
         found = service.find(run)
-        asked = service.gate(found.id, gate)
+        asked = service.gate(found.id, _first_open(service, found.id) if in_turn else gate)
         request = asked.request
         own = answer if answer.by else replace(answer, by=me())
         if given:
@@ -56,9 +67,13 @@ def decide(run: str, gate: str | None, *, answer: Answer, fields: Sequence[str],
 
 
 def respond(run: str, text: str, *, quiet: bool, as_json: bool) -> int:
-    """Answer the gate at which `run` waits with `text`, and make it go on; the exit code."""
+    """Answer the gate at which `run` waits with `text`, the first of several, and make it go on; the exit code."""
     afterwards = Afterwards(drive=True, quiet=quiet, as_json=as_json)
-    return decide(run, None, answer=Answer(by="", response=text), fields=(), afterwards=afterwards)
+    return decide(run, None, answer=Answer(by="", response=text), fields=(), afterwards=afterwards, in_turn=True)
+
+
+def _first_open(service: Service, run_id: str) -> str | None:
+    return next((gate.id for gate in service.gates_of(run_id) if gate.status == "open"), None)
 
 
 def signal(run: str, name: str, *, data: str | None, key: str | None, by: str, afterwards: Afterwards) -> int:

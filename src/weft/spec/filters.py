@@ -10,12 +10,14 @@ from typing import Any
 from jinja2 import filters as jinja
 from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
+from markupsafe import escape
 
 from weft.spec.sandbox import Meter, Refused, check_join, check_replace, meter_of
 
 _MAX_PATTERN = 500
 _MAX_SEARCHED = 65_536
 _MAX_INDENT = 100
+_MAX_BATCH = 10_000
 
 Filter = Callable[..., Any]
 
@@ -127,6 +129,17 @@ def _counted(meter: Meter, value: Any) -> Any:
     return value
 
 
+def _batch(value: Iterable[Any], linecount: int, fill_with: Any = None) -> Iterator[list[Any]]:
+    if linecount > _MAX_BATCH:
+        raise Refused(f"a batch has at most {_MAX_BATCH:,} items")
+    return jinja.do_batch(value, linecount, fill_with)
+
+
+def _escape(value: Any) -> str:
+    """Text for HTML, as plain text: nothing after it is escaped again."""
+    return str(escape(str(value)))
+
+
 def combine(maps: Iterable[Any]) -> dict[str, Any]:
     """Maps as one: of entries with the same key that of the last map counts."""
     combined: dict[str, Any] = {}
@@ -151,7 +164,16 @@ FILTERS: dict[str, Filter] = {
     "map": _metered(jinja.do_map, "context"),
     "select": _metered(jinja.do_select, "context"),
     "reject": _metered(jinja.do_reject, "context"),
+    "selectattr": _metered(jinja.do_selectattr, "context"),
+    "rejectattr": _metered(jinja.do_rejectattr, "context"),
+    "groupby": _metered(jinja.do_groupby, "environment"),
     "sort": _metered(jinja.do_sort, "environment"),
+    "dictsort": _metered(jinja.do_dictsort),
+    "items": _metered(jinja.do_items),
+    "batch": _metered(_batch),
+    "reverse": _metered(jinja.do_reverse),
+    "min": _metered(jinja.do_min, "environment"),
+    "max": _metered(jinja.do_max, "environment"),
     "unique": _metered(jinja.do_unique, "environment"),
     "sum": _metered(jinja.do_sum, "environment"),
     "list": _metered(list),
@@ -167,6 +189,12 @@ FILTERS: dict[str, Filter] = {
     "upper": _metered(jinja.do_upper),
     "title": _metered(jinja.do_title),
     "trim": _metered(jinja.do_trim),
+    "capitalize": _metered(jinja.do_capitalize),
+    "wordcount": _metered(jinja.do_wordcount),
+    "urlencode": _metered(jinja.do_urlencode),
+    "escape": _metered(_escape),
+    "e": _metered(_escape),
+    "abs": _metered(abs),
     "truncate": _metered(truncate),
     "tojson": _metered(to_json),
     "regex_search": _metered(regex_search),

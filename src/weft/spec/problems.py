@@ -110,6 +110,8 @@ def _problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> P
     if kind in _CHOICES:
         return _choice(pointer, detail, source)
     if expected := [_TYPES[each["type"]] for each in details if each["type"] in _TYPES]:
+        if "a number" in expected:
+            expected = [each for each in expected if each != "a whole number"]
         what = " or ".join(dict.fromkeys(expected))
         message = f"{name!r} must be {what}, not {_shown(detail['input'])}"
         return source.problem("wrong-type", pointer, message, f"write {what}")

@@ -21,7 +21,7 @@ def resolve_references(data: Any, source: Source, folder: Path) -> list[Problem]
     """Replace each agent's `$ref` and schema paths in `data` by what they point at; return what could not be.
 
     `folder` is where relative paths start. A path may not leave the project: the nearest folder above that holds
-    ``.git``, ``weft.toml`` or ``pyproject.toml``, or else `folder` itself.
+    ``.git``, ``weft.toml`` or ``pyproject.toml``, or else the working folder if `folder` is in it, or else `folder` itself.
     """
     agents: Any = data.get("agents") if isinstance(data, dict) else None
     problems: list[Problem] = []
@@ -118,7 +118,11 @@ def located(text: str, source: Source, spot: Pointer, folder: Path, bounds: Path
     path = (folder / text).resolve()
     if not path.is_relative_to(bounds):
         message = f"{text!r} leaves the project folder {bounds}"
-        raise Unresolved(source.problem("reference", spot, message, "keep the file inside the project"))
+        raise Unresolved(
+            source.problem(
+                "reference", spot, message, "keep the file inside the project; an empty weft.toml marks its top folder"
+            )
+        )
     return path
 
 
@@ -126,7 +130,9 @@ def bounds_of(folder: Path) -> Path:
     """The folder that files named in a document must not leave."""
     here = folder.resolve()
     marked = (each for each in (here, *here.parents) if any((each / mark).exists() for mark in _ROOT_MARKS))
-    return next(marked, here)
+    working = Path.cwd()
+    inside = here.is_relative_to(working) and working != working.parent
+    return next(marked, working if inside else here)
 
 
 def _load(path: Path, source: Source, spot: tuple[str, ...]) -> tuple[Source, Any]:

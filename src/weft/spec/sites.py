@@ -158,8 +158,9 @@ def _graph(pattern: Graph, base: Pointer) -> Sites:
         if isinstance(edge, ChoiceEdge):
             spot = (*base, "edges", place, "choose")
             whens = (((*spot, at, "when"), choice.when) for at, choice in enumerate(edge.choose))
-            yield replace(inside, texts=tuple((pointer, f"{{{{ {condition(when)} }}}}") for pointer, when in whens))
-    yield replace(inside, names=names | {"total_steps", "iteration_counts", "cumulative_tokens"})
+            filled = tuple((pointer, f"{{{{ {condition(when)} }}}}") for pointer, when in whens)
+            yield replace(inside, texts=filled, names=names | {"total_steps"})
+    yield replace(inside, names=names | {"total_steps", "iteration_counts", "cumulative_tokens", "timestamp"})
 
 
 def _plan(pattern: PlanPattern, base: Pointer) -> Sites:

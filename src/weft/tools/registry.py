@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, get_args
 
@@ -114,17 +115,27 @@ def _builtin(name: str, definition: Mapping[str, Json], limits: Mapping[str, Any
         raise UnsupportedError(
             f"there is no built-in tool {builtin!r}", fix=f"use one of: {', '.join(BUILTINS)}; or a Python function"
         )
+    target, effect = BUILTINS[builtin]
+    module, _, attribute = target.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     if builtin == "python_exec" and not around.python_exec:
+        function = _denied(function)
+    return function_tool(
+        function, name=name, threads=around.threads, effect=effect, declared=definition.get("effect"), **limits
+    )
+
+
+def _denied(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` as it is described, every call of which is refused: a file that only names it can still be run."""
+
+    @wraps(function)
+    def refuse(*_args: Any, **_kwargs: Any) -> None:
         raise PolicyError(
             "the tool 'python_exec' is denied: agents may not run code here",
             fix="set `tools.python_exec` to true if you accept what the code may read; docs/tools.md says what holds it back",
         )
-    target, effect = BUILTINS[builtin]
-    module, _, attribute = target.partition(":")
-    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
-    return function_tool(
-        function, name=name, threads=around.threads, effect=effect, declared=definition.get("effect"), **limits
-    )
+
+    return refuse
 
 
 def _python(name: str, definition: Mapping[str, Json], limits: Mapping[str, Any], around: _Surroundings) -> Tool:

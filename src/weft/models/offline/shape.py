@@ -18,6 +18,10 @@ _KEYS = re.compile(
     r"\b(?:json|object)\b[^.\n]{0,60}?\b(?:with|having|containing)\b[^.\n:]{0,30}?(?:keys?|fields?|properties)?:?\s+([^.\n]{2,200})",
     re.IGNORECASE,
 )
+_WHERE = re.compile(
+    r"\bwhere <([^<>\n]{1,60})> is one of(?: the following \w+)?:[ \t]*([^\n]*)((?:\n- [^\n]+)*)", re.IGNORECASE
+)
+"""Where a prompt says what may stand for a placeholder of its example: in a row, or in lines with a word about each."""
 _DEPTH = 4
 
 
@@ -44,7 +48,23 @@ def asked_shape(text: str) -> dict[str, Any] | None:
 def answer_shape(prompt: str) -> dict[str, Any] | None:
     """The schema of the JSON that a prompt says is to be answered, whatever JSON it brings along before."""
     asked = list(_ANSWER.finditer(prompt))
-    return asked_shape(prompt[asked[-1].end() :]) if asked else None
+    if not asked:
+        return None
+    text = prompt[asked[-1].end() :]
+    shape = asked_shape(text)
+    return shape if shape is None else _with_choices(shape, text)
+
+
+def _with_choices(shape: dict[str, Any], text: str) -> dict[str, Any]:
+    """`shape`, in which a placeholder that `text` says the choices of takes one of them."""
+    found = _WHERE.search(text)
+    if found is None:
+        return shape
+    rows = [row.removeprefix("- ").partition(": ")[0] for row in found[3].strip().splitlines()]
+    names = [name.strip() for name in rows or found[2].split(", ")]
+    sample = re.compile(rf'"([^"]+)"\s*:\s*"<{re.escape(found[1])}>"')
+    chosen = {key: {"type": "string", "enum": names} for key in sample.findall(text)}
+    return {**shape, "properties": {**shape.get("properties", {}), **chosen}}
 
 
 def _skip(text: str, place: int) -> int:

@@ -20,6 +20,8 @@ def compile_graph(pattern: Graph, compiler: Compiler, name: str) -> Node:
     before = {"nodes": _object({node: _unvisited(entry) for node, entry in config.nodes.items()})}
     if asks:
         before["hitl_response"] = "none"
+    if _counts_steps(config):
+        before["total_steps"] = "0"
     machine = Machine(
         name="graph",
         start=next(iter(config.nodes)),
@@ -37,6 +39,8 @@ def compile_graph(pattern: Graph, compiler: Compiler, name: str) -> Node:
         "iteration_counts": _object(counts),
         "cumulative_tokens": " + ".join(tokens),
     }
+    if "timestamp" not in compiler.workflow.inputs.names():
+        after["timestamp"] = "execution_context.timestamp"
     return Sequence(
         name=name,
         children=(Set(name="unvisited", values=before), machine, Set(name="visited", values=after)),
@@ -60,6 +64,12 @@ def _unvisited(node: GraphNode) -> str:
     )
 
 
+def _counts_steps(config: GraphConfig) -> bool:
+    """Whether an edge chooses by how many nodes have been visited."""
+    choices = (choice for edge in config.edges if isinstance(edge, ChoiceEdge) for choice in edge.choose)
+    return any("total_steps" in choice.when for choice in choices)
+
+
 def _body(name: str, config: GraphConfig, compiler: Compiler) -> Sequence:
     """What is done at a node, and what ``nodes.<id>`` says of it afterwards."""
     entry = config.nodes[name]
@@ -81,9 +91,13 @@ def _body(name: str, config: GraphConfig, compiler: Compiler) -> Sequence:
         "tokens_estimated": tokens,
         "cumulative_tokens": f"{own}.cumulative_tokens + ({tokens})",
     }
-    ended = Set(name="visited", values={"terminal_node": json.dumps(name)})
-    exports = ("terminal_node", "hitl_response")
-    return Sequence(name="", children=(step, ended), into="visit", value=value, exports=exports)
+    ended = {"terminal_node": json.dumps(name)}
+    if _counts_steps(config):
+        ended["total_steps"] = "1 + " + " + ".join(f"nodes[{json.dumps(node)}].iteration" for node in config.nodes)
+    exports = (*ended, "hitl_response")
+    return Sequence(
+        name="", children=(step, Set(name="visited", values=ended)), into="visit", value=value, exports=exports
+    )
 
 
 def _exits(name: str, config: GraphConfig) -> tuple[tuple[Arrow, ...], ...]:

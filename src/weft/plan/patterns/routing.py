@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 
 from weft.plan.nodes import Branch, Choose, Node, Sequence, Set
 from weft.plan.patterns.answers import heard, route_answer
@@ -10,6 +12,9 @@ from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.people import gate_of
 from weft.plan.patterns.steps import ask
 from weft.spec.model.patterns import Routing
+
+_SPECIAL = re.compile(r"[\\.*+?()\[\]{}|^$]")
+_NO_SEGMENT = re.compile(r"[^\w.:-]+")
 
 
 def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
@@ -32,11 +37,15 @@ def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
         review = gate_of(router.review_router, "review", pattern=f"(?i)\\s*(?:{forms})\\s*")
         children += [review, *_reviewed(list(config.routes))]
     opening = compiler.opening if compiler.workflow.inputs.required or router.input is None else router.input
+    names = _segments(config.routes)
     branches = tuple(
         Branch(
             when=f"router.chosen_route == {json.dumps(route)}",
             node=Sequence(
-                name=route, children=compiler.series(entry.then, opening), into="steps", exports=("hitl_response",)
+                name=names[route],
+                children=compiler.series(entry.then, opening),
+                into="steps",
+                exports=("hitl_response",),
             ),
         )
         for route, entry in config.routes.items()
@@ -61,4 +70,13 @@ def _reviewed(routes: list[str]) -> tuple[Node, Node]:
 
 
 def _escaped(name: str) -> str:
-    return name.replace(".", "\\.")
+    return _SPECIAL.sub(r"\\\g<0>", name)
+
+
+def _segments(routes: Iterable[str]) -> dict[str, str]:
+    """The segment of each route in step paths: its name, without what would not be one segment."""
+    found: dict[str, str] = {}
+    for place, route in enumerate(routes):
+        plain = _NO_SEGMENT.sub("-", route)
+        found[route] = f"{plain}-{place}" if plain in found.values() else plain
+    return found

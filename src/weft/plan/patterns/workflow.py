@@ -45,7 +45,7 @@ def _task(task: Task, deps: Mapping[str, tuple[str, ...]], asked: list[str], com
     names = task_reads(task).names
     bound: dict[str, str] = {}
     if deps[task.id] and "last_response" in names:
-        bound["last_response"] = _reference(deps[task.id][-1])
+        bound["last_response"] = _reference((task.deps or deps[task.id])[-1])
     before = ancestors(deps, task.id)
     if "hitl_response" in names and (answers := [name for name in asked if name in before]):
         bound["hitl_response"] = _reference(answers[-1])

@@ -64,8 +64,8 @@ class RoutingConfig(Section):
     """An agent picks one of several chains; `default` is taken when its choice cannot be used."""
 
     router: Router
-    routes: Annotated[dict[Identifier, Route], Field(min_length=1)]
-    default: Identifier | None = addition()
+    routes: Annotated[dict[Name, Route], Field(min_length=1)]
+    default: Name | None = addition()
 
 
 class Evaluator(Section):

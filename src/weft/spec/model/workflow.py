@@ -29,7 +29,7 @@ class Metadata(Section):
 class Workflow(Section):
     """A whole document. After loading it is self-contained: no `$ref` and no schema path is left."""
 
-    version: int | Annotated[str, Field(max_length=50)]
+    version: int | float | Annotated[str, Field(max_length=50)]
     name: Name
     description: str = ""
     tags: list[Tag] = []
