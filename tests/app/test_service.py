@@ -115,7 +115,7 @@ async def test_what_would_keep_a_run_from_its_end_is_said_before_it_begins(tmp_p
         with pytest.raises(SpecError):
             await s.start(RunRequest(file=write(tmp_path, "version: 0", "bad.yaml"), choice=OFFLINE))
         with pytest.raises(UnsupportedError):
-            s.check(write(tmp_path, CHAIN + "    env: {mounts: {a: b}}\n", "mounts.yaml"))
+            s.check(write(tmp_path, CHAIN + "    security: {guardrails: {deny_network: true}}\n", "rails.yaml"))
         with pytest.raises(InputError):
             wrong = {
                 "required: {topic: string}": "required: {topic: {type: integer}}",

@@ -163,11 +163,11 @@ def test_a_plan_is_a_page_of_markdown(weft, brief):
 def test_explain_is_never_a_failure(weft, brief):
     assert "can be run" in weft("explain", str(brief / "brief.yaml")).out
     weft.write(
-        "mounts.yaml",
+        "rails.yaml",
         (brief / "brief.yaml").read_text().replace("schemas/", "agents/atomic/brief/schemas/")
-        + "env: {mounts: {a: b}}\n",
+        + "security: {guardrails: {deny_network: true}}\n",
     )
-    said = weft("explain", "mounts.yaml", "--json")
+    said = weft("explain", "rails.yaml", "--json")
     assert said.code == 0
     assert said.json["runs"] is False
-    assert said.json["problems"][0]["pointer"] == "/env/mounts"
+    assert said.json["problems"][0]["pointer"] == "/security/guardrails/deny_network"

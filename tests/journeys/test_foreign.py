@@ -132,7 +132,6 @@ REFUSED = {
     "tools.yaml": {
         "/env/secrets/0/source",
         "/env/secrets/1/source",
-        "/env/mounts",
     },
 }
 

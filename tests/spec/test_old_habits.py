@@ -82,3 +82,16 @@ def test_what_is_escaped_is_plain_text_afterwards():
 def test_new_filters_open_no_door(template):
     with pytest.raises(TemplateError):
         render(template, {})
+
+
+def test_mounts_are_of_no_use_and_keep_no_file_from_running(tmp_path):
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(
+        "version: 0\nname: m\nruntime: {provider: openai}\nenv: {mounts: {data: ./data}}\nagents: {a: {prompt: hi}}\n"
+        "pattern: {type: chain, config: {steps: [{agent: a}]}}\n"
+    )
+    report = check(flow)
+    assert [(problem.rule, problem.severity, problem.place.pointer) for problem in report.problems] == [
+        ("mounts", "warning", "/env/mounts/data")
+    ]
+    assert report.unsupported == ()

@@ -21,7 +21,6 @@ def test_every_unsupported_place_is_named():
     assert pointers("everything.yaml") == {
         "/env/secrets/1/source",
         "/env/secrets/2/source",
-        "/env/mounts",
         "/agents/helper/tools/3",
         "/security/guardrails/deny_network",
         "/security/guardrails/pii_redaction",

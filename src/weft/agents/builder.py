@@ -113,6 +113,7 @@ def model_ref(definition: Mapping[str, Any]) -> ModelRef:
         api=definition.get("api") or "chat",
         base_url=definition.get("base_url"),
         region=definition.get("region"),
+        declared=bool(definition.get("base_url_declared")),
     )
 
 

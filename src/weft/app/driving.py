@@ -140,7 +140,7 @@ class Driving:
         """Find out before the run begins what would keep it from its end: what is denied, and credentials that lack."""
         self._tools_of(plan)
         self._servers.check(plan)
-        check_model_addresses(plan.definitions, self._policy, chosen=base_url)
+        check_model_addresses(plan.definitions, self._policy, chosen=base_url, environ=os.environ)
         for definition in (plan.definitions.get("agents") or {}).values():
             check_credentials(model_ref(definition), os.environ)
 

@@ -15,7 +15,8 @@ class ModelRef:
     """A model and where it is served.
 
     `api` picks between OpenAI's two APIs and means nothing elsewhere. `base_url` is the server's address for any provider,
-    `region` is for Bedrock.
+    `region` is for Bedrock. `declared` says that the address is that of a workflow file, which the provider's own variable
+    redirects.
     """
 
     provider: str
@@ -23,6 +24,7 @@ class ModelRef:
     api: Api = "chat"
     base_url: str | None = None
     region: str | None = None
+    declared: bool = False
 
     @property
     def id(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakKeyDictionary
@@ -25,7 +25,8 @@ class ProviderEntry:
     """How a provider is reached: the module that opens it, the extra that brings its client, its credentials.
 
     Any one of the variables in `keys` will do. Where one of `keyless` is set, or the model has a base URL of its own, a
-    key is not asked for, since servers that only speak the provider's protocol often want none.
+    key is not asked for, since servers that only speak the provider's protocol often want none. `addresses` are the
+    variables that say where the provider is, whatever a workflow says.
     """
 
     module: str
@@ -34,30 +35,48 @@ class ProviderEntry:
     needs: tuple[str, ...] = ()
     keyless: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
 
 PROVIDERS: Mapping[str, ProviderEntry] = {
     "openai": ProviderEntry(
-        module="weft.models.providers.openai", extra="openai", keys=("OPENAI_API_KEY",), keyless=("OPENAI_BASE_URL",)
+        module="weft.models.providers.openai",
+        extra="openai",
+        keys=("OPENAI_API_KEY",),
+        keyless=("OPENAI_BASE_URL",),
+        addresses=("OPENAI_BASE_URL",),
     ),
     "azure": ProviderEntry(
         module="weft.models.providers.azure",
         extra="openai",
         keys=("AZURE_OPENAI_API_KEY",),
         needs=("AZURE_OPENAI_ENDPOINT",),
+        addresses=("AZURE_OPENAI_ENDPOINT",),
     ),
     "anthropic": ProviderEntry(
-        module="weft.models.providers.anthropic", extra="anthropic", keys=("ANTHROPIC_API_KEY",)
+        module="weft.models.providers.anthropic",
+        extra="anthropic",
+        keys=("ANTHROPIC_API_KEY",),
+        addresses=("ANTHROPIC_BASE_URL",),
     ),
     "bedrock": ProviderEntry(
         module="weft.models.providers.bedrock",
         extra="bedrock",
         secrets=("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"),
+        addresses=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME", "AWS_ENDPOINT_URL"),
     ),
     "google": ProviderEntry(
-        module="weft.models.providers.google", extra="google", keys=("GOOGLE_API_KEY", "GEMINI_API_KEY")
+        module="weft.models.providers.google",
+        extra="google",
+        keys=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
+        addresses=("GOOGLE_GEMINI_BASE_URL",),
     ),
-    "ollama": ProviderEntry(module="weft.models.providers.ollama", extra="openai", secrets=("OLLAMA_API_KEY",)),
+    "ollama": ProviderEntry(
+        module="weft.models.providers.ollama",
+        extra="openai",
+        secrets=("OLLAMA_API_KEY",),
+        addresses=("OLLAMA_BASE_URL",),
+    ),
     "offline": ProviderEntry(module="weft.models.providers.offline"),
 }
 """Every provider by the first part of a model id."""
@@ -102,6 +121,18 @@ def entry(ref: ModelRef) -> ProviderEntry:
     return found
 
 
+def redirected(ref: ModelRef, environ: Mapping[str, str]) -> ModelRef:
+    """`ref` as the environment has it: where the provider's own variable goes over the address of a workflow file.
+
+    Raises:
+        UnsupportedError: there is no such provider.
+    """
+    if not ref.declared:
+        return ref
+    address = next((value for name in entry(ref).addresses if (value := environ.get(name))), None)
+    return ref if address is None else replace(ref, base_url=address, declared=False)
+
+
 def check_credentials(ref: ModelRef, environ: Mapping[str, str]) -> None:
     """Refuse a model whose credentials are not in `environ`, before anything is imported or sent.
 
@@ -133,6 +164,7 @@ def open_model(ref: ModelRef, access: Access) -> Model[Any]:
         UnsupportedError: there is no such provider, or its client library is not installed.
         AuthError: a credential is missing.
     """
+    ref = redirected(ref, access.environ)
     check_credentials(ref, access.environ)
     provider = entry(ref)
     try:

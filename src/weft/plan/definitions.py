@@ -107,6 +107,8 @@ def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) ->
         definition["card"] = agent.card.model_dump(mode="json", exclude_defaults=True)
     if overrides.offline:
         definition |= {"api": None, "base_url": None, "region": None}
+    elif definition["base_url"] is not None and not overrides.base_url:
+        definition["base_url_declared"] = True
     return definition | ({"input_schema": agent.input_schema} if agent.input_schema else {})
 
 

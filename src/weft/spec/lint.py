@@ -43,6 +43,7 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
     """Every semantic problem of `workflow`, errors and warnings, with its place in `source`."""
     return [
         *_version(workflow, source),
+        *_mounts(workflow, source),
         *_agents(workflow, source),
         *_tools(workflow, source),
         *_servers(workflow, source),
@@ -56,6 +57,18 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *schema_problems(workflow, source),
         *template_problems(workflow, source),
     ]
+
+
+def _mounts(workflow: Workflow, source: Source) -> Iterator[Problem]:
+    """Mounts were never used by anything: they are said to be of no use, and keep no file from running."""
+    for name in workflow.env.mounts:
+        yield source.problem(
+            "mounts",
+            ("env", "mounts", name),
+            f"the mount {name!r} is of no use: no tool or template reads it",
+            "remove it; tools read the files of the working folder",
+            severity="warning",
+        )
 
 
 def _version(workflow: Workflow, source: Source) -> Iterator[Problem]:

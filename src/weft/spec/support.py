@@ -135,8 +135,6 @@ def _env(pointer: Pointer, env: Section) -> Iterator[_Finding]:
         if secret.source != "env":
             spot = (*pointer, "secrets", place, "source")
             yield _Finding(spot, f"secrets from {secret.source!r}", "use `source: env`")
-    if env.mounts:
-        yield _Finding((*pointer, "mounts"), "mounts", "put the files into the working folder")
 
 
 def _guardrails(pointer: Pointer, rails: Section) -> Iterator[_Finding]:
