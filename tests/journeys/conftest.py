@@ -31,6 +31,15 @@ LIMIT_MB = 700
 """What a command may take at most; most take a tenth of it, and what runs away takes gigabytes."""
 
 
+def megabytes(pid: int) -> float:
+    """The most memory that a living process has had so far. What the kernel says at its end would count the process that forked it."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Said:
     """What a command said, how long it took and what it took of memory."""
@@ -92,7 +101,11 @@ class Desk:
         began = time.monotonic()
         alarm = threading.Timer(within, process.kill)
         alarm.start()
-        _, status, used = os.wait4(process.pid, 0)
+        ended, status, peak = 0, 0, 0.0
+        while not ended:
+            peak = max(peak, megabytes(process.pid))
+            ended, status = os.waitpid(process.pid, os.WNOHANG)
+            time.sleep(0 if ended else 0.01)
         alarm.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         took = time.monotonic() - began
@@ -100,7 +113,7 @@ class Desk:
         number = self.processes.index(process)
         out, err = ((self.home / f"{number}.{name}").read_text("utf-8", "replace") for name in ("out", "err"))
         self.printed += [out, err]
-        return Said(process.returncode, out, err, took, used.ru_maxrss / 1024)
+        return Said(process.returncode, out, err, took, peak)
 
     def __call__(self, *args: object, within: float = 60) -> Said:
         return self.finish(self.start(*args), within=within)
