@@ -18,6 +18,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST_PIP = (21, 3)
 """The first pip that can install a project with a build backend in editable form."""
+EXACTLY = ("--no-deps", "--require-hashes")
+"""A lock names everything that is needed. Left to resolve, a pip before 23.3 forgets the pin of a package that is also wanted with an
+extra, takes the newest release for it, and stops at its hash: a fresh machine would fail on the day that release comes out."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def create(level: Level, uv: str | None) -> None:
 def install_with_uv(level: Level, uv: str) -> bool:
     """Install by uv: from its cache alone when that is enough (it also works without a network), else from the registry."""
     base = [uv, "pip", "install", "--quiet", "--python", str(level.python)]
-    pins = ["--require-hashes", "--requirement", str(level.lock)]
+    pins = [*EXACTLY, "--requirement", str(level.lock)]
     if not attempt([*base, "--offline", *pins], quiet=True) and not attempt([*base, *pins]):
         return False
     return not level.editable or attempt(
@@ -130,7 +133,7 @@ def install_with_pip(level: Level) -> bool:
             raise SetupError(
                 f"pip {version[1]} in {level.venv} is too old ({oldest} is needed) and could not be upgraded"
             )
-    if not attempt([*pip, "install", "--require-hashes", "--requirement", str(level.lock)]):
+    if not attempt([*pip, "install", *EXACTLY, "--requirement", str(level.lock)]):
         return False
     return not level.editable or attempt(
         [*pip, "install", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
