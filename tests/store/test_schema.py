@@ -19,7 +19,7 @@ import weft.store
 from weft.core.errors import MismatchError
 from weft.store import schema
 from weft.store.journal import Journal
-from weft.store.tables import metadata
+from weft.store.service_tables import metadata
 
 
 def config() -> Config:
