@@ -63,6 +63,8 @@ pattern:
       - {agent: clerk, input: "A table is booked."}
 """
 
+SMALL = {"release": RELEASE, "brief": BRIEF, "booking": FORM, "slow": SLOW.replace("SECONDS", "3")}
+
 
 class Served:
     """A `weft up` that can be killed and started again on the same port and home."""
@@ -110,6 +112,19 @@ class Served:
         self.process.kill()
         self.process.wait()
 
+    def api(self, method: str, path: str, **rest) -> httpx2.Response:
+        return httpx2.request(method, f"{self.url}/api/v1{path}", timeout=30, **rest)
+
+    def run(self, run_id: str) -> dict:
+        return self.api("GET", f"/runs/{run_id}").json()
+
+    def wait_for(self, run_id: str, *statuses: str, seconds: float = 30) -> dict:
+        until = time.monotonic() + seconds
+        while (run := self.run(run_id))["status"] not in statuses:
+            assert time.monotonic() < until, run
+            time.sleep(0.05)
+        return run
+
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -137,7 +152,17 @@ def make_served(tmp_path):
             one.kill()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One service for a whole module, for tests that leave nothing behind that others could stumble over."""
+    one = Served(tmp_path_factory.mktemp("served"))
+    for name, text in SMALL.items():
+        one.add(name, text)
+    yield one.start()
+    one.kill()
+
+
 @pytest.fixture
 def served(make_served):
     """A service with small workflows, on the offline model."""
-    return make_served({"release": RELEASE, "brief": BRIEF, "booking": FORM, "slow": SLOW.replace("SECONDS", "2")})
+    return make_served(SMALL)
