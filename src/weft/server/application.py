@@ -22,7 +22,7 @@ PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.i
 def build(host: Host, *, url: str) -> FastAPI:
     """The whole service over `host`, reachable under `url`."""
     settings = host.settings.server
-    doorkeeper = Doorkeeper(settings)
+    doorkeeper = Doorkeeper(settings, host.identity)
     rooms = Rooms(host, doorkeeper, url.rstrip("/"))
 
     @asynccontextmanager
