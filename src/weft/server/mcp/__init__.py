@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from weft.server.mcp.identity import Verifier, auth_settings, transport_security
+from weft.server.mcp.identity import Principals, transport_security
 from weft.server.mcp.remembering import Places, Remembered
 from weft.server.mcp.server import WeftServer
 from weft.server.rooms import Rooms
@@ -26,7 +26,6 @@ def install(app: FastAPI, rooms: Rooms) -> None:
 def mount(app: FastAPI, rooms: Rooms, server: WeftServer) -> None:
     """Put `server` into `app`."""
     settings = rooms.host.settings.server
-    guarded = settings.token is not None
     inner = server.streamable_http_app(
         streamable_http_path=PATH,
         event_store=Remembered(),
@@ -34,8 +33,6 @@ def mount(app: FastAPI, rooms: Rooms, server: WeftServer) -> None:
         max_request_body_size=settings.max_request_bytes,
         max_sessions=_SESSIONS,
         transport_security=transport_security(settings),
-        auth=auth_settings(rooms.url) if guarded else None,
-        token_verifier=Verifier(rooms.doorkeeper) if guarded else None,
     )
 
     @asynccontextmanager
@@ -45,4 +42,4 @@ def mount(app: FastAPI, rooms: Rooms, server: WeftServer) -> None:
 
     rooms.openings.append(opening)
     # A route and no mount: clients call exactly this path, and a mount would answer with a redirect.
-    app.router.routes.append(Route(PATH, endpoint=Places(inner), include_in_schema=False))
+    app.router.routes.append(Route(PATH, endpoint=Principals(Places(inner)), include_in_schema=False))

@@ -95,7 +95,7 @@ class Calls:
     async def _hear(self, call: _Call, responses: Mapping[str, Any]) -> CallToolResult | InputRequiredResult | None:
         """Take the answers that a call brings; a result when they leave something open."""
         if not responses:
-            return None
+            return await self._ask(call) if call.after else None
         gates = {gate.id: gate for gate in open_gates(self._host.journal, call.run_id)}
         for gate_id, said in responses.items():
             if gate_id not in gates or not isinstance(said, ElicitResult):
@@ -122,7 +122,8 @@ class Calls:
                 if isinstance(item, Ended):
                     return self._results.of(call.run_id, item)
                 patience = None
-                if isinstance(item, Waits):
+                # What the journal says of an earlier wait has been answered since.
+                if isinstance(item, Waits) and item.seq == self._host.journal.runs.get(call.run_id).head_seq:
                     result = await self._ask(call)
                     if result is not None:
                         return result

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-from mcp.server.auth.middleware.auth_context import get_access_token
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware, get_access_token
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
-from mcp.server.auth.settings import AuthSettings
 from mcp.server.request_state import RequestStateSecurity
 from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import SkipValidation
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from weft.core.errors import AuthError
 from weft.core.settings_model import Server
-from weft.server.caller import Caller, Doorkeeper
+from weft.server.caller import Caller
 
 STATE_S = 86_400.0
 """How long a question that a client was sent away with may be answered by calling again."""
@@ -25,42 +24,37 @@ _KEY_BYTES = 32
 
 
 class Admitted(AccessToken):
-    """A token that was accepted, and whose it is."""
+    """What the library knows of a caller: a token of nothing but the caller."""
 
     caller: SkipValidation[Caller]
 
 
-class Verifier:
-    """Asks the doorkeeper. What the library knows of a principal it binds sessions and the state of requests to."""
+class Principals:
+    """Tells the library who calls, in the place of its own check of tokens: the outer wall has admitted the caller already.
 
-    def __init__(self, doorkeeper: Doorkeeper) -> None:
-        self._doorkeeper = doorkeeper
+    To this principal the library binds sessions and the state that clients carry from call to call.
+    """
 
-    async def verify_token(self, token: str) -> AccessToken | None:
-        """The principal whose token this is; None when it is nobody's."""
-        try:
-            caller = self._doorkeeper.admit({"authorization": f"Bearer {token}"})
-        except AuthError:
-            return None
-        return Admitted(
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = AuthContextMiddleware(app)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        caller: Caller = scope["state"]["caller"]
+        token = Admitted(
             token="",
             client_id=caller.tenant,
             subject=caller.principal,
             scopes=sorted(caller.rights),
             caller=caller,
         )
+        await self._app({**scope, "user": AuthenticatedUser(token)}, receive, send)
 
 
 def caller_now() -> Caller:
-    """The caller of the request that is being answered; the one local user where no token is asked for."""
+    """The caller of the request that is being answered; over a pipe, the user of this machine."""
     token = get_access_token()
     return token.caller if isinstance(token, Admitted) else Caller()
-
-
-def auth_settings(url: str) -> AuthSettings:
-    """No login is offered here, for the service gives out no tokens of its own: callers bring theirs."""
-    settings: Any = {"issuer_url": url, "resource_server_url": None, "validate_token_resource": False}
-    return AuthSettings.model_validate(settings)
 
 
 def state_security(home: Path) -> RequestStateSecurity:

@@ -94,7 +94,7 @@ class RunTools:
         return self._results.handle(self._host.journal.runs.get(root))
 
     async def _cancel(self, asked: Cancel, caller: Caller) -> CallToolResult:
-        _demand(caller, "runs:cancel")
+        _demand(caller, "runs:change")
         run = self._own(asked.run_id, caller)
         await self._host.cancel(run.id, reason=asked.reason, principal=caller.principal)
         return self._results.handle(self._host.journal.runs.get(run.id))
