@@ -168,7 +168,7 @@ async def _ask(
             usage_limits=UsageLimits(request_limit=REQUESTS),
         )
 
-    call_token, emit_token = CALL.set(deps), _EMIT.set(lambda delta: deps.context.emit({**delta, "agent": deps.agent}))
+    call_token, emit_token = CALL.set(deps), _EMIT.set(_teller(deps))
     try:
         return await talk(turn)
     except UsageLimitExceeded as error:
@@ -186,6 +186,20 @@ async def _ask(
     finally:
         CALL.reset(call_token)
         _EMIT.reset(emit_token)
+
+
+def _teller(deps: AgentCall) -> Callable[[Mapping[str, Any]], None]:
+    """Tells live viewers of one call of an agent: who speaks, and where in all that it says a piece of text begins."""
+    told = 0
+
+    def emit(delta: Mapping[str, Any]) -> None:
+        nonlocal told
+        text = delta.get("text")
+        place = {} if text is None else {"from": told}
+        told += len(text or "")
+        deps.context.emit({**delta, **place, "agent": deps.agent})
+
+    return emit
 
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:

@@ -34,7 +34,9 @@ def latest(served):
 async def test_each_workflow_and_agent_is_a_tool_with_its_schemas(shared, mode):
     async with client(shared, mode) as one:
         tools = {tool.name: tool for tool in (await one.list_tools()).tools}
-    assert {"brief", "brief__reader", "release", "weft_start", "weft_result", "weft_answer", "weft_cancel"} <= set(tools)
+    assert {"brief", "brief__reader", "release", "weft_start", "weft_result", "weft_answer", "weft_cancel"} <= set(
+        tools
+    )
     brief = tools["brief"]
     assert brief.input_schema["required"] == ["text"]
     assert brief.title == "brief"

@@ -49,6 +49,7 @@ class Telling:
         self._steps: dict[str, None] = {}
         self._message = ""
         self._reasoning = ""
+        self._said = ""
         self._spoken: dict[tuple[str, str], int] = {}
 
     def tell(self, item: Item) -> Iterator[BaseEvent]:
@@ -87,7 +88,7 @@ class Telling:
         yield RunErrorEvent(message=message, code=code)
 
     def _finish(self, item: Ended) -> Iterator[BaseEvent]:
-        if item.status == "completed" and not item.said and item.text:
+        if item.status == "completed" and item.text and not self._said.endswith(item.text):
             # What was streamed is not what the run answers.
             yield from self._say(item, item.text)
         yield from self._close()
@@ -107,14 +108,17 @@ class Telling:
         yield RunErrorEvent(message=message, code=error.code if error else item.status, usage=usage)
 
     def _say(self, item: Item, text: str) -> Iterator[BaseEvent]:
+        yield from self._begin(item)
         message = self._current(item)
         if message != self._message:
             yield from self._hush()
             self._message = message
             yield TextMessageStartEvent(message_id=message, name=getattr(item, "agent", "") or None)
+        self._said += text
         yield TextMessageContentEvent(message_id=message, delta=text)
 
     def _think(self, item: Item, text: str) -> Iterator[BaseEvent]:
+        yield from self._begin(item)
         message = self._current(item)
         if message != self._reasoning:
             yield from self._hush()
@@ -157,9 +161,10 @@ class Telling:
         content = _text(value) if item.error is None else f"error: {item.error.get('message', '')}"
         yield ToolCallResultEvent(message_id=f"{call}-result", tool_call_id=call, content=content, role="tool")
 
-    def _begin(self, item: StepBegan) -> Iterator[BaseEvent]:
+    def _begin(self, item: Item) -> Iterator[BaseEvent]:
+        """Begin a step, if it is not known to have begun: its first words may be heard before."""
         name = self._name(item)
-        if name not in self._steps:
+        if item.path and name not in self._steps:
             yield from self._hush()
             self._steps[name] = None
             yield StepStartedEvent(step_name=name)
