@@ -94,8 +94,6 @@ class Calls:
 
     async def _hear(self, call: _Call, responses: Mapping[str, Any]) -> CallToolResult | InputRequiredResult | None:
         """Take the answers that a call brings; a result when they leave something open."""
-        if not responses:
-            return await self._ask(call) if call.after else None
         gates = {gate.id: gate for gate in open_gates(self._host.journal, call.run_id)}
         for gate_id, said in responses.items():
             if gate_id not in gates or not isinstance(said, ElicitResult):
@@ -107,7 +105,8 @@ class Calls:
                     return self._handle(call)
             except InputError as error:
                 return await self._ask(call, note=error.message) or self._handle(call)
-        return None
+        # What is still open, for an answer was missing, is asked again: nothing else would come.
+        return await self._ask(call) if call.after else None
 
     async def _follow(self, call: _Call) -> CallToolResult | InputRequiredResult:
         until = asyncio.get_running_loop().time() + _CALL_S
