@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from weft.app.local import LocalService
-from weft.app.service import ModelChoice, RunRequest
+from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.tails import Tails
@@ -129,6 +129,14 @@ class Host:
             self._spawn(run_id)
         await self.audit(request.owner.principal, "run.start", f"run/{run_id}", {"file": request.file.name})
         return run_id
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """Create a run that shares the past of another one; see `Service.fork`. Its artifacts have a folder of their own."""
+        new = new_run_id()
+        fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
+        return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Service.drive`."""
