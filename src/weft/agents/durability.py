@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 from pydantic_ai import RunContext
+from pydantic_ai.agent import EventStreamHandler
 from pydantic_ai.agent.abstract import AbstractAgent
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
@@ -27,7 +28,8 @@ from pydantic_ai.durable_exec import (
     RoleBasedOperationConfig,
     ToolsetCallToolId,
 )
-from pydantic_ai.messages import ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models import ModelRequestContext
 from pydantic_ai.usage import RequestUsage
 
 from weft.agents.approval import approved, unchanged
@@ -70,6 +72,8 @@ RESULT: ContextVar[tuple[Any] | None] = ContextVar("weft_tool_result", default=N
 _USAGE: TypeAdapter[RequestUsage] = TypeAdapter(RequestUsage)
 
 Body = Callable[[], Awaitable[object]]
+Show = Callable[[AgentCall, list[ModelMessage]], Awaitable[list[ModelMessage]]]
+"""Gives the messages to send for those of a conversation, which stay as they are."""
 
 
 class StepBackend(JournalCallableOperationBackend[None]):
@@ -190,10 +194,24 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
 
     _backend: StepBackend
 
+    def __init__(self, show: Show, *, event_stream_handler: EventStreamHandler[AgentCall] | None = None) -> None:
+        super().__init__(event_stream_handler=event_stream_handler)
+        self._show = show
+
+    async def before_model_request(
+        self, ctx: RunContext[AgentCall], request_context: ModelRequestContext
+    ) -> ModelRequestContext:
+        """Send the conversation as its call sees it; the history that the agent keeps is left as it is."""
+        # Part of this capability, since each further one costs every hook of a run a copy of its context.
+        request_context.messages = await self._show(ctx.deps, request_context.messages)
+        return await super().before_model_request(ctx, request_context)
+
     def _bind_to_agent(self, agent: AbstractAgent[AgentCall, Any]) -> None:
         self._backend = StepBackend(
             agent_name=self.name, config=RoleBasedOperationConfig(model=None, event=None, capability=None, tool=None)
         )
+        # The base would bind these anew for each request, under names that hold the model's; our steps have names of their own.
+        self._bound_model_operations = self._bind_model_operations(self._backend, model_id=None, model_name="default")
         self._register_toolsets(agent)
 
     @property
