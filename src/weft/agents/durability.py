@@ -224,6 +224,7 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
 
     def __init__(self, show: Show, *, event_stream_handler: EventStreamHandler[AgentCall] | None = None) -> None:
         super().__init__(event_stream_handler=event_stream_handler)
+        self.id = "journal"  # without one, each run draws one
         self._show = show
 
     async def before_model_request(

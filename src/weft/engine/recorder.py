@@ -25,6 +25,8 @@ Also = tuple[Callable[[sqlite3.Connection], object], ...]
 """What else is written in the transaction of an append."""
 _NOTE_S = 0.05
 """How long a note may wait for company (seconds); nobody waits for it."""
+_SOON_S = 0.005
+"""A note that has so little left to wait goes now."""
 _LATE = 5
 """How often a note is put off when its time comes late: the process is busy, and an append of the run is near."""
 
@@ -79,6 +81,7 @@ class Recorder:
         if above is not None:
             above.spent(self._total)
         self._held: list[tuple[Draft, Any]] = []
+        self._held_since = 0.0
         self._also: Also = ()
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Future[None] | None = None
@@ -204,19 +207,28 @@ class Recorder:
 
     def _hold(self, draft: Draft, data: Any) -> None:
         self._withdraw_below(draft)
+        if not self._held:
+            self._held_since = asyncio.get_running_loop().time()
         self._held.append((draft, data))
         if self._timer is None:
-            self._set_timer(_LATE)
+            self._set_timer(_NOTE_S, _LATE)
 
-    def _set_timer(self, patience: int) -> None:
+    def _set_timer(self, wait: float, patience: int) -> None:
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(_NOTE_S, self._flush_soon, loop.time() + 1.5 * _NOTE_S, patience)
+        self._timer = loop.call_later(wait, self._flush_soon, loop.time() + wait + 0.5 * _NOTE_S, patience)
 
     def _flush_soon(self, late: float, patience: int) -> None:
         self._timer = None
-        if patience and asyncio.get_running_loop().time() > late:
-            self._set_timer(patience - 1)
-        elif self._held:
+        if not self._held:
+            return
+        now = asyncio.get_running_loop().time()
+        # Appends leave the timer running, since setting it costs more than they do: what is held now may be younger.
+        left = self._held_since + _NOTE_S - now
+        if left > _SOON_S:
+            self._set_timer(left, _LATE)
+        elif patience and now > late:
+            self._set_timer(_NOTE_S, patience - 1)
+        else:
             self._flushing = asyncio.ensure_future(self._append([], None))
             # A refusal is read and dropped: whoever records next meets the same one and is the one to say so.
             self._flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -232,9 +244,6 @@ class Recorder:
             self._withdraw_below(draft)
         entries = self._held + entries
         also, self._also, self._held = self._also, (), []
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         if not entries:
             # Between the timer and now, another append took along what was held.
             return
