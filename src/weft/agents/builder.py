@@ -13,7 +13,7 @@ from pydantic_ai.settings import ModelSettings
 
 from weft.agents.calling import call_tool
 from weft.agents.compaction import Compactor
-from weft.agents.durability import ARGUMENTS, EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.durability import ARGUMENTS, EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability, alone
 from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
@@ -75,6 +75,7 @@ class AgentBuilder:
             tools=[self._tool(tool) for tool in tools.values()],
             capabilities=[JournalDurability(Compactor(self.open_model).shown, event_stream_handler=stream)],
         )
+        alone(agent)
         if schema is not None:
             hold_to_schema(agent, schema)
         return agent

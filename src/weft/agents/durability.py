@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
-from pydantic_ai import RunContext
+from pydantic_ai import Agent, RunContext
 from pydantic_ai.agent import EventStreamHandler
 from pydantic_ai.agent.abstract import AbstractAgent
 from pydantic_ai.durable_exec import (
@@ -273,3 +273,14 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
             return None
         clock = call.context.clock
         return lambda: to_datetime(clock.micros())
+
+
+def alone(agent: Agent[AgentCall, Any]) -> None:
+    """Leave this capability the only one of `agent`.
+
+    Pydantic AI adds two by itself: one searches for tools, one delivers messages that tools enqueue. Ours do neither, and each
+    would cost every hook of a run a copy of its context.
+    """
+    root = agent._root_capability  # noqa: SLF001 -- no public way leaves them out; a contract test holds this one
+    own = [leaf for leaf in root.capabilities if isinstance(leaf, JournalDurability)]
+    agent._root_capability = replace(root, capabilities=own)  # noqa: SLF001 -- see above
