@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
 from weft.core.errors import MismatchError
+from weft.store.tables import metadata
 
 HEAD = "0004"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
+_ALEMBIC = """CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)"""
 
 
 def current(connection: sqlite3.Connection) -> str | None:
@@ -21,7 +29,7 @@ def current(connection: sqlite3.Connection) -> str | None:
 
 
 def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
-    """Run the missing migrations. Nothing is imported and nothing happens when there are none.
+    """Run the missing migrations, or make the tables at once where there are none. Nothing happens when nothing is missing.
 
     Raises:
         MismatchError: the database was written by a newer Weft.
@@ -34,7 +42,10 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
             f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
             fix="use the Weft that wrote it, or point WEFT_HOME at another folder",
         )
-    # Alembic costs most of a second to import and is needed once in a database's life.
+    if at is None and to == "head":
+        _create(connection)
+        return
+    # Alembic costs most of a second to import and is needed only for a database of an older Weft.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine  # noqa: PLC0415
@@ -49,3 +60,27 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
         connection.execute("BEGIN IMMEDIATE")
         config.attributes["connection"] = bound
         command.upgrade(config, to)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Make the newest schema in an empty database: what the migrations come to, as a test holds the two to each other."""
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        if current(connection) is None:  # another process may have been quicker
+            for statement in _statements():
+                cursor.execute(statement)
+            cursor.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+    except BaseException:
+        connection.rollback()
+        raise
+    cursor.execute("COMMIT")
+
+
+@cache
+def _statements() -> tuple[str, ...]:
+    sqlite = dialect()
+    tables = metadata.sorted_tables
+    made = [CreateTable(table).compile(dialect=sqlite) for table in tables]
+    made += [CreateIndex(index).compile(dialect=sqlite) for table in tables for index in sorted(table.indexes, key=str)]
+    return (_ALEMBIC, *map(str, made))
