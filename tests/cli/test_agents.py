@@ -11,6 +11,7 @@ def brief(weft):
     return weft.folder / "agents" / "atomic" / "brief"
 
 
+@pytest.mark.slow
 def test_a_new_agent_runs_and_passes_its_test_at_once(weft, brief):
     said = weft("agents", "test", "brief", "--json")
     assert said.code == 0

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from tests.engine.machines import FAILED, Case, Reference, cases, latest, performer
 from tests.engine.world import World, as_plan, call, chain, simulated
+from tests.examples import examples
 from weft.plan.nodes import Arrow, Loop, Machine, Node, State
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
 
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 SCOPE = {"x": "0", "y": "0"}
 
 

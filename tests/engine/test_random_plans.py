@@ -8,11 +8,12 @@ from hypothesis import strategies as st
 
 from tests.engine.plans import FAILED, Case, cases, expected, tolerated
 from tests.engine.world import World
+from tests.examples import examples
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer
 from weft.testing.simulation import simulate
 
-RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def check_result(case: Case, result) -> None:
