@@ -142,7 +142,7 @@ def test_time_limits_and_waits_come_out_again_without_any_time_passing():
     quick = Block(name="quick", body=chain(call("x"), name="s"), timeout_s=50)
     plan = Plan(
         workflow="w",
-        root=Graph(name="", children=(quick, Wait(name="w", seconds="3600"), slow), join=Join(policy="best_effort")),
+        root=Graph(name="", children=(quick, Wait(name="w", seconds="300"), slow), join=Join(policy="best_effort")),
     )
     check(plan, recorded(plan, {"/slow/never": Trouble(seconds=1e6)}))
 
