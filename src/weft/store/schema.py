@@ -10,13 +10,25 @@ from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from weft.core.errors import MismatchError
-from weft.store.tables import metadata
+from weft.store.service_tables import metadata
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
 _ALEMBIC = """CREATE TABLE IF NOT EXISTS alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )"""
+_SEARCH = (
+    "CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')",
+    (
+        "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
+        "INSERT INTO messages_words(rowid, content) VALUES (new.rowid, new.content); END"
+    ),
+    (
+        "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
+        "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
+    ),
+)
+"""What the tables as the code sees them cannot say: SQLite's own full-text index over the messages."""
 
 
 def current(connection: sqlite3.Connection) -> str | None:
@@ -83,4 +95,4 @@ def _statements() -> tuple[str, ...]:
     tables = metadata.sorted_tables
     made = [CreateTable(table).compile(dialect=sqlite) for table in tables]
     made += [CreateIndex(index).compile(dialect=sqlite) for table in tables for index in sorted(table.indexes, key=str)]
-    return (_ALEMBIC, *map(str, made))
+    return (_ALEMBIC, *map(str, made), *_SEARCH)
