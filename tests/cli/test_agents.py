@@ -62,6 +62,7 @@ def test_input_that_does_not_fit_is_refused_before_anything_runs(weft, brief, gi
     assert weft("runs", "list", "--json").json["runs"] == []
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_says_why(weft, brief):
     (brief / "tests.yaml").write_text(
         """

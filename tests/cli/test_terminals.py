@@ -37,6 +37,7 @@ def on_terminal(weft, *args, columns=80, rows=24, typed=b"", **environment):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written.decode(errors="replace")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_live_tree_and_the_result(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 0.5)))
     code, written = on_terminal(weft, "run", "flow.yaml")

@@ -205,6 +205,7 @@ async def walked_again(kind: str, at: int) -> tuple[int, int, int]:
     return len(events), known, sizes[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ROUNDS)
 @simulated
 async def test_a_long_past_costs_a_resumed_run_no_more_than_a_short_one(kind):

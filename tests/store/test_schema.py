@@ -98,6 +98,7 @@ def test_a_database_of_a_newer_weft_is_refused_and_left_alone(tmp_path):
     connection.close()
 
 
+@pytest.mark.slow
 def test_a_new_database_and_one_up_to_date_open_without_the_migration_tool(tmp_path):
     code = (
         "import sys; from weft.store.journal import Journal; Journal(sys.argv[1]).close();"
