@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weft.app.parts import load
-from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
+from weft.app.service import AS_WRITTEN, Checked, ModelChoice, NewFork, RunRequest
 
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.desk import Desk, NewAutomation
@@ -153,10 +153,16 @@ class LocalService:
         return self._journal.forks.promoted()
 
     async def fork(
-        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+        self,
+        run_id: str,
+        *,
+        at: str | None = None,
+        before: str | None = None,
+        changes: Mapping[str, str],
+        new: NewFork | None = None,
     ) -> str:
         """See `Service.fork`."""
-        return await self._travel.fork(run_id, at=at, before=before, changes=changes)
+        return await self._travel.fork(run_id, at=at, before=before, changes=changes, new=new)
 
     def diff(self, first: str, second: str) -> list[Line]:
         """See `Service.diff`."""

@@ -85,6 +85,14 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NewFork:
+    """The id that a fork is to have, and the folder of its artifacts."""
+
+    run_id: str
+    out: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
     """What a look at a workflow file found. `plan_hash` is there when it can be run."""
 
@@ -200,12 +208,19 @@ class Service(Protocol):
         ...
 
     async def fork(
-        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+        self,
+        run_id: str,
+        *,
+        at: str | None = None,
+        before: str | None = None,
+        changes: Mapping[str, str],
+        new: NewFork | None = None,
     ) -> str:
         """Create a run that shares the past of another one, and return its id; nobody drives it yet.
 
         It forks `at` an event's number or at the end of a step, or just `before` a step began, else where the run stands.
-        `changes` are new values: ``name`` of the scope, ``/step.key`` of what is recorded.
+        `changes` are new values: ``name`` of the scope, ``/step.key`` of what is recorded. Without `new`, it writes its files
+        where that run does.
         """
         ...
 
