@@ -13,6 +13,7 @@ from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.desk import Desk, NewAutomation
     from weft.app.automation.worker import Report, Worker
+    from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
     from weft.app.reasoning import Iteration
@@ -257,6 +258,11 @@ class LocalService:
     async def add_automation(self, new: NewAutomation) -> Automation:
         """See `Service.add_automation`."""
         return await self._desk.add(new)
+
+    async def sync_automations(self, path: Path, how: Manner | None = None) -> Synced:
+        """See `Service.sync_automations`."""
+        synced: Synced = await load("written").sync(self._desk, path, how)
+        return synced
 
     async def pause_automation(self, name: str, *, paused: bool) -> Automation:
         """See `Service.pause_automation`."""
