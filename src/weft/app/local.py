@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -222,7 +223,12 @@ class LocalService:
 
     async def delete(self, run_id: str) -> list[str]:
         """See `Service.delete`."""
+        planning = load("planning")
+        made: frozenset[tuple[str, str]] = frozenset()
+        if self._drafts.all():
+            made = await asyncio.to_thread(planning.requests_of, self._journal, run_id)
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
+        await asyncio.to_thread(planning.forget_requests, self._drafts, made)
         return gone
 
     def own_tools(self, file: Path) -> list[dict[str, Any]]:
