@@ -39,6 +39,7 @@ def nested_sites(workflow: Workflow) -> Iterator[Site]:
 
 def _filled(pattern: Section) -> frozenset[str]:
     """The names that a pattern fills: what can be read after it."""
-    find = SITES.get(type(pattern))
-    *_, end = (Site(), *(find(pattern, ()) if find else ()))
+    end = Site()
+    if find := SITES.get(type(pattern)):
+        *_, end = find(pattern, ())
     return end.names
