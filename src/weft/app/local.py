@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +14,7 @@ from weft.app.service import AS_WRITTEN, Checked, ModelChoice, NewFork, RunReque
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.desk import Desk, NewAutomation
     from weft.app.automation.worker import Report, Worker
+    from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
     from weft.app.reasoning import Iteration
@@ -238,7 +240,12 @@ class LocalService:
 
     async def delete(self, run_id: str) -> list[str]:
         """See `Service.delete`."""
+        planning = load("planning")
+        made: frozenset[tuple[str, str]] = frozenset()
+        if self._drafts.all():
+            made = await asyncio.to_thread(planning.requests_of, self._journal, run_id)
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
+        await asyncio.to_thread(planning.forget_requests, self._drafts, made)
         return gone
 
     def own_tools(self, file: Path) -> list[dict[str, Any]]:
@@ -274,6 +281,11 @@ class LocalService:
     async def add_automation(self, new: NewAutomation) -> Automation:
         """See `Service.add_automation`."""
         return await self._desk.add(new)
+
+    async def sync_automations(self, path: Path, how: Manner | None = None) -> Synced:
+        """See `Service.sync_automations`."""
+        synced: Synced = await load("written").sync(self._desk, path, how)
+        return synced
 
     async def pause_automation(self, name: str, *, paused: bool) -> Automation:
         """See `Service.pause_automation`."""
