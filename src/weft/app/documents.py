@@ -39,7 +39,7 @@ def check(file: Path, choice: ModelChoice) -> Checked:
         return Checked(file=file, problems=[*report.problems, *report.unsupported])
     if report.unsupported:
         raise _refusal(file, report.unsupported)
-    compiled = compile_workflow(report.workflow, _overrides(choice))
+    compiled = compile_workflow(report.workflow, overrides(choice))
     problems = [*report.problems, *_unpriced(compiled, file)]
     return Checked(file=file, problems=problems, workflow=compiled.workflow, plan_hash=plan_hash(compiled))
 
@@ -63,7 +63,7 @@ def plan(file: Path, choice: ModelChoice) -> Plan:
 
 def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
     try:
-        compiled = compile_workflow(workflow, _overrides(choice))
+        compiled = compile_workflow(workflow, overrides(choice))
     except UnsupportedError as error:
         # The file's own positions are better than the document's pointers alone.
         raise _refusal(file, load.check(file).unsupported or error.problems) from error
@@ -98,7 +98,12 @@ def missing_inputs(file: Path, variables: Mapping[str, Any]) -> Mapping[str, str
     return {name: field.description or "" for name, field in missing_of(load.load(file), variables).items()}
 
 
-def _overrides(choice: ModelChoice) -> Overrides:
+def overrides(choice: ModelChoice) -> Overrides:
+    """A choice of model as plans are compiled with it.
+
+    Raises:
+        InputError: there is no such provider.
+    """
     # Read from the language's own tables: the registry of models would cost `weft validate` too much.
     known = {*DEFAULT_MODELS, *PROVIDERS, *PROVIDERS.values()}
     if choice.provider is not None and choice.provider not in known:

@@ -60,7 +60,9 @@ class Driving:
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
-        self._telemetry = TelemetryListener(settings.telemetry, self._redactor)
+        self._telemetry = TelemetryListener(
+            settings.telemetry, self._redactor, lambda run_id: journal.runs.get(run_id).parent, journal.events
+        )
         builder = AgentBuilder(self._models.open, self._tool_context)
         performers: dict[str, Performer] = {
             "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
@@ -113,7 +115,7 @@ class Driving:
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
         definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
-        self._telemetry.watch(run_id, definitions, lambda: self._journal.events(run_id))
+        self._telemetry.watch(run_id, definitions)
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:

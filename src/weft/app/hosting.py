@@ -14,7 +14,7 @@ from weft.app.egress import egress_policy
 from weft.app.flags import Flags
 from weft.app.identity import Identity
 from weft.app.local import LocalService
-from weft.app.service import ModelChoice, RunRequest
+from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
@@ -214,6 +214,14 @@ class Host:
         most = self.flags.value("runs.open_most", tenant=tenant)
         if most and len(self._drives) >= most:
             raise RateLimitError(f"{most} runs are open, and no more may be", fix="ask again later", retry_after_s=5)
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """Create a run that shares the past of another one; see `Service.fork`. Its artifacts have a folder of their own."""
+        new = new_run_id()
+        fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
+        return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Service.drive`."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weft.app.parts import load
-from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
+from weft.app.service import AS_WRITTEN, Checked, ModelChoice, NewFork, RunRequest
 
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.desk import Desk, NewAutomation
     from weft.app.automation.worker import Report, Worker
+    from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
     from weft.app.reasoning import Iteration
@@ -153,10 +155,16 @@ class LocalService:
         return self._journal.forks.promoted()
 
     async def fork(
-        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+        self,
+        run_id: str,
+        *,
+        at: str | None = None,
+        before: str | None = None,
+        changes: Mapping[str, str],
+        new: NewFork | None = None,
     ) -> str:
         """See `Service.fork`."""
-        return await self._travel.fork(run_id, at=at, before=before, changes=changes)
+        return await self._travel.fork(run_id, at=at, before=before, changes=changes, new=new)
 
     def diff(self, first: str, second: str) -> list[Line]:
         """See `Service.diff`."""
@@ -232,7 +240,12 @@ class LocalService:
 
     async def delete(self, run_id: str) -> list[str]:
         """See `Service.delete`."""
+        planning = load("planning")
+        made: frozenset[tuple[str, str]] = frozenset()
+        if self._drafts.all():
+            made = await asyncio.to_thread(planning.requests_of, self._journal, run_id)
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
+        await asyncio.to_thread(planning.forget_requests, self._drafts, made)
         return gone
 
     def own_tools(self, file: Path) -> list[dict[str, Any]]:
@@ -268,6 +281,11 @@ class LocalService:
     async def add_automation(self, new: NewAutomation) -> Automation:
         """See `Service.add_automation`."""
         return await self._desk.add(new)
+
+    async def sync_automations(self, path: Path, how: Manner | None = None) -> Synced:
+        """See `Service.sync_automations`."""
+        synced: Synced = await load("written").sync(self._desk, path, how)
+        return synced
 
     async def pause_automation(self, name: str, *, paused: bool) -> Automation:
         """See `Service.pause_automation`."""

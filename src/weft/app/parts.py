@@ -10,6 +10,7 @@ PARTS = {
     "documents": "weft.app.documents",
     "clock": "weft.core.clock",
     "desk": "weft.app.automation.desk",
+    "written": "weft.app.automation.written",
     "worker": "weft.app.automation.worker",
     "journal": "weft.store.journal",
     "driving": "weft.app.driving",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+from weft.app.service import NewFork
 from weft.core.clock import SystemClock
 from weft.engine.diff import Line, diff
 from weft.engine.fork import Forks
@@ -22,7 +23,13 @@ class Travel:
         self._forks = Forks(journal, self._clock)
 
     async def fork(
-        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+        self,
+        run_id: str,
+        *,
+        at: str | None = None,
+        before: str | None = None,
+        changes: Mapping[str, str],
+        new: NewFork | None = None,
     ) -> str:
         """See `Service.fork`."""
         if before is not None:
@@ -31,7 +38,10 @@ class Travel:
             seq = self._forks.point(run_id, at)
         else:
             seq = self._journal.runs.get(run_id).head_seq
-        return await self._forks.fork(run_id, seq, self._forks.changes(run_id, seq, changes))
+        made = self._forks.changes(run_id, seq, changes)
+        if new is None:
+            return await self._forks.fork(run_id, seq, made)
+        return await self._forks.fork(run_id, seq, made, new_id=new.run_id, options={"out": str(new.out)})
 
     def diff(self, first: str, second: str) -> list[Line]:
         """See `Service.diff`."""

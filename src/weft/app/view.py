@@ -73,7 +73,10 @@ class StepView:
 
 
 class RunView:
-    """The tree of a run's steps; feed it events in order. Parts of paths that are no steps of their own appear as groups."""
+    """The tree of a run's steps; feed it events in order. Parts of paths that are no steps of their own appear as groups.
+
+    `carried_out` are the milestones that runs of plans made here have reached, by run; whoever knows those runs fills it.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.root = StepView(path="", type="run")
@@ -82,6 +85,7 @@ class RunView:
         self.waits: list[dict[str, Any]] = []
         self.warnings: list[dict[str, Any]] = []
         self.milestones: list[dict[str, Any]] = []
+        self.carried_out: dict[str, list[dict[str, Any]]] = {}
         self.inherited = Usage()
         self.seq = 0
         for event in events:
@@ -112,6 +116,10 @@ class RunView:
         """The plans that were made in the run, as the planner has left them."""
         steps = (step for step in self.root.walk() if step.type == "planner" and step.target == "make")
         return [{"path": step.path, **step.value} for step in steps if isinstance(step.value, dict)]
+
+    def plan_runs(self) -> list[str]:
+        """The runs that may carry out plans that were made here: those of its child steps, when there are such plans."""
+        return [step.run for step in self.root.walk() if step.run] if self.made_plans() else []
 
     def step(self, path: str) -> StepView:
         """The step at `path`, made when it is not there yet, with everything above it."""

@@ -27,6 +27,7 @@ from weft.core.usage import Usage
 from weft.engine.context import Surroundings
 from weft.engine.ending import RunResult
 from weft.engine.fold import RunState, fold
+from weft.engine.patience import only_people
 from weft.engine.port import Outcome, RunHalted, Settings, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.shelf import Shelf
@@ -177,6 +178,7 @@ class Children:
             if woken == "over":
                 wait = {"kind": "child", "path": path, "run": run_id, "due": run.due, "wake": run.due}
                 wait["text"] = f"the run {run_id}, which is {run.status}: `weft why {run_id}` says for what"
+                wait["people"] = only_people(run.waits, "") or None
                 return Suspended(({name: value for name, value in wait.items() if value is not None},))
 
     async def _drive(self, node: Child, run_id: str, account: Account, *, reopen: bool) -> None:

@@ -174,6 +174,7 @@ def _forked(state: RunState, event: Event) -> None:
     state.inherited += state.total()
     state.usage, state.calls, state.warned = {}, {}, set()
     state.scope = state.scope | event.data["scope"]
+    state.options = {**state.options, **(event.data.get("options") or {})}
     for edit in event.data["edits"]:
         known = state.outcomes[edit["path"]]
         value = edited(known.value if isinstance(known, Success) else None, edit["at"], edit["value"])

@@ -12,6 +12,7 @@ from weft.core.errors import InternalError, WeftError
 from weft.engine.children import Children
 from weft.engine.context import Step, Surroundings
 from weft.engine.gates import Gates
+from weft.engine.patience import around_limit, only_people, waited
 from weft.engine.port import (
     Composite,
     Failure,
@@ -31,6 +32,9 @@ from weft.engine.steps import Performing
 from weft.engine.unwinding import Unwinding
 from weft.engine.waiting import Waiting
 from weft.plan.nodes import Budget, Call, Child, Plan
+
+_LOOK_AGAIN_S = 0.25
+"""Between two looks at a time limit that stands still."""
 
 
 class EmbeddedRuntime:
@@ -132,14 +136,16 @@ class EmbeddedRuntime:
             # The limit's beginning is history: a resumed run has only what is left of it.
             since = self._clock.micros()
             self._recorder.note("timer.set", path, {"due": since})
-        left = since / 1_000_000 + seconds - self._clock.micros() / 1_000_000
-        outcome = await self._race(work, left) if left > 0 else None
+        limit = partial(self._left, path, since, seconds)
+        outcome = await self._race(work, limit) if limit() > 0 else None
         if outcome is None:
             outcome = Failure(error)
         elif isinstance(outcome, Suspended):
-            due = since + int(seconds * 1_000_000)
-            limit = {"kind": "limit", "path": path, "due": due, "wake": due}
-            return Suspended((*outcome.waits, limit))
+            wait: dict[str, Any] = {"kind": "limit", "path": path}
+            if not only_people(outcome.waits, around_limit(path)):
+                due = self._clock.micros() + int(limit(exactly=True) * 1_000_000)
+                wait |= {"due": due, "wake": due}
+            return Suspended((*outcome.waits, wait))
         if path:
             # The winner of a race is history before the program sees it. At the root the run's own end says it.
             if isinstance(outcome, Failure):
@@ -148,10 +154,19 @@ class EmbeddedRuntime:
                 await self.finish(path, Composite(None), decision=True)
         return outcome
 
-    async def _race(self, work: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome | None:
-        """The outcome of `work`, or None when the alarm rang first."""
+    def _left(self, path: str, since: int, seconds: float, *, exactly: bool = False) -> float:
+        """Seconds that are left of a time limit; at least so many, unless it is asked `exactly`."""
+        now = self._clock.micros()
+        left = since / 1_000_000 + seconds - now / 1_000_000
+        if left > 0 and not exactly:
+            # What people take makes it only longer: time enough to look when it would be over.
+            return left
+        return left + waited(self._recorder.history(), around_limit(path), since, now) / 1_000_000
+
+    async def _race(self, work: Callable[[], Awaitable[Outcome]], left: Callable[[], float]) -> Outcome | None:
+        """The outcome of `work`, or None when nothing was `left` of its time first."""
         task = asyncio.ensure_future(work())
-        alarm = asyncio.ensure_future(self._clock.sleep(seconds))
+        alarm = asyncio.ensure_future(self._alarm(left))
         try:
             await asyncio.wait([task, alarm], return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else None
@@ -159,6 +174,15 @@ class EmbeddedRuntime:
             alarm.cancel()
             task.cancel()
             await asyncio.gather(task, alarm, return_exceptions=True)
+
+    async def _alarm(self, left: Callable[[], float]) -> None:
+        seconds = left()
+        while seconds > 0:
+            await self._clock.sleep(seconds)
+            seconds = left()
+            if seconds > 0:
+                # It stood still meanwhile, and may still do: with little left, not looked at all the time.
+                seconds = max(seconds, _LOOK_AGAIN_S)
 
     def finished(self, path: str) -> Composite | Failure | None:
         """See `Runtime.finished`."""

@@ -141,12 +141,20 @@ def compile_pattern_step(step: PatternStep, compiler: Compiler, slot: Slot) -> N
 
 
 def compile_workflow_step(step: WorkflowStep, compiler: Compiler, slot: Slot) -> Node:
-    """A run of another workflow."""
-    del compiler
+    """A run of another workflow, which begins with its own values where the step gives none."""
+    child = compiler.workflow.included[step.workflow]
+    own = {name: entry.default for name, entry in child.inputs.declared().items() if entry.default is not None}
     node = Child(
         name="workflow" if step.timeout_s else slot.name,
         plan=step.workflow,
-        inputs={name: filled(value) for name, value in step.inputs.items()},
+        inputs={
+            **{
+                name: literal(value)
+                for name, value in (own | dict(child.inputs.values)).items()
+                if name not in step.inputs
+            },
+            **{name: filled(value) for name, value in step.inputs.items()},
+        },
         budget=budget_of(step.budget) if step.budget else None,
         on_cancel=step.on_cancel,
     )

@@ -36,6 +36,7 @@ from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.simulation import EPOCH, SeededEntropy, SimulatedClock, simulate
 from weft.testing.simulator.actors import SimulatedAgents, SimulatedArtifacts, SimulatedTools, World
 from weft.testing.simulator.faults import Faults
+from weft.testing.simulator.people import Manner, People
 from weft.testing.simulator.scale import scaled
 
 Json = Any
@@ -45,7 +46,10 @@ _CALLS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What to simulate. With `keep`, the journal stays in that folder, which must be new or empty."""
+    """What to simulate. With `keep`, the journal stays in that folder, which must be new or empty.
+
+    `answer` says how people answer gates; without it nobody does, and the run ends waiting.
+    """
 
     file: Path
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +58,7 @@ class Simulation:
     faults: Faults = Faults()
     partitions: tuple[Partition, ...] = ()
     keep: Path | None = None
+    answer: Manner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +79,7 @@ class Report:
     crashes: int
     injected: Mapping[str, int]
     convergence: Mapping[str, Json]
+    answered: Mapping[str, int]
     digest: str
     measured: Mapping[str, float]
 
@@ -120,6 +126,7 @@ class _Stage:
         self._simulation = simulation
         self._home = home
         self._entropy = SeededEntropy(simulation.seed)
+        self.people = People(simulation.seed, simulation.answer)
         self._luck = random.Random(f"{simulation.seed}/crashes")  # noqa: S311 -- repeatable on purpose
         self._performers: dict[str, Performer] = {
             "agent": SimulatedAgents(self.world),
@@ -153,6 +160,7 @@ class _Stage:
             for path in doubts:
                 # Who is asked looks at the world and tells the truth.
                 await engine.settle(run_id, path, did=_happened(self.world, run_id, path))
+            answered = await self.people.answer(engine, journal) if result.status == "waiting" else 0
             await engine.close()
         except Crash:
             self.crashes += 1
@@ -160,7 +168,7 @@ class _Stage:
             return journal.runs.get(run_id).ended
         if isinstance(journal.writer, CrashingWriter):
             journal.writer = journal.writer._inner  # noqa: SLF001 -- its own subclass's door
-        return not doubts
+        return not (doubts or answered)
 
     def _span(self) -> int:
         """After how many appends the process dies next: each has the same chance."""
@@ -199,6 +207,7 @@ def _report(simulation: Simulation, stage: _Stage, run: Run, events: list[Event]
         crashes=stage.crashes,
         injected=dict(sorted(stage.world.injected.items())),
         convergence={name: found[name] for name in shown if name in found},
+        answered=dict(sorted(stage.people.answered.items())),
         digest=sha256(b"\n".join(map(_line, events))),
         measured={
             "seconds": round(seconds, 3),
