@@ -136,8 +136,8 @@ def _join(rule: MapRule) -> Join:
 def compile_pattern_step(step: PatternStep, compiler: Compiler, slot: Slot) -> Node:
     """A whole pattern, at ``<step>/<type>``."""
     if not step.timeout_s:
-        return compiler.nested(step.pattern, slot.name)
-    return limited(compiler.nested(step.pattern, "pattern"), step.timeout_s, slot.name)
+        return compiler.nested(step.pattern, slot.name, slot.prompt)
+    return limited(compiler.nested(step.pattern, "pattern", slot.prompt), step.timeout_s, slot.name)
 
 
 def compile_workflow_step(step: WorkflowStep, compiler: Compiler, slot: Slot) -> Node:
