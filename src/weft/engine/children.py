@@ -249,8 +249,7 @@ class Children:
         kind = "step.failed" if failed else "step.completed"
         with self._waiting.working():
             await self._recorder.record_outcome(kind, path, payload, data, used if used != Usage() else None)
-        state = self._recorder.state
-        return state.fail(path, data) if failed else state.succeed(path, data)
+        return self._recorder.state.outcomes[path]
 
     def _plan_of(self, node: Child, planned: Any, path: str) -> Plan:
         """The plan that the child runs, under its own budget."""

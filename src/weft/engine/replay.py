@@ -16,11 +16,12 @@ from typing import Any
 from weft.core.canonical import digest
 from weft.core.errors import InternalError, MismatchError, Place
 from weft.core.event import Event
-from weft.engine.ending import last_event
+from weft.engine.ending import CANCELLED, last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
-from weft.engine.port import Failure, Outcome
+from weft.engine.port import Failure, Outcome, Runtime
 from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
+from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 
 _SHORT = 300
@@ -28,6 +29,7 @@ _ORDERS = 24
 """So many orders of what was ready at once are tried before a difference is believed."""
 _BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
 _DERIVED = frozenset({"node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
+_AT_ONCE = frozenset({"node.completed", "node.position"})
 _ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
 _BETWEEN = ("step.settled", "gate.", "signal.")
 """What may be written of a run that nobody drives."""
@@ -139,7 +141,11 @@ class _Replay:
             await self._expect(event)
         elif kind in _ENDS and not _let_go(event):
             await self._conclude(place, event)
+        elif kind == "run.cancelling":
+            await self._turn_back(place, event)
         elif kind in _BREAKS or kind in _ENDS:
+            if kind == "run.cancelled":
+                await self._walked_back(event)
             await self._abandon(place)
             apply(self._state, event)
             if kind == "run.started":
@@ -151,9 +157,32 @@ class _Replay:
             await self._fact(event)
 
     def _begin(self, place: int) -> None:
-        self._walk = Rewalk(self._state, _waits_of_drive(self._events, place))
-        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(self._walk).run
+        self._walk = walk = Rewalk(self._state, _waits_of_drive(self._events, place))
+        on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
+        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(on).run
         self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
+
+    async def _turn_back(self, place: int, event: Event) -> None:
+        """The run is cancelled: whoever drives it walks it back from here."""
+        driven = self._walk is not None
+        await self._abandon(place)
+        apply(self._state, event)
+        if driven and undoes(self._plan.root):
+            self._begin(place)
+            await self._loop.quiet()
+
+    async def _walked_back(self, event: Event) -> None:
+        """The walk back must have come to its end, too."""
+        if self._task is None or self._walk is None or self._state.cancelling is None:
+            return
+        await self._deliver("")
+        if not self._task.done():
+            pending = ", ".join(self._walk.pending()[:3]) or "something"
+            raise _Parted(event, f"that there is still to undo {pending}")
+        for kind, path, said in self._walk.left():
+            if said is not None and not self._cut_off(path):
+                raise _Parted(event, _said(kind, path, said))
+        self._derived += 1
 
     async def _fact(self, event: Event) -> None:
         """An event that is taken as recorded, if the plan has come to where it is."""
@@ -275,8 +304,9 @@ class _Replay:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            if self._walk and any(kind == "node.position" for kind, _, _ in self._walk.left()):
-                # What was kept is taken in at once, and these positions were lost with their process.
+            if self._due or (self._walk and any(kind in _AT_ONCE for kind, _, _ in self._walk.left())):
+                # The walk takes in at once what it only notes, and what was not durable was lost with its process; and what was
+                # durable may not have been acted on.
                 self._state = fold(self._events[:place])
         self._task = self._walk = None
         self._due.clear()

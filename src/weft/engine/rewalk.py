@@ -178,10 +178,12 @@ class Rewalk:
         return self.state.finished.get(path)
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
-        """See `Runtime.finish`."""
-        del decision
+        """See `Runtime.finish`. Only for a decision it was waited until the journal had it."""
         data = loads(self.state.written(path, composite))
-        await self._emit("node.completed", path, data)
+        if decision:
+            await self._emit("node.completed", path, data)
+        else:
+            self._note("node.completed", path, data)
         return self.state.finish(path, data)
 
     async def fail(self, path: str, error: WeftError) -> None:
@@ -211,17 +213,15 @@ class Rewalk:
         """See `Runtime.undo`."""
         return self.state.undo.get(path, Undo())
 
-    def undoable(self, path: str, child: str) -> None:
-        """See `Runtime.undoable`: in which order children succeeded is in the journal."""
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
+        """See `Runtime.undoable`: in which order children succeeded is in the journal, unless it is found out afterwards."""
+        if late:
+            self.state.undoable(path, child)
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         if self.undo(path).error is None:
             await self._emit("node.undoing", path, {"error": error.as_json()})
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self.state.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""
