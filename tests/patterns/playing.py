@@ -194,6 +194,7 @@ class World(Place):
             for name, effect in (("do", "idempotent"), ("pay", "reconcile"), ("post", "once"), ("ask", "once"))
         }
         self.listeners: tuple[Any, ...] = ()
+        self.person: Person = approve
         super().__init__(seed=5)
 
     def new_engine(self, **settings: Any) -> Engine:
@@ -214,9 +215,14 @@ class World(Place):
     async def begin(self, plan: Plan, signals: str = "") -> str:
         """Create a run of a sample, and send it the signals of the sample of this name."""
         run_id = await self.engine.start(plan, initial_scope(plan, {}))
-        for place, (name, data) in enumerate(SIGNALS.get(signals, ())):
-            await self.engine.signal(run_id, NewSignal(name=name, data=data, key=f"k{place}"))
+        await self.send(run_id, signals, set())
         return run_id
+
+    async def send(self, run_id: str, signals: str, heard: set[str]) -> None:
+        """Send a run the signals of the sample of this name but those whose keys it has heard."""
+        for place, (name, data) in enumerate(SIGNALS.get(signals, ())):
+            if f"k{place}" not in heard:
+                await self.engine.signal(run_id, NewSignal(name=name, data=data, key=f"k{place}"))
 
     def family(self, run_id: str) -> list[Run]:
         """A run, its children and theirs."""
@@ -280,9 +286,7 @@ class World(Place):
     def told(self, run_id: str, result: RunResult) -> Played:
         """What there is to know when all is over."""
         shelf = Shelf(self.journal)
-        family = [
-            Told(run, shelf.load(run.plan_hash), self.journal.events(run.id)) for run in self.family(run_id)
-        ]
+        family = [Told(run, shelf.load(run.plan_hash), self.journal.events(run.id)) for run in self.family(run_id)]
         return Played(
             result,
             fold(family[0].events).outputs,

@@ -28,7 +28,7 @@ tools:
     - {id: do, callable: "acme.tools:do"}
     - {id: pay, callable: "acme.tools:pay", effect: reconcile}
     - {id: post, callable: "acme.tools:post", effect: once}
-    - {id: ask, callable: "acme.tools:ask", effect: once, approval: {when: "true", deadline_s: 500}}
+    - {id: ask, callable: "acme.tools:ask", effect: once, approval: {when: "true", deadline_s: 20}}
 """
 PART = """\
 version: 1
@@ -42,7 +42,7 @@ version: 1
 name: part
 inputs: {optional: {of: {type: string, default: all}}}
 pattern: {type: chain, config: {steps: [
-  {tool: do, args: {as: "before {{ of }}"}}, {type: hitl, prompt: Go on?, deadline_s: 500},
+  {tool: do, args: {as: "before {{ of }}"}}, {type: hitl, prompt: Go on?, deadline_s: 20},
   {tool: pay, args: {as: "after {{ of }}"}}]}}
 """
 UNDOING_PART = """\

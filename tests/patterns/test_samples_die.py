@@ -14,7 +14,7 @@ from weft.testing.simulation import simulate
 
 FEW = 3
 """The fast tests die in so many places of a sample, the slow ones in `MANY`."""
-MANY = 1000
+MANY = 12
 AFTER = ("before", "after")
 
 

@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+from weft.core.clock import Clock, iso
 from weft.core.errors import ConflictError, MismatchError, NotFoundError
 from weft.engine.children import Account, Birth
 from weft.engine.driven import Driven
 from weft.engine.ending import RunResult
 from weft.plan.nodes import Plan
+from weft.plan.scope import initial_scope
 from weft.store.journal import Journal
 
 
@@ -23,6 +25,7 @@ class Drives(Protocol):
         plan: Plan,
         scope: Mapping[str, Any],
         *,
+        inputs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         session: str = "",
         birth: Birth | None = None,
@@ -44,6 +47,7 @@ class Family:
         journal: Journal,
         drive: Callable[..., Awaitable[RunResult]],
         active: Mapping[str, Driven],
+        clock: Clock,
     ) -> None:
         self.accounts: dict[str, Account] = {}
         self.parents: dict[str, str] = {}
@@ -51,12 +55,14 @@ class Family:
         self._journal = journal
         self._drive = drive
         self._active = active
+        self._clock = clock
         self._loose: set[asyncio.Task[RunResult]] = set()
 
-    async def bear(self, plan: Plan, scope: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
+    async def bear(self, plan: Plan, inputs: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
         """See `Household.bear`."""
         session = self._journal.runs.get(birth.parent).session
-        await self._engine.start(plan, scope, options=options, session=session, birth=birth)
+        scope = initial_scope(plan, inputs, session_id=session, started_at=iso(self._clock.micros()))
+        await self._engine.start(plan, scope, inputs=inputs, options=options, session=session, birth=birth)
 
     async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
         """See `Household.drive_child`."""

@@ -80,7 +80,7 @@ class Engine:
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
         self._active: dict[str, Driven] = {}
-        self._family = Family(self, journal, self._drive, self._active)
+        self._family = Family(self, journal, self._drive, self._active, self._clock)
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
 

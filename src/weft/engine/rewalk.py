@@ -101,14 +101,19 @@ class Leaf:
 
 
 class Rewalk:
-    """Implements `weft.engine.port.Runtime` for one drive of a replay. `waits` is what the journal says that drive ended waiting for."""
+    """Implements `weft.engine.port.Runtime` for one drive of a replay. `waits` is what the journal says that drive ended waiting for.
 
-    def __init__(self, state: RunState, waits: tuple[Mapping[str, Any], ...]) -> None:
+    `patience` says behind which ends of composites it goes on only when the journal has them, so that others may come to their
+    end in between: 2 behind every one, 1 behind those that were decisions, 0 behind none.
+    """
+
+    def __init__(self, state: RunState, waits: tuple[Mapping[str, Any], ...], *, patience: int = 2) -> None:
         self.unwinding: WeftError | None = None
         self.state = state
         self.leaves: dict[str, Leaf] = {}
         self.alarms: dict[str, asyncio.Future[None]] = {}
         self.emitted: defaultdict[tuple[str, str], deque[Emission]] = defaultdict(deque)
+        self._patience = patience
         self._waits = [wait for wait in waits if wait.get("path") and wait.get("kind") != "limit"]
 
     async def perform(
@@ -178,17 +183,14 @@ class Rewalk:
         return self.state.finished.get(path)
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
-        """See `Runtime.finish`. Only for a decision it was waited until the journal had it."""
+        """See `Runtime.finish`."""
         data = loads(self.state.written(path, composite))
-        if decision:
-            await self._emit("node.completed", path, data)
-        else:
-            self._note("node.completed", path, data)
+        await self._tell("node.completed", path, data, waits=self._patience > (0 if decision else 1))
         return self.state.finish(path, data)
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
-        await self._emit("node.failed", path, {"error": error.as_json()})
+        await self._tell("node.failed", path, {"error": error.as_json()}, waits=self._patience > 0)
         error.final = True
         self.state.finished[path] = Failure(error)
         self.state.paths.add(path)
@@ -270,6 +272,12 @@ class Rewalk:
         emission = Emission(data)
         self.emitted[kind, path].append(emission)
         return emission
+
+    async def _tell(self, kind: str, path: str, data: Any, *, waits: bool) -> None:
+        if waits:
+            await self._emit(kind, path, data)
+        else:
+            self._note(kind, path, data)
 
     async def _emit(self, kind: str, path: str, data: Any) -> None:
         """Say something, and go on once the journal says it too."""
