@@ -23,13 +23,17 @@ GATED: dict[str, tuple[str, str]] = {
     ),
     "workflow, a task": (
         "failed",
-        "type: workflow\nconfig: {tasks: [{id: a, GATE}, {id: b, tool: pay, args: {as: b}}, "
-        "{id: c, agent: a, input: c, deps: [a, b]}]}",
+        (
+            "type: workflow\nconfig: {tasks: [{id: a, GATE}, {id: b, tool: pay, args: {as: b}}, "
+            "{id: c, agent: a, input: c, deps: [a, b]}]}"
+        ),
     ),
     "parallel, a branch beside work": (
         "failed",
-        "type: parallel\nconfig: {branches: [{id: l, steps: [{GATE}]}, {id: r, steps: [{tool: pay, args: {as: r, takes: 3}}]}], "
-        "reduce: {tool: do, args: {as: j}}}",
+        (
+            "type: parallel\nconfig: {branches: [{id: l, steps: [{GATE}]}, {id: r, steps: [{tool: pay, args: {as: r, takes: 3}}]}], "
+            "reduce: {tool: do, args: {as: j}}}"
+        ),
     ),
     "parallel, two gates at once": (
         "failed",
@@ -45,8 +49,10 @@ GATED: dict[str, tuple[str, str]] = {
     ),
     "parallel, a quorum with a failure": (
         "failed",
-        "type: parallel\nconfig: {join: {policy: quorum, quorum: 2}, branches: [{id: l, steps: [{GATE}]}, "
-        "{id: m, steps: [{tool: do, args: {as: m, takes: 1, fails: true}}]}, {id: r, steps: [{tool: do, args: {as: r}}]}]}",
+        (
+            "type: parallel\nconfig: {join: {policy: quorum, quorum: 2}, branches: [{id: l, steps: [{GATE}]}, "
+            "{id: m, steps: [{tool: do, args: {as: m, takes: 1, fails: true}}]}, {id: r, steps: [{tool: do, args: {as: r}}]}]}"
+        ),
     ),
     "parallel, the reduction": (
         "failed",
@@ -54,8 +60,10 @@ GATED: dict[str, tuple[str, str]] = {
     ),
     "routing, its review and a route": (
         "failed",
-        "type: routing\nconfig: {router: {agent: a, input: w, review_router: {GATE}}, routes: {x: {then: [{GATE}, {tool: pay, args: {as: x}}]}, "
-        "y: {then: [{GATE}, {tool: pay, args: {as: x}}]}}}",
+        (
+            "type: routing\nconfig: {router: {agent: a, input: w, review_router: {GATE}}, routes: {x: {then: [{GATE}, {tool: pay, args: {as: x}}]}, "
+            "y: {then: [{GATE}, {tool: pay, args: {as: x}}]}}}"
+        ),
     ),
     "evaluator, its review": (
         "failed",
@@ -63,18 +71,24 @@ GATED: dict[str, tuple[str, str]] = {
     ),
     "orchestrator, its reviews": (
         "failed",
-        "type: orchestrator_workers\nconfig: {orchestrator: {agent: a, limits: {max_rounds: 1}}, worker_template: {agent: b}, "
-        "decomposition_review: {GATE}, reduce_review: {GATE}, reduce: {agent: c, input: r}, writeup: {GATE}}",
+        (
+            "type: orchestrator_workers\nconfig: {orchestrator: {agent: a, limits: {max_rounds: 1}}, worker_template: {agent: b}, "
+            "decomposition_review: {GATE}, reduce_review: {GATE}, reduce: {agent: c, input: r}, writeup: {GATE}}"
+        ),
     ),
     "graph, a node on a way back": (
         "failed",
-        "type: graph\nconfig: {nodes: {a: {agent: a, input: '{{ nodes.a.iteration }}'}, b: {GATE}, c: {tool: pay, args: {as: c}}}, "
-        "edges: [{from: a, to: [b]}, {from: b, choose: [{when: nodes.a.iteration < 2, to: a}, {when: else, to: c}]}]}",
+        (
+            "type: graph\nconfig: {nodes: {a: {agent: a, input: '{{ nodes.a.iteration }}'}, b: {GATE}, c: {tool: pay, args: {as: c}}}, "
+            "edges: [{from: a, to: [b]}, {from: b, choose: [{when: nodes.a.iteration < 2, to: a}, {when: else, to: c}]}]}"
+        ),
     ),
     "state machine, entry, exit and a transition": (
         "failed",
-        "type: state_machine\nconfig: {initial: a, states: {a: {entry: {GATE}, exit: {GATE}, after: {seconds: 1, to: z, do: {GATE}}}, "
-        "z: {final: true, entry: {tool: pay, args: {as: z}}}}}",
+        (
+            "type: state_machine\nconfig: {initial: a, states: {a: {entry: {GATE}, exit: {GATE}, after: {seconds: 1, to: z, do: {GATE}}}, "
+            "z: {final: true, entry: {tool: pay, args: {as: z}}}}}"
+        ),
     ),
     "behaviour tree, a leaf with a fallback": (
         "completed",
@@ -82,23 +96,31 @@ GATED: dict[str, tuple[str, str]] = {
     ),
     "behaviour tree, side by side": (
         "completed",
-        "type: behavior_tree\nconfig: {root: {parallel: [{GATE}, {tool: do, args: {as: t, takes: 1}}, {agent: a, input: f}], "
-        "success_threshold: 2, failure_threshold: 2}}",
+        (
+            "type: behavior_tree\nconfig: {root: {parallel: [{GATE}, {tool: do, args: {as: t, takes: 1}}, {agent: a, input: f}], "
+            "success_threshold: 2, failure_threshold: 2}}"
+        ),
     ),
     "saga, a step": (
         "failed",
-        "type: saga\nconfig: {steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: {tool: pay, args: {as: undo x}}}, "
-        "{id: y, do: [{tool: do, args: {as: y}}, {GATE}]}]}",
+        (
+            "type: saga\nconfig: {steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: {tool: pay, args: {as: undo x}}}, "
+            "{id: y, do: [{tool: do, args: {as: y}}, {GATE}]}]}"
+        ),
     ),
     "saga, before a tool call": (
         "failed",
-        "type: saga\nconfig: {steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: {tool: pay, args: {as: undo x}}}, "
-        "{id: y, do: {tool: ask, args: {as: y}}}]}",
+        (
+            "type: saga\nconfig: {steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: {tool: pay, args: {as: undo x}}}, "
+            "{id: y, do: {tool: ask, args: {as: y}}}]}"
+        ),
     ),
     "saga, what undoes": (
         "completed",
-        "type: saga\nconfig: {on_failure: report, steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: [{GATE}, {tool: pay, args: {as: undo x}}]}, "
-        "{id: y, do: {tool: do, args: {as: y, fails: true}}}]}",
+        (
+            "type: saga\nconfig: {on_failure: report, steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: [{GATE}, {tool: pay, args: {as: undo x}}]}, "
+            "{id: y, do: {tool: do, args: {as: y, fails: true}}}]}"
+        ),
     ),
     "map, each item": (
         "failed",
@@ -114,8 +136,10 @@ GATED: dict[str, tuple[str, str]] = {
     ),
     "sub-workflow, in a child inside a saga": (
         "failed",
-        "type: saga\nconfig: {steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: {tool: pay, args: {as: undo x}}}, "
-        "{id: y, do: {workflow: asking.yaml}}]}",
+        (
+            "type: saga\nconfig: {steps: [{id: x, do: {tool: pay, args: {as: x}}, compensate: {tool: pay, args: {as: undo x}}}, "
+            "{id: y, do: {workflow: asking.yaml}}]}"
+        ),
     ),
     "plan, its approval": (
         "failed",

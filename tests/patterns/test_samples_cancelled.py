@@ -7,11 +7,12 @@ import random
 
 import pytest
 
+from tests.engine.world import LateWriter
 from tests.patterns.playing import Played, World, prove, silent
 from tests.patterns.samples import ALL, plan_of
 from tests.patterns.test_samples_die import FEW, MANY, whole
 from weft.engine.fold import fold
-from weft.testing.failpoints import Crash, CrashingWriter
+from weft.testing.failpoints import Crash
 from weft.testing.simulation import simulate
 
 UNDONE = {
@@ -21,25 +22,6 @@ UNDONE = {
     "saga in saga": {"out": "undo out", "x": "undo x"},
 }
 """What undoes what, in the samples with compensations. A child that has ended is its own affair."""
-
-
-class LateWriter(CrashingWriter):
-    """Writes at once and says so later: there is time for a cancel in between."""
-
-    def submit(self, work):
-        done = super().submit(work)
-        late = asyncio.get_running_loop().create_future()
-
-        def tell() -> None:
-            if late.cancelled():
-                return
-            if error := done.exception():
-                late.set_exception(error)
-            else:
-                late.set_result(done.result())
-
-        asyncio.get_running_loop().call_later(0.05, tell)
-        return late
 
 
 class After:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.patterns.playing import Played, World, prove, reject, silent
+from tests.patterns.playing import Played, World, prove
 from tests.patterns.samples import ALL, plan_of
 from tests.patterns.test_samples_die import FEW, MANY, whole
 from weft.core.ids import path_key
@@ -30,8 +30,8 @@ def forked(name: str, seq: int, *, cancelled: bool = False) -> list[Played]:
         recorded = {path_key(fork_id, path) for path in world.state(fork_id).outcomes}
         # What was sent to the run was not sent to the fork; what it heard in a wait that has ended, it knows.
         ended = max((event.seq for event in past[:at] if event.kind == "step.completed"), default=0)
-        heard = {event.data["key"] for event in past[:ended] if event.kind.startswith("signal.r")}
-        await world.send(fork_id, name, heard | {e.data["key"] for e in past[:ended] if e.kind == "signal.passed"})
+        heard = {event.data["key"] for event in past[:ended] if event.kind in {"signal.received", "signal.passed"}}
+        await world.send(fork_id, name, heard)
         result = await world.to_its_end(fork_id)
         assert (result.status, world.state(fork_id).outputs) == ("completed", whole(name).outputs), result.error
         events = world.journal.events(fork_id)

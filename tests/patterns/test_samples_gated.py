@@ -103,7 +103,7 @@ async def forked(world: World, run_id: str) -> str:
 def test_a_run_that_waits_is_cancelled_with_all_that_belongs_to_it(name):
     found = played(name, silent, cancelled)
     assert status(found) in {"cancelled", "completed"}
-    if name.startswith("saga, a") or name.startswith("saga, b"):
+    if name.startswith(("saga, a", "saga, b")):
         assert found.done == ["undo x", "x", "y"] or found.done == ["undo x", "x"]
 
 

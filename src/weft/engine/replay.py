@@ -31,6 +31,8 @@ _BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled
 _DERIVED = frozenset({"node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
 _AT_ONCE = frozenset({"node.completed", "node.failed", "node.position"})
 _ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
+_RUNG = frozenset({"node.failed", "node.undoing"})
+"""What can be the first that is written after the time of a block is over: of the run's own time, that something is undone."""
 _BETWEEN = ("step.settled", "gate.", "signal.")
 """What may be written of a run that nobody drives."""
 
@@ -243,7 +245,7 @@ class _Replay:
             return None
         key = (event.kind, event.path)
         said = await self._until(lambda: bool(walk.emitted.get(key)), event.path)
-        if not said and event.kind == "node.failed" and self._ring(event.path):
+        if not said and event.kind in _RUNG and self._ring(event.path if event.kind == "node.failed" else ""):
             await self._loop.quiet()
         return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
