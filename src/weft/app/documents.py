@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weft.app.alone import alone, conversing
 from weft.app.service import Checked, ModelChoice
 from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
 from weft.plan.codec import plan_hash
@@ -72,15 +73,21 @@ def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
     return compiled
 
 
-def prepare(file: Path, variables: Mapping[str, Any], choice: ModelChoice, *, session: str, at: str) -> Prepared:
-    """What a run of `file` with these variables is started with; `at` is the time in ISO 8601.
+def prepare(
+    file: Path, variables: Mapping[str, Any], choice: ModelChoice, *, session: str, at: str, agent: str = ""
+) -> Prepared:
+    """What a run of `file`, or of one `agent` of it, with these variables is started with; `at` is the time in ISO 8601.
 
     Raises:
         SpecError: the file has problems.
         InputError: inputs are missing or wrong.
     """
     workflow = load.load(file)
+    if agent:
+        workflow = alone(workflow, agent)
     compiled = _compiled(workflow, file, choice)
+    if agent:
+        compiled = conversing(compiled)
     resolved = resolve_inputs(workflow, variables)
     scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)

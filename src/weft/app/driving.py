@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ class Driving:
     async def start(self, request: RunRequest) -> str:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
-        prepared = prepare(request.file, request.variables, request.choice, session=request.session, at=iso(at))
+        prepared = prepare(
+            request.file, request.variables, request.choice, session=request.session, at=iso(at), agent=request.agent
+        )
         self._check(prepared.plan, request.choice.base_url)
         auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
@@ -102,9 +105,9 @@ class Driving:
             prepared.scope,
             inputs=prepared.inputs,
             options=options,
-            session=request.session,
             queued=request.queued,
-            birth=auto.run_id if auto else None,
+            birth=auto.run_id if auto else request.run_id,
+            owner=replace(request.owner, session=request.session),
         )
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
@@ -124,6 +127,7 @@ class Driving:
             "out": str(request.out.resolve()),
             "force": request.force,
             "workdir": str(Path(workdir).resolve()),
+            **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
         }
 

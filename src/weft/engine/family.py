@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from weft.core.clock import Clock, iso
 from weft.core.errors import ConflictError, MismatchError, NotFoundError
+from weft.core.owner import LOCAL, Owner
 from weft.engine.children import Account, Birth
 from weft.engine.driven import Driven
 from weft.engine.ending import RunResult
@@ -27,7 +28,7 @@ class Drives(Protocol):
         *,
         inputs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
-        session: str = "",
+        owner: Owner = LOCAL,
         birth: Birth | None = None,
     ) -> str: ...
 
@@ -60,9 +61,10 @@ class Family:
 
     async def bear(self, plan: Plan, inputs: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
         """See `Household.bear`."""
-        session = self._journal.runs.get(birth.parent).session
-        scope = initial_scope(plan, inputs, session_id=session, started_at=iso(self._clock.micros()))
-        await self._engine.start(plan, scope, inputs=inputs, options=options, session=session, birth=birth)
+        above = self._journal.runs.get(birth.parent)
+        owner = Owner(above.tenant, above.principal, above.session)
+        scope = initial_scope(plan, inputs, session_id=above.session, started_at=iso(self._clock.micros()))
+        await self._engine.start(plan, scope, inputs=inputs, options=options, birth=birth, owner=owner)
 
     async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
         """See `Household.drive_child`."""
