@@ -17,11 +17,10 @@ from weft.testing.simulation import simulate
 
 UNDONE = {
     "saga": {"book1": "undo book1", "book2": "undo2"},
-    "map in graph in saga": {"p1": "undo p1", "p2": "undo p2"},
     "saga in child in map": {"child tea": "undo child tea", "child boats": "undo child boats"},
     "saga in saga": {"out": "undo out", "x": "undo x"},
 }
-"""What undoes what, in the samples with compensations. A child that has ended is its own affair."""
+"""What undoes what, where one effect is a whole step of a saga: half a step is not undone. A child that has ended is its own affair."""
 
 
 class After:
