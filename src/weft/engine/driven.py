@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from weft.core.errors import ConflictError, InternalError, MismatchError, WeftError
+from weft.core.errors import InternalError, MismatchError, WeftError
 from weft.engine import ending
 from weft.engine.ending import RunResult
 from weft.engine.interpreter import Interpreter
@@ -15,11 +15,11 @@ from weft.engine.port import Failure, Outcome, RunHalted, Runtime, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.waiting import Waiting
+from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 
 _GRACE_S = 10.0
 """How long what was stopped may take to come to its end."""
-_CANCELLED = ConflictError("the run is cancelled")
 Ended = tuple[Outcome, Mapping[str, Any]]
 """How a walk ended, and the scope then."""
 
@@ -66,8 +66,8 @@ class Driven:
         if self.cancelled is None:
             return self._task.result()
         await self.stop()
-        if not self.recorder.state.to_undo(""):
-            return Failure(_CANCELLED), {}
+        if not undoes(self._plan.root):
+            return Failure(ending.CANCELLED), {}
         self.waiting.close()
         self._begin(back=True)
         return await asyncio.shield(self._task)
@@ -86,7 +86,7 @@ class Driven:
     def _begin(self, *, back: bool) -> None:
         self._back = back
         self._runtime, self.waiting = self._new_runtime()
-        on: Runtime = self._runtime.unwound(_CANCELLED) if back else self._runtime
+        on: Runtime = self._runtime.unwound(ending.CANCELLED) if back else self._runtime
         self._task = asyncio.ensure_future(Interpreter(on).run(self._plan, self.recorder.state.scope))
 
 

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft.core.canonical import dumps, loads
-from weft.core.errors import MismatchError, TemplateError, WeftError, from_json
+from weft.core.errors import ConflictError, MismatchError, TemplateError, WeftError, from_json
 from weft.core.usage import Usage
 from weft.engine.port import Failure, Outcome, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.references import References
+
+CANCELLED = ConflictError("the run is cancelled")
+"""Why nothing new begins in a run that is walked back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.core.errors import MismatchError, Place, from_json
 from weft.core.event import Event
-from weft.engine.port import Composite, Failure, Success, Undo
+from weft.engine.port import Composite, Failure, Success
 from weft.engine.state import OpenGate, OpenStep, RunState
 
 __all__ = ["OpenGate", "OpenStep", "RunState", "apply", "edited", "fold"]
@@ -89,8 +89,7 @@ def _node_position(state: RunState, event: Event) -> None:
 
 
 def _node_undoable(state: RunState, event: Event) -> None:
-    before = state.undo.get(event.path, Undo())
-    state.undo[event.path] = replace(before, children=(*before.children, event.data["child"]))
+    state.undoable(event.path, event.data["child"])
 
 
 def _node_undoing(state: RunState, event: Event) -> None:

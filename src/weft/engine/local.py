@@ -30,6 +30,7 @@ from weft.engine.recorder import Listener, Recorder, tell
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
 from weft.engine.waiting import NEAR_S, Waiting
+from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 from weft.store.append import TERMINAL, Append, Draft, NewRun
 from weft.store.journal import Journal
@@ -79,7 +80,7 @@ class Engine:
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
         self._active: dict[str, Driven] = {}
-        self._family = Family(self, journal, self._drive, self._active)
+        self._family = Family(self, journal, self._drive, self._active, self._clock)
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
 
@@ -276,7 +277,7 @@ class Engine:
         except ConflictError:
             return False
         try:
-            undo = fold(self._journal.events(run_id)).to_undo("")
+            undo = self._may_undo(run_id)
             kind = "run.cancelling" if undo else "run.cancelled"
             draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
             patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
@@ -289,6 +290,14 @@ class Engine:
             with suppress(ConflictError):  # whoever takes it up undoes it
                 await self._drive(run_id)
         return True
+
+    def _may_undo(self, run_id: str) -> bool:
+        """Whether a run that nobody drives may have something to undo."""
+        try:
+            return undoes(self._shelf.load(self._journal.runs.get(run_id).plan_hash).root)
+        except MismatchError:
+            # Whoever takes it up finds that the plan is not the run's; what there is to undo is then for a person.
+            return fold(self._journal.events(run_id)).to_undo("")
 
     def _enter(self) -> None:
         self._claims.enter()

@@ -311,16 +311,15 @@ class Runtime(Protocol):
         """What is to be undone in the block at `path`."""
         ...
 
-    def undoable(self, path: str, child: str) -> None:
-        """Record that `child` of the block at `path` has succeeded and is to be undone if the block fails."""
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
+        """Record that `child` of the block at `path` has succeeded and is to be undone if the block fails.
+
+        `late`, that is found out only now that everything is walked back.
+        """
         ...
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """Record, durably, that the block at `path` has failed with `error`, and undoes what it did before that is its end."""
-        ...
-
-    def to_undo(self, path: str) -> bool:
-        """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
         ...
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Runtime:

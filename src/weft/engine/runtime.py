@@ -195,7 +195,9 @@ class EmbeddedRuntime:
         payload = state.written(path, composite)
         data = loads(payload)
         await self._recorder.record_node("node.completed", path, payload, data, durable=decision)
-        return state.finish(path, data)
+        done = state.finished[path]
+        assert isinstance(done, Composite), "what has just ended well is not there any more"
+        return done
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
@@ -203,8 +205,6 @@ class EmbeddedRuntime:
         data = {"error": error.as_json()}
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
-        self._recorder.state.finished[path] = Failure(error)
-        self._recorder.state.paths.add(path)
 
     def position(self, path: str) -> Kept | None:
         """See `Runtime.position`."""
@@ -224,18 +224,15 @@ class EmbeddedRuntime:
         """See `Runtime.undo`."""
         return self._recorder.state.undo.get(path, Undo())
 
-    def undoable(self, path: str, child: str) -> None:
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
         """See `Runtime.undoable`."""
+        del late
         self._recorder.note("node.undoable", path, {"child": child})
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         if self.undo(path).error is None:
             await self._recorder.record("node.undoing", path, {"error": error.as_json()})
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self._recorder.state.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weft.core.canonical import dumps
@@ -191,6 +191,12 @@ class RunState:
             else:
                 self._forget(each, f"{path}/$past")
         kept.loose = stays - kept.pinned
+
+    def undoable(self, mark: str, child: str) -> None:
+        """Take in a `node.undoable`."""
+        before = self.undo.get(mark, Undo())
+        if child not in before.children:
+            self.undo[mark] = replace(before, children=(*before.children, child))
 
     def to_undo(self, path: str) -> bool:
         """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""

@@ -86,16 +86,14 @@ class Unwinding:
         """See `Runtime.undo`."""
         return self._forward.undo(path)
 
-    def undoable(self, path: str, child: str) -> None:
-        """See `Runtime.undoable`."""
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
+        """See `Runtime.undoable`. A process may have died after a child's end was written and before this was."""
+        del late
+        self._forward.undoable(path, child, late=True)
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         await self._forward.undoing(path, error)
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self._forward.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""

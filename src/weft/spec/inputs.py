@@ -29,6 +29,13 @@ class ResolvedInputs:
     warnings: tuple[Problem, ...] = field(default=())
 
 
+def own_values(workflow: Workflow) -> dict[str, Any]:
+    """The inputs that a file gives itself: its values, and the defaults of what it declares."""
+    declared = workflow.inputs.declared()
+    defaults = {name: entry.default for name, entry in declared.items() if entry.default is not None}
+    return defaults | dict(workflow.inputs.values)
+
+
 def resolve_inputs(workflow: Workflow, variables: Mapping[str, Any]) -> ResolvedInputs:
     """The inputs of a run: the file's own values and defaults, and over them what the caller gives.
 
@@ -41,9 +48,7 @@ def resolve_inputs(workflow: Workflow, variables: Mapping[str, Any]) -> Resolved
     declared = workflow.inputs.declared()
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    values: dict[str, Any] = {
-        name: entry.default for name, entry in declared.items() if entry.default is not None
-    } | dict(workflow.inputs.values)
+    values = own_values(workflow)
     for name, given in variables.items():
         entry = declared.get(name)
         if entry is None:
