@@ -25,6 +25,8 @@ from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
+from weft.engine.programs.port import Programs
+from weft.engine.programs.walker import program_walker
 from weft.engine.questions import Answer
 from weft.engine.recorder import Listener, Recorder
 from weft.engine.runtime import EmbeddedRuntime
@@ -54,9 +56,10 @@ class Engine:
 
     `mask` takes secrets out of what is written of a step to be looked at; what a run computes with is never changed. A timer that
     is due within `near_s` seconds keeps a drive going; when everything in a run waits for something further off, the drive ends.
+    `programs` are the functions that plans name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what an engine is made of
         self,
         journal: Journal,
         performers: Mapping[str, Performer],
@@ -67,6 +70,7 @@ class Engine:
         new_id: Callable[[], str] = uuid7,
         mask: Mask = lambda value: value,
         near_s: float = NEAR_S,
+        programs: Programs | None = None,
     ) -> None:
         self._journal = journal
         self._performers = performers
@@ -75,6 +79,7 @@ class Engine:
         self._new_id = new_id
         self._surroundings = Surroundings(self._clock, asyncio.Semaphore(concurrency), mask)
         self._near_s = near_s
+        self._programs = programs
         self._answering = Answering(journal, self._clock)
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
@@ -344,7 +349,8 @@ class Engine:
             made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
             return made, waiting
 
-        driven = self._active[run_id] = Driven(recorder, plan, runtime)
+        others = program_walker(self._programs, recorder.state.options, self._surroundings.mask)
+        driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
             result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
         except RunHalted as halt:

@@ -19,7 +19,9 @@ from weft.core.event import Event
 from weft.engine.ending import last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
-from weft.engine.port import Failure, Outcome
+from weft.engine.port import Failure, Outcome, RunHalted
+from weft.engine.programs.port import Programs
+from weft.engine.programs.walker import program_walker
 from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
 from weft.plan.nodes import Plan
 
@@ -27,7 +29,7 @@ _SHORT = 300
 _ORDERS = 24
 """So many orders of what was ready at once are tried before a difference is believed."""
 _BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
-_DERIVED = frozenset({"node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
+_DERIVED = frozenset({"step.asked", "node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
 _ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
 _BETWEEN = ("step.settled", "gate.", "signal.")
 """What may be written of a run that nobody drives."""
@@ -82,19 +84,21 @@ class _Parted(Exception):  # noqa: N818 -- a signal, not an error
         )
 
 
-def replay(run_id: str, plan: Plan, events: Sequence[Event]) -> Replayed:
+def replay(run_id: str, plan: Plan, events: Sequence[Event], programs: Programs | None = None) -> Replayed:
     """Walk `plan` over `events`. Runs on an event loop of its own: call it in a thread that runs none.
+
+    `programs` are the functions that the plan names; they are run again, and everything that they ask for is answered from the events.
 
     Raises:
         MismatchError: an event is not as this version writes it.
     """
-    found = quietly(lambda loop: _Replay(loop, plan, events).run(run_id))
+    found = quietly(lambda loop: _Replay(loop, plan, events, programs).run(run_id))
     if found.difference is None:
         return found
     # Ends that reached the journal close together may have been acted on together or one by one, and in any order: which it was
     # the journal does not say, so it is enough that one of them leads to the same events.
     for seed in (None, *range(_ORDERS)):
-        other = quietly(lambda loop: _Replay(loop, plan, events, eager=seed is None).run(run_id), seed)  # noqa: B023 -- called at once
+        other = quietly(lambda loop: _Replay(loop, plan, events, programs, eager=seed is None).run(run_id), seed)  # noqa: B023 -- called at once
         if other.difference is None:
             return other
     return found
@@ -107,11 +111,20 @@ class _Replay:
     had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once.
     """
 
-    def __init__(self, loop: QuietLoop, plan: Plan, events: Sequence[Event], *, eager: bool = False) -> None:
+    def __init__(
+        self,
+        loop: QuietLoop,
+        plan: Plan,
+        events: Sequence[Event],
+        programs: Programs | None = None,
+        *,
+        eager: bool = False,
+    ) -> None:
         self._loop = loop
         self._plan = plan
         self._events = events
         self._eager = eager
+        self._programs = programs
         self._state = RunState()
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
@@ -152,7 +165,9 @@ class _Replay:
 
     def _begin(self, place: int) -> None:
         self._walk = Rewalk(self._state, _waits_of_drive(self._events, place))
-        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(self._walk).run
+        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
+            self._walk, program_walker(self._programs, self._state.options, lambda value: value)
+        ).run
         self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
 
     async def _fact(self, event: Event) -> None:
@@ -177,6 +192,9 @@ class _Replay:
 
     async def _expect(self, event: Event) -> None:
         """An event that must come out of the walk."""
+        for step in event.data.get("after") or () if event.kind == "step.asked" else ():
+            # In which order a program was handed the ends of its steps is history.
+            await self._deliver(step, alone=True)
         emission = await self._emission(event)
         if emission is None:
             left = self._walk.left() if self._walk else []
@@ -185,7 +203,7 @@ class _Replay:
         if emission.data is not None and emission.data != event.data:
             raise _Parted(event, _said(event.kind, event.path, emission.data))
         self._derived += 1
-        if event.kind in {"timer.set", "node.undoing"}:
+        if event.kind in {"step.asked", "timer.set", "node.undoing"}:
             apply(self._state, event)
         if emission.known is not None:
             await self._owe(event.path, partial(_settle, emission.known, None))
@@ -201,7 +219,7 @@ class _Replay:
         return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
     def _asked(self, path: str) -> bool:
-        return self._walk is not None and self._walk.asked(path) is not None
+        return self._walk is not None and self._walk.wanted(path) is not None
 
     async def _until(self, holds: Callable[[], bool], path: str) -> bool:
         """Let the walk go on until `holds` does, with recorded ends from ever wider around `path`; whether it does."""
@@ -217,9 +235,9 @@ class _Replay:
         if self._eager:
             await self._deliver("")
 
-    async def _deliver(self, path: str) -> None:
-        """Hand over what is recorded at `path` and inside it, and let the walk go on."""
-        inside = (f"{path}/", f"{path}[")
+    async def _deliver(self, path: str, *, alone: bool = False) -> None:
+        """Hand over what is recorded at `path` and, unless it is to be `alone`, inside it, and let the walk go on."""
+        inside = () if alone else (f"{path}/", f"{path}[")
         ready = [hand_over for at, hand_over in self._due if at == path or at.startswith(inside)]
         if ready:
             self._due = [(at, hand_over) for at, hand_over in self._due if not (at == path or at.startswith(inside))]
@@ -263,6 +281,8 @@ class _Replay:
 
     def _end(self, task: asyncio.Task[tuple[Outcome, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
         error = task.exception()
+        if isinstance(error, RunHalted):
+            raise error.error
         if error is None:
             outcome, scope = task.result()
         else:
