@@ -15,8 +15,8 @@ from typing import Any
 
 from weft.core.errors import LimitError, MismatchError, Place, ProgramError, WeftError
 from weft.engine.port import Asked, Failure, Outcome, RunHalted, Runtime, Settings, Success, Suspended
-from weft.engine.programs.loop import PLACE, ProgramLoop
-from weft.engine.programs.port import Code, Request
+from weft.engine.programs.loop import ProgramLoop
+from weft.engine.programs.port import PLACE, Code, Request
 from weft.engine.tasks import Tasks
 from weft.plan.paths import segment
 

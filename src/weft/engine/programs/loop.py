@@ -6,10 +6,10 @@ import asyncio
 import contextvars
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
 from typing import Any, NoReturn
 
 from weft.core.errors import LimitError, UnsupportedError
+from weft.engine.programs.port import PLACE
 from weft.plan.paths import segment
 
 _TURNS = 1_000_000
@@ -30,9 +30,6 @@ _OUTSIDE = {
     "sock_sendall": "write to the outside",
 }
 """Methods of a loop that lead outside, each with what it does."""
-
-PLACE: ContextVar[str] = ContextVar("weft_place")
-"""The path that the steps of the current task stand below."""
 
 
 class ProgramLoop(asyncio.AbstractEventLoop):
@@ -56,7 +53,7 @@ class ProgramLoop(asyncio.AbstractEventLoop):
         outer = asyncio.get_running_loop()
         task = asyncio.current_task(outer)
         if task is not None:
-            asyncio._leave_task(outer, task)
+            asyncio._leave_task(outer, task)  # noqa: SLF001 -- for authors of event loops
         asyncio._set_running_loop(self)  # noqa: SLF001 -- same
         try:
             for _ in range(most):
@@ -68,7 +65,7 @@ class ProgramLoop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(outer)  # noqa: SLF001 -- same
             if task is not None:
-                asyncio._enter_task(outer, task)
+                asyncio._enter_task(outer, task)  # noqa: SLF001 -- same
         raise LimitError(
             f"the program took {most:,} turns without asking for anything",
             fix="wait with `weft.sleep` or for a step, not in a loop that looks again and again",

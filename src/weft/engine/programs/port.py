@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from weft.plan.nodes import Call, Child, Program
 
 Json = Any
 _DIGEST = 16
+PLACE: ContextVar[str] = ContextVar("weft_place")
+"""The path that the steps of the current task of a program stand below."""
 MAX_WAIT_S = 100 * 366 * 86_400
 """A wait for longer than a century is refused."""
 
@@ -139,7 +142,10 @@ class Desk(Protocol):
 class Code(Protocol):
     """A function that is loaded, and the pieces of code that it is made of, each with its hash."""
 
-    parts: Mapping[str, str]
+    @property
+    def parts(self) -> Mapping[str, str]:
+        """The pieces."""
+        ...
 
     async def run(self, desk: Desk, inputs: Mapping[str, Json]) -> Json:
         """Run it from the top; what it returns, as JSON."""
