@@ -153,7 +153,9 @@ class RunView:
         step, data = self.step(event.path), event.data
         if not step.started:
             step.started = event.at
-        if event.kind == "step.started":
+        if event.kind == "step.asked":
+            step.type, step.target = data["type"], data.get("target", "")
+        elif event.kind == "step.started":
             step.type, step.target = data.get("type", ""), data.get("target", "")
             step.attempts, step.run = data.get("attempt", 1), data.get("run", "")
             step.status, step.input = "running", data.get("input", step.input)

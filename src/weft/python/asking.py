@@ -125,7 +125,7 @@ def step(
         return Performed(call, scope, plain([args, kwargs]))
 
     returned = hints(function).get("return", Any) if inspect.isroutine(function) else Any
-    return asked(name, key, request, lambda value: read(returned, value))
+    return asked(name, key, request, lambda value: None if value is None else read(returned, value))
 
 
 def sleep(seconds: float, *, key: str | None = None) -> Coroutine[Any, Any, None]:

@@ -98,7 +98,8 @@ class ToolFunction(Generic[P, T]):
             return Performed(call, {_GIVEN: values}, values)
 
         def take(value: Mapping[str, Any]) -> T:
-            found: T = read(types.get("return"), value["response"])
+            # What a person said has happened left no value behind.
+            found: T = read(types.get("return"), value["response"]) if value is not None else None
             return found
 
         return asked(self.name, key, request, take)

@@ -12,7 +12,7 @@ from weft.core.errors import LimitError, UnsupportedError
 from weft.engine.programs.port import PLACE
 from weft.plan.paths import segment
 
-_TURNS = 1_000_000
+_TURNS = 100_000
 """Turns that a program may take without asking for anything."""
 _FIX = "do it in a `weft.tool`, or in the function of a `weft.step`"
 _OUTSIDE = {
