@@ -139,10 +139,8 @@ class Engine:
         except asyncio.CancelledError:
             self._claims.release(run_id, 1)
             raise
-        events = [
-            Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload))
-            for seq, draft in enumerate((created, started), 1)
-        ]
+        drafts = enumerate((created, started), 1)
+        events = [Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload)) for seq, draft in drafts]
         for listener in self._listeners:
             for event in events:
                 listener.event(event)

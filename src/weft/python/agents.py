@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import update_wrapper
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from weft.core.errors import SpecError
+from weft.core.errors import Place, SpecError
 from weft.engine.programs.port import Performed, Request
 from weft.plan.nodes import Call, Retry
 from weft.python.asking import asked
@@ -71,7 +71,12 @@ class AgentFunction(Generic[P, T]):
         options = self.options
         prompt = options.prompt or inspect.cleandoc(self.function.__doc__ or "")
         if not prompt:
-            raise SpecError(f"the agent {self.name!r} has no prompt", fix="write it as the function's docstring")
+            code = self.function.__code__
+            raise SpecError(
+                f"the agent {self.name!r} has no prompt",
+                fix="write it as the function's docstring",
+                place=Place(file=code.co_filename, line=code.co_firstlineno),
+            )
         said = {
             "prompt": prompt,
             "tools": [tool if isinstance(tool, str) else tool.name for tool in options.tools],

@@ -97,10 +97,11 @@ class ToolFunction(Generic[P, T]):
             )
             return Performed(call, {_GIVEN: values}, values)
 
-        def take(value: Mapping[str, Any]) -> T:
+        def take(value: Any) -> T:
             # What a person said has happened left no value behind.
-            found: T = read(types.get("return"), value["response"]) if value is not None else None
-            return found
+            found: Any = None if value is None else read(types.get("return"), value["response"])
+            said: T = found
+            return said
 
         return asked(self.name, key, request, take)
 
