@@ -297,8 +297,8 @@ async def test_a_workflow_runs_another_as_a_run_of_its_own(folder):
         """
 from weft import build
 
-waits = build.workflow("waits", provider="offline").input("seconds", "number").agent("a", "x").pattern(
-    build.chain(build.wait(seconds="seconds")))
+waits = build.workflow("waits", provider="offline").input("word").agent("a", "x").pattern(
+    build.chain(build.wait(seconds=5), build.use("head", {"path": "{{ word }}"})))
 
 @weft.workflow
 async def inner(name: str) -> str:
@@ -306,13 +306,76 @@ async def inner(name: str) -> str:
 
 @weft.workflow
 async def flow():
-    return await asyncio.gather(inner("a"), inner("b"))
+    return [*await asyncio.gather(inner("a"), inner("b")), await waits(word="w")]
 """,
     )
     result = await world.call()
-    assert result.outputs["value"] == ["fetch(a)", "fetch(b)"], result.error
+    assert result.outputs["value"][:2] == ["fetch(a)", "fetch(b)"], result.error
+    assert result.outputs["value"][2].startswith("head(")
     children = world.journal.runs.children(result.run_id)
-    assert sorted(child.workflow for child in children) == ["inner", "inner"]
+    assert sorted(child.workflow for child in children) == ["inner", "inner", "waits"]
     replays(world, result.run_id)
     for child in children:
         replays(world, child.id)
+
+
+@pytest.mark.slow
+@simulated
+async def test_ten_thousand_steps_are_too_many_at_once_and_many_are_not(folder):
+    world = loom(
+        folder,
+        """
+@weft.workflow
+async def flow(n: int):
+    return len(await asyncio.gather(*[fetch(str(i)) for i in range(n)]))
+""",
+    )
+    result = await world.call(n=300)
+    assert result.outputs["value"] == 300
+    refused = await world.call(n=10_001)
+    assert (refused.status, refused.error.code) == ("failed", "limit")
+
+
+@simulated
+async def test_a_time_limit_ends_a_function_that_waits(folder):
+    world = loom(
+        folder,
+        """
+@weft.workflow(budgets={"max_duration_s": 5})
+async def flow():
+    await weft.sleep(100)
+""",
+    )
+    result = await world.call()
+    assert (result.status, result.error.code) == ("failed", "budget")
+    replays(world, result.run_id)
+
+
+@simulated
+async def test_an_abandoned_generator_is_no_trouble(folder):
+    world = loom(
+        folder,
+        """
+async def numbers():
+    for n in range(9):
+        yield await fetch(str(n))
+
+@weft.workflow
+async def flow():
+    async for number in numbers():
+        return number
+""",
+    )
+    assert (await world.call()).outputs["value"] == "fetch(0)"
+
+
+@simulated
+async def test_a_file_that_has_changed_is_loaded_again_for_new_runs(folder):
+    source = "from beside import WORD\n@weft.workflow\nasync def flow():\n    return 1, WORD\n"
+    (folder / "beside.py").write_text("WORD = 'a'\n")
+    world = loom(folder, source)
+    assert (await world.call()).outputs["value"] == [1, "a"]
+    world.write(TOOLS + source.replace("return 1,", "return 22,"))
+    assert (await world.call()).outputs["value"] == [22, "a"]
+    (folder / "beside.py").write_text("WORD = 'bcd'\n")
+    assert (await world.call()).outputs["value"] == [22, "bcd"]

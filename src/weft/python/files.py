@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.machinery
 import importlib.util
 import itertools
 import sys
 import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,12 +24,23 @@ from weft.spec.suggest import did_you_mean
 _LOADS = itertools.count(1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A module, and the files that it came from with when they were written and how long they are."""
+
+    module: ModuleType
+    files: Mapping[Path, tuple[int, int]]
+
+    def is_current(self) -> bool:
+        """Whether the files are still the same."""
+        return all(_written(file) == written for file, written in self.files.items())
+
+
 class Files:
-    """The Python files that were loaded for one application. Each is loaded once, with what is imported from beside it by a dot."""
+    """The Python files that were loaded for one application; one is loaded again when it, or what it imports from beside it, has changed."""
 
     def __init__(self) -> None:
-        self._serial = next(_LOADS)
-        self._modules: dict[Path, ModuleType] = {}
+        self._modules: dict[Path, _Loaded] = {}
 
     def find(self, target: Named) -> WorkflowFunction[..., Any] | Document:
         """The workflow that `target` names.
@@ -59,10 +71,12 @@ class Files:
         """
         path = file.resolve()
         known = self._modules.get(path)
-        if known is not None:
-            return known
+        if known is not None and known.is_current():
+            return known.module
         text = read_text(file)
-        package = self._package(path.parent)
+        for name in _near(path.parent) if known is not None else ():
+            del sys.modules[name]
+        package = _package(path.parent)
         name = f"{package}.{path.stem}"
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None, "the name of the file ends in .py"
@@ -81,17 +95,37 @@ class Files:
         except (Exception, SystemExit) as error:
             del sys.modules[name]
             raise _failed(file, path, error) from error
-        self._modules[path] = module
+        beside = [*_near(path.parent), *(each for each in sys.modules if each.startswith(f"{package}."))]
+        sources = {Path(str(sys.modules[each].__file__)) for each in beside} | {path}
+        self._modules[path] = _Loaded(module, {each: _written(each) for each in sources})
         return module
 
-    def _package(self, folder: Path) -> str:
-        """The package as which a folder is loaded, so that ``from .beside import it`` works."""
-        name = f"weft_files_{self._serial}_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
-        if name not in sys.modules:
-            spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
-            package = sys.modules[name] = importlib.util.module_from_spec(spec)
-            package.__path__ = [str(folder)]
-        return name
+
+def _package(folder: Path) -> str:
+    """A new package as which a folder is loaded, so that ``from .beside import it`` works."""
+    name = f"weft_files_{next(_LOADS)}"
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    package = sys.modules[name] = importlib.util.module_from_spec(spec)
+    package.__path__ = [str(folder)]
+    return name
+
+
+def _near(folder: Path) -> list[str]:
+    """The modules that were imported by their names from `folder`."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file and name.partition(".")[0] == Path(file).stem and Path(file).parent == folder:
+            found.append(name)
+    return [name for name in found if name != "__main__"]
+
+
+def _written(file: Path) -> tuple[int, int]:
+    try:
+        about = file.stat()
+    except OSError:
+        return (0, 0)
+    return about.st_mtime_ns, about.st_size
 
 
 def _failed(file: Path, path: Path, error: BaseException) -> SpecError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -68,7 +68,7 @@ def plan_of(
             workflow, f"the workflow {workflow.name!r} is made inside something", "write it at the top of its file"
         )
     made = made_of(function, folder)
-    file = Path(inspect.getsourcefile(function) or "").resolve().relative_to(folder.resolve()).as_posix()
+    file = _place_below(workflow, function, folder)
     tools = _tools(workflow, made, folder)
     document = _document(workflow, made)
     about = definitions(document, overrides)
@@ -159,11 +159,22 @@ def _tools(workflow: WorkflowFunction[..., Any], made: Made, folder: Path) -> di
         used += [tool for tool in agent.options.tools if isinstance(tool, ToolFunction)]
     found = {}
     for name, tool in _by_name(workflow, used, "tools").items():
-        file = Path(inspect.getsourcefile(tool.function) or "").resolve()
-        where = file.relative_to(folder.resolve()).as_posix() if file.is_relative_to(folder.resolve()) else file.name
-        code = digest(made_of(tool.function, folder).parts) if file.is_relative_to(folder.resolve()) else ""
+        where = _place_below(workflow, tool.function, folder)
+        code = digest(made_of(tool.function, folder).parts)
         found[name] = {"kind": PROGRAM, "function": f"{where}:{name}", "code": code, **tool.definition()}
     return found
+
+
+def _place_below(workflow: WorkflowFunction[..., Any], function: Callable[..., Any], folder: Path) -> str:
+    """The file of `function`, relative to `folder`."""
+    file = Path(inspect.getsourcefile(function) or "").resolve()
+    if not file.is_relative_to(folder.resolve()):
+        raise _error(
+            workflow,
+            f"{function.__name__!r} stands in {file}, outside {folder}",
+            "workflows and tools stand in the workflow's file or below its folder: wrap it in a function there",
+        )
+    return file.relative_to(folder.resolve()).as_posix()
 
 
 N = TypeVar("N", AgentFunction[..., Any], ToolFunction[..., Any])

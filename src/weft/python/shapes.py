@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, get_type_hints
+from weakref import WeakKeyDictionary
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import to_jsonable_python
@@ -17,6 +18,7 @@ Json = Any
 VALUE = "value"
 """The name under which an answer stands that is no object."""
 _SHOWN = 5
+_HINTS: WeakKeyDictionary[Callable[..., Any], dict[str, Any]] = WeakKeyDictionary()
 _PLAIN: tuple[Any, ...] = (str, Any, None, type(None), inspect.Parameter.empty)
 _ORDERED = (set, frozenset)
 
@@ -37,11 +39,18 @@ def plain(value: Any) -> Json:
 
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The types that `function` declares.
+    """The types that `function` declares, looked up once.
 
     Raises:
         SpecError: they cannot be read.
     """
+    known = _HINTS.get(function)
+    if known is None:
+        known = _HINTS[function] = _hints(function)
+    return known
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
     except Exception as error:

@@ -30,7 +30,6 @@ _WIDTH = 10_000
 class _Waiting:
     request: Request
     future: asyncio.Future[Json]
-    begun: bool = False
 
 
 class Drive:
@@ -46,6 +45,8 @@ class Drive:
         self._tasks = Tasks()
         self._pending: dict[str, _Waiting] = {}
         self._new: deque[str] = deque()
+        self._fresh: deque[str] = deque()
+        self._unknown: list[str] = []
         self._waits: list[Mapping[str, Json]] = []
         self._counts = Counter[str]()
         self._places: set[str] = set()
@@ -135,6 +136,7 @@ class Drive:
             waiting = self._pending.get(path)
             if waiting is None:
                 continue
+            self._fresh.append(path)
             try:
                 looks = waiting.request.looks()
             except (TypeError, ValueError, RecursionError) as error:
@@ -168,17 +170,23 @@ class Drive:
                 self._hand(path, outcome)
                 return path
             raise self._differs("the program waits")
-        for path, waiting in self._pending.items():
-            if not waiting.begun and (outcome := self._runtime.recorded(path)) is not None:
+        while self._fresh:
+            path = self._fresh.popleft()
+            if path not in self._pending:
+                continue
+            outcome = self._runtime.recorded(path)
+            if outcome is not None:
                 self._hand(path, outcome)
                 return path
+            self._unknown.append(path)
         return None
 
     def _begin(self) -> None:
-        for path, waiting in self._pending.items():
-            if not waiting.begun:
-                waiting.begun = True
+        """Have what the journal does not have performed."""
+        for path in self._unknown:
+            if waiting := self._pending.get(path):
                 self._tasks.launch(path, self._performed(path, waiting.request))
+        self._unknown.clear()
 
     async def _performed(self, path: str, request: Request) -> Outcome:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
@@ -54,6 +55,8 @@ class ProgramLoop(asyncio.AbstractEventLoop):
         task = asyncio.current_task(outer)
         if task is not None:
             asyncio._leave_task(outer, task)  # noqa: SLF001 -- for authors of event loops
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(None, None)
         asyncio._set_running_loop(self)  # noqa: SLF001 -- same
         try:
             for _ in range(most):
@@ -64,6 +67,7 @@ class ProgramLoop(asyncio.AbstractEventLoop):
                     handle._run()  # noqa: SLF001 -- same
         finally:
             asyncio._set_running_loop(outer)  # noqa: SLF001 -- same
+            sys.set_asyncgen_hooks(*hooks)
             if task is not None:
                 asyncio._enter_task(outer, task)  # noqa: SLF001 -- same
         raise LimitError(
@@ -84,7 +88,7 @@ class ProgramLoop(asyncio.AbstractEventLoop):
                 break
         self._ready.clear()
 
-    def create_task(self, coro: Any, *, name: Any = None, context: Any = None) -> asyncio.Task[Any]:
+    def create_task(self, coro: Any, *, name: Any = None, context: Any = None, **_: Any) -> asyncio.Task[Any]:
         """A task that runs here, below the one that makes it."""
         about = contextvars.copy_context() if context is None else context
         above = about.get(PLACE, "")
