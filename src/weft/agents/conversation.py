@@ -7,12 +7,20 @@ of its summaries and up to where (``compaction``), and the conversation goes on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    UserPromptPart,
+)
 
 from weft.agents.view import summary_message
+from weft.core.clock import to_datetime
 from weft.engine.port import StepContext
 
 _REFERENCE = "response"
@@ -32,6 +40,21 @@ def pack(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
             packed.append({})
     dumped = iter(ModelMessagesTypeAdapter.dump_python(requests, mode="json", exclude_none=True))
     return [entry or next(dumped) for entry in packed]
+
+
+def said_before(given: Sequence[Mapping[str, Any]], context: StepContext) -> list[ModelMessage]:
+    """A conversation that a run was given, ``{"role", "content"}`` each, as messages; what is empty or of no speaker is left out."""
+    messages: list[ModelMessage] = []
+    for one in given:
+        content = one.get("content")
+        if not isinstance(content, str) or not content:
+            continue
+        if one.get("role") == "assistant":
+            messages.append(ModelResponse(parts=[TextPart(content)], timestamp=to_datetime(context.clock.micros())))
+        elif one.get("role") == "user":
+            part = UserPromptPart(content, timestamp=to_datetime(context.clock.micros()))
+            messages.append(ModelRequest(parts=[part]))
+    return messages
 
 
 def history(context: StepContext) -> list[ModelMessage]:

@@ -14,7 +14,7 @@ from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent,
 from weft.agents.answer import Answered, Turn, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
 from weft.agents.compaction import request_overhead
-from weft.agents.conversation import history, pack
+from weft.agents.conversation import history, pack, said_before
 from weft.agents.direct import ServerTools, no_servers
 from weft.agents.durability import CALL, AgentCall
 from weft.agents.input import hold_input
@@ -83,7 +83,8 @@ class AgentPerformer:
             instructions = "\n\n".join(part for part in (instructions, await notes.given(context)) if part)
         context.note("step.input", {"prompt": prompt, "instructions": instructions})
         agent = self._builder.build(call.target, definition, tools, stream=self._stream)
-        earlier, model = history(context), model_ref(definition)
+        before = render_value(call.input.get("messages") or [], local)
+        earlier, model = [*said_before(before, context), *history(context)], model_ref(definition)
         deps = AgentCall(
             context=context,
             agent=call.target,
@@ -167,7 +168,7 @@ async def _ask(
             usage_limits=UsageLimits(request_limit=REQUESTS),
         )
 
-    call_token, emit_token = CALL.set(deps), _EMIT.set(deps.context.emit)
+    call_token, emit_token = CALL.set(deps), _EMIT.set(lambda delta: deps.context.emit({**delta, "agent": deps.agent}))
     try:
         return await talk(turn)
     except UsageLimitExceeded as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from weft.app.alone import alone, conversing
 from weft.app.parts import load as part
 from weft.app.service import Checked, ModelChoice
 from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
@@ -99,9 +100,10 @@ def prepare(
     *,
     session: str,
     at: str,
+    agent: str = "",
     programs: PythonWorkflows | None = None,
 ) -> Prepared:
-    """What a run of `file` with these variables is started with; `at` is the time in ISO 8601.
+    """What a run of `file`, or of one `agent` of it, with these variables is started with; `at` is the time in ISO 8601.
 
     `programs` are the Python files that are loaded already.
 
@@ -109,16 +111,24 @@ def prepare(
         SpecError: the file has problems.
         InputError: inputs are missing or wrong.
     """
-    target = named(file)
+    target, loaded = named(file), programs
     if target is not None:
         loaded = _python(programs)
-        compiled = plan(file, choice, loaded)
-        document = loaded.workflow(target)
-        resolved = loaded.inputs(target, variables) if document is None else resolve_inputs(document, variables)
-    else:
-        workflow = load.load(file)
+    workflow = load.load(file) if target is None or loaded is None else loaded.workflow(target)
+    if workflow is not None:
+        workflow = alone(workflow, agent) if agent else workflow
         compiled = _compiled(workflow, file, choice)
+        compiled = conversing(compiled) if agent else compiled
         resolved = resolve_inputs(workflow, variables)
+    else:
+        assert target is not None, "only a function is no document"
+        assert loaded is not None, "a function is in a Python file"
+        if agent:
+            raise UnsupportedError(
+                f"{file} is a function, and has no agents that can be talked to alone", fix="build it with `weft.build`"
+            )
+        compiled = plan(file, choice, loaded)
+        resolved = loaded.inputs(target, variables)
     scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
 

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,7 @@ class Driving:
             session=request.session,
             at=iso(at),
             programs=self._programs,
+            agent=request.agent,
         )
         self._check(prepared.plan, request.choice.base_url)
         auto = request.automatic
@@ -117,9 +119,9 @@ class Driving:
             prepared.scope,
             inputs=prepared.inputs,
             options=options,
-            session=request.session,
             queued=request.queued,
-            birth=auto.run_id if auto else None,
+            birth=auto.run_id if auto else request.run_id,
+            owner=replace(request.owner, session=request.session),
         )
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
@@ -139,6 +141,7 @@ class Driving:
             "out": str(request.out.resolve()),
             "force": request.force,
             "workdir": str(Path(workdir).resolve()),
+            **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
         }
 

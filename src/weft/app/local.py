@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.reasoning import Iteration
     from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
+    from weft.bus.local import LocalBus
     from weft.core.event import Event
     from weft.core.settings import SettingRow, Settings
     from weft.engine.answering import Decided, NewSignal
@@ -54,6 +55,16 @@ class LocalService:
         self._streaming = streaming
         self._opened: Journal | None = None
         self._drives: Driving | None = None
+
+    @property
+    def journal(self) -> Journal:
+        """The journal, opened when it is first asked for."""
+        return self._journal
+
+    @property
+    def bus(self) -> LocalBus:
+        """Where it is told what happens to the runs that this process drives."""
+        return self._driving.bus
 
     def check(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Checked:
         """See `Service.check`."""

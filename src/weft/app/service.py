@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from weft.core.errors import Problem
+from weft.core.owner import LOCAL, Owner
 
 if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
     from weft.app.automation.desk import NewAutomation
@@ -61,7 +62,12 @@ class Automatic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
-    """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default."""
+    """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default.
+
+    With `agent`, only that agent of the file is run: on the input `message`, and `messages`, what was said before.
+    `run_id` is the id that the run is to have, a new one by default; `turn` what it is in a conversation: what was ``asked``, and
+    the run that it comes ``after``.
+    """
 
     file: Path
     variables: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +78,10 @@ class RunRequest:
     session: str = ""
     queued: bool = False
     automatic: Automatic | None = None
+    agent: str = ""
+    run_id: str | None = None
+    owner: Owner = LOCAL
+    turn: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -159,6 +159,11 @@ COMMANDS: Mapping[str, Entry] = {
             "accept": Entry(target=f"{_GROUPS}.mcp:accept", help="Accept changed descriptions of tools."),
         },
     ),
+    "up": Entry(
+        target=f"{_GROUPS}.up:up",
+        help="Serve workflows and agents over HTTP.",
+        section="Service",
+    ),
     "worker": Entry(
         target=f"{_GROUPS}.worker:worker",
         help="Drive runs that are due, and start those of schedules and triggers.",
@@ -215,6 +220,7 @@ COMMANDS: Mapping[str, Entry] = {
 
 WORK: Mapping[str, Entry] = {
     "run": Entry(target="weft.cli.starting:start", help="Start a run."),
+    "up": Entry(target="weft.cli.serving:serve", help="Serve until told to stop."),
     "worker": Entry(target="weft.cli.working:work", help="Drive and fire until told to stop."),
     "resume": Entry(target="weft.cli.resuming:go_on", help="Make a run go on."),
     "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),

@@ -163,6 +163,32 @@ class Telemetry(Group):
     include_content: bool = Field(default=False, description="Prompts, tool inputs and outputs are sent too, redacted.")
 
 
+class Server(Group):
+    """The service that `weft up` starts."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="The address that it listens on.")
+    port: int = Field(default=8480, ge=0, le=65_535, description="The port; 0 takes a free one.")
+    public_url: Url = Field(default=None, description="The address under which clients reach it, in cards and links.")
+    token: SecretStr | None = Field(
+        default=None, description="Callers show it as a bearer token; needed on any other address than this machine's."
+    )
+    allowed_hosts: Names = Field(default=(), description="Names, beside the address itself, that callers may ask for.")
+    allowed_origins: Names = Field(default=(), description="Origins whose pages in a browser may call it.")
+    folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="Folders whose workflows and agents it serves."
+    )
+    runs: int = Field(default=256, ge=1, le=100_000, description="Runs that it drives at the same time.")
+    drain_s: float = Field(default=30.0, ge=0, le=3_600, description="How long running work may go on when it stops.")
+    session_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after its last turn when a session is forgotten; none keeps it.",
+    )
+    max_request_bytes: int = Field(default=10_485_760, ge=1_024, description="The largest request that it reads.")
+    request_s: Seconds = Field(default=30.0, description="Time in which a request must have arrived, in seconds.")
+
+
 class Settings(BaseSettings):
     """Everything that can be set outside a workflow. Load with `load_settings`."""
 
@@ -185,6 +211,7 @@ class Settings(BaseSettings):
     tools: Tools = Tools()
     log: Log = Log()
     telemetry: Telemetry = Telemetry()
+    server: Server = Server()
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 

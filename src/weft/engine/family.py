@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from weft.core.errors import ConflictError, MismatchError, NotFoundError
+from weft.core.owner import LOCAL, Owner
 from weft.engine.children import Account, Birth
 from weft.engine.driven import Driven
 from weft.engine.ending import RunResult
@@ -24,7 +25,7 @@ class Drives(Protocol):
         scope: Mapping[str, Any],
         *,
         options: Mapping[str, Any] | None = None,
-        session: str = "",
+        owner: Owner = LOCAL,
         birth: Birth | None = None,
     ) -> str: ...
 
@@ -55,8 +56,9 @@ class Family:
 
     async def bear(self, plan: Plan, scope: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
         """See `Household.bear`."""
-        session = self._journal.runs.get(birth.parent).session
-        await self._engine.start(plan, scope, options=options, session=session, birth=birth)
+        above = self._journal.runs.get(birth.parent)
+        owner = Owner(above.tenant, above.principal, above.session)
+        await self._engine.start(plan, scope, options=options, birth=birth, owner=owner)
 
     async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
         """See `Household.drive_child`."""

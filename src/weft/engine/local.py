@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from weft.core.canonical import dumps, loads
+from weft.core.canonical import dumps
 from weft.core.clock import Clock, SystemClock
 from weft.core.errors import ConflictError, InputError, MismatchError, WeftError
-from weft.core.event import Event
 from weft.core.ids import uuid7
+from weft.core.owner import LOCAL, Owner
 from weft.engine import ending
 from weft.engine.answering import Answering, Decided, NewSignal
 from weft.engine.children import Birth, Children
@@ -28,7 +28,7 @@ from weft.engine.port import Performer, RunHalted
 from weft.engine.programs.port import Programs
 from weft.engine.programs.walker import program_walker
 from weft.engine.questions import Answer
-from weft.engine.recorder import Listener, Recorder
+from weft.engine.recorder import Listener, Recorder, tell
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
 from weft.engine.waiting import NEAR_S, Waiting
@@ -95,15 +95,15 @@ class Engine:
         *,
         inputs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
-        session: str = "",
         queued: bool = False,
         birth: Birth | str | None = None,
+        owner: Owner = LOCAL,
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 
         This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
         templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
-        as where artifacts go), `birth` where a child run comes from, or just the id that the run is to have.
+        as where artifacts go), `birth` where a child run comes from, or just the id that the run is to have, `owner` whose it is.
 
         Raises:
             ConflictError: there is a run of this id.
@@ -123,7 +123,9 @@ class Engine:
             plan=body,
             inputs=given(dict(scope if inputs is None else inputs)).decode(),
             options=given(dict(options or {})).decode(),
-            session=session or run_id,
+            session=owner.session or run_id,
+            tenant=owner.tenant,
+            principal=owner.principal,
             driver=None if queued else self._claims.driver,
             parent=parent.parent if parent else None,
         )
@@ -139,12 +141,7 @@ class Engine:
         except asyncio.CancelledError:
             self._claims.release(run_id, 1)
             raise
-        drafts = enumerate((created, started), 1)
-        events = [Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload)) for seq, draft in drafts]
-        for listener in self._listeners:
-            for event in events:
-                listener.event(event)
-        self._fresh[run_id] = _Fresh(plan, fold(events), bell)
+        self._fresh[run_id] = _Fresh(plan, fold(tell(self._listeners, run_id, created, started)), bell)
         return run_id
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:

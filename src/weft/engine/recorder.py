@@ -266,3 +266,12 @@ class Recorder:
                     ledger.path,
                     {"limit": level.limit, "used": f"{level.used:f}", "of": f"{level.of:f}"},
                 )
+
+
+def tell(listeners: Sequence[Listener], run_id: str, *drafts: Draft) -> list[Event]:
+    """The first events of a run, durable now, which `listeners` have heard of."""
+    events = [Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload)) for seq, draft in enumerate(drafts, 1)]
+    for listener in listeners:
+        for event in events:
+            listener.event(event)
+    return events

@@ -16,6 +16,7 @@ from weft.core.event import Event
 from weft.core.ids import Entropy
 from weft.store import history
 from weft.store.append import Append
+from weft.store.audit import Audit
 from weft.store.automations import Automations
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
@@ -24,7 +25,9 @@ from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
+from weft.store.sessions import Sessions
 from weft.store.signals import Signals
+from weft.store.workflows import Workflows
 from weft.store.writer import Writer
 
 
@@ -60,6 +63,9 @@ class Journal:
         self.gates = Gates(engine, path)
         self.signals = Signals(engine, path)
         self.automations = Automations(engine, path)
+        self.workflows = Workflows(engine, path)
+        self.audit = Audit(engine, path)
+        self.sessions = Sessions(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weft.core.errors import MismatchError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
 
 

@@ -1,0 +1,51 @@
+"""One agent of a workflow by itself: asked with a message, after what was said before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from weft.core.errors import NotFoundError
+from weft.plan.nodes import Block, Call, Plan, Sequence
+from weft.spec.model.inputs import InputField, Inputs
+from weft.spec.model.outputs import Outputs
+from weft.spec.model.patterns import Chain
+from weft.spec.model.workflow import Workflow
+from weft.spec.suggest import did_you_mean
+
+MESSAGE = "message"
+"""The input that holds what the agent is asked."""
+MESSAGES = "messages"
+"""The input that holds what was said before: a list of ``{"role": "user" | "assistant", "content": text}``."""
+
+
+def alone(workflow: Workflow, agent: str) -> Workflow:
+    """`workflow` with nothing but one step of `agent`. Inputs that its prompt may read stay.
+
+    Raises:
+        NotFoundError: it has no such agent.
+    """
+    if agent not in workflow.agents:
+        fix = did_you_mean(agent, workflow.agents, noun="agents")
+        raise NotFoundError(f"the workflow {workflow.name!r} has no agent {agent!r}", fix=fix)
+    inputs = Inputs(
+        required={**workflow.inputs.required, MESSAGE: "string"},
+        optional={**workflow.inputs.optional, MESSAGES: InputField(type="array", default=[])},
+        values=workflow.inputs.values,
+    )
+    step = {"agent": agent, "input": f"{{{{ {MESSAGE} }}}}"}
+    pattern = Chain.model_validate({"type": "chain", "config": {"steps": [step]}})
+    name = f"{workflow.name}/{agent}"
+    return workflow.model_copy(update={"name": name, "inputs": inputs, "pattern": pattern, "outputs": Outputs()})
+
+
+def conversing(plan: Plan) -> Plan:
+    """The plan of an agent `alone`, its call given what was said before."""
+    assert isinstance(plan.root, Block)
+    steps = plan.root.body
+    assert isinstance(steps, Sequence)
+    call = steps.children[0]
+    assert isinstance(call, Call)
+    given: dict[str, Any] = {**call.input, MESSAGES: f"{{{{ {MESSAGES} }}}}"}
+    body = replace(steps, children=(replace(call, input=given),))
+    return replace(plan, root=replace(plan.root, body=body))

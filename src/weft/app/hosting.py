@@ -1,0 +1,265 @@
+"""The host: it starts runs for whoever asks, drives them in this process, and takes up those that nobody drives."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from weft.app.local import LocalService
+from weft.app.service import ModelChoice, RunRequest
+from weft.app.serving.library import Library
+from weft.app.serving.replies import Replies
+from weft.app.serving.sessions import Sessions
+from weft.app.serving.tails import Tails
+from weft.app.serving.turns import Begun, Turn, differs, new_run_id, request_of
+from weft.core.clock import SystemClock
+from weft.core.errors import ConflictError, NotFoundError, WeftError
+from weft.core.settings import Settings
+from weft.engine.answering import Decided, NewSignal
+from weft.engine.local import RunResult
+from weft.engine.questions import Answer
+from weft.store.audit import Entry, note
+from weft.store.gates import mark_due
+from weft.store.requests import Request, find, hold, let_go
+
+_LOG = logging.getLogger("weft.host")
+_HOUSE_S = 600.0
+
+
+class Host:
+    """Everything that the service does, in the words of no protocol.
+
+    Runs are driven as tasks of this process, `settings.server.runs` at most at once; what is asked for beyond that waits in the
+    queue. `choice` goes over what workflows say of their models.
+    """
+
+    def __init__(self, settings: Settings, *, choice: ModelChoice | None = None) -> None:
+        self.settings = settings
+        self.choice = choice or ModelChoice(
+            provider=settings.provider, model=settings.model, base_url=settings.base_url
+        )
+        self.clock = SystemClock()
+        self.service = LocalService(settings, streaming=True)
+        self.journal = self.service.journal
+        self.library = Library(self.journal, settings.home, settings.server.folders)
+        self.tails = Tails(self.journal, self.service.bus)
+        self.replies = Replies(self.journal, self.tails)
+        self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
+        self.draining = False
+        self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
+        self._work: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._drives: dict[str, asyncio.Task[None]] = {}
+
+    async def open(self) -> None:
+        """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
+        self._work = asyncio.ensure_future(self._worker.run(drain_s=self.settings.server.drain_s))
+        self._keeping = asyncio.ensure_future(self._keep_house())
+
+    async def _keep_house(self) -> None:
+        """Forget what has had its time, now and then."""
+        while True:
+            try:
+                await self.sessions.expire()
+            except WeftError as error:
+                _LOG.warning("sessions could not be forgotten: %s", error.message)
+            await self.clock.sleep(_HOUSE_S)
+
+    async def drain(self) -> None:
+        """Take up nothing new, and let running work go on for as long as the settings allow; what is left can be resumed."""
+        self.draining = True
+        self._worker.stop()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        if self._drives:
+            await asyncio.wait(list(self._drives.values()), timeout=self.settings.server.drain_s)
+        left = dict(self._drives)
+        for task in left.values():
+            task.cancel()
+        await asyncio.gather(*left.values(), return_exceptions=True)
+        if self._work is not None:
+            with suppress(asyncio.CancelledError):
+                await self._work
+        for run_id in left:
+            # Nobody has asked for this run to stop: the next process is to take it up at once.
+            await self.journal.writer.submit(partial(mark_due, run_id=run_id, at=self.clock.micros()))
+
+    async def close(self) -> None:
+        """Let go of everything."""
+        self.tails.close()
+        await self.service.close()
+
+    async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
+        """Begin a turn of a session: after its latest turn, or after the one named. A repeat under its key is no new turn.
+
+        With `queue`, a turn that is running is waited for.
+
+        Raises:
+            ConflictError: a turn of the session is running, or waits for an answer.
+            WeftError: as for `begin`.
+        """
+        if turn.key and (known := await self._known(turn)) is not None:
+            return known
+        if queue:
+            await self.sessions.free(turn.owner, turn.session)
+        async with self.sessions.lock(turn.owner, turn.session):
+            prepared = await self.sessions.prepare(turn, after=after)
+            # What the key stands for is what was asked, not what the session adds to it.
+            begun = await self._begin(prepared, body=turn.digest())
+            await self.sessions.begun(prepared, begun)
+            return begun
+
+    async def begin(self, turn: Turn) -> Begun:
+        """Start the run that a turn asks for, or find the one that it has become before; nobody has to wait for its end.
+
+        Raises:
+            InputError: inputs are missing or wrong.
+            ConflictError: its key was used for something else, or the service is about to stop.
+            WeftError: the run cannot be started.
+        """
+        return await self._begin(turn, body=turn.digest())
+
+    async def _known(self, turn: Turn) -> Begun | None:
+        """What a turn has become under its key before."""
+        held = await self.journal.writer.submit(find(turn.owner.tenant, turn.owner.principal, turn.scope, turn.key))
+        if held is None or held.until <= self.clock.micros() or not self._exists(held.run_id):
+            return None
+        if held.body != turn.digest():
+            raise differs(turn)
+        return Begun(held.run_id, first=False)
+
+    async def _begin(self, turn: Turn, *, body: str) -> Begun:
+        run_id = new_run_id()
+        if not turn.key:
+            await self.start(request_of(turn, run_id, self.settings.home))
+            return Begun(run_id, first=True)
+        now = self.clock.micros()
+        request = Request(
+            tenant=turn.owner.tenant,
+            principal=turn.owner.principal,
+            scope=turn.scope,
+            key=turn.key,
+            body=body,
+            run_id=run_id,
+            at=now,
+            until=now + int(turn.key_s * 1_000_000),
+        )
+        held = await self.journal.writer.submit(hold(request))
+        if not held.same:
+            raise differs(turn)
+        if not held.first and self._exists(held.run_id):
+            return Begun(held.run_id, first=False)
+        try:
+            # The process that was the first may have died before there was a run: then this one makes it.
+            await self.start(request_of(turn, held.run_id, self.settings.home))
+        except ConflictError:
+            if not self._exists(held.run_id):
+                raise
+            return Begun(held.run_id, first=False)
+        except BaseException:
+            # The first request came to nothing: asking again, with what was wrong put right, is no repeat.
+            await self.journal.writer.submit(let_go(replace(request, run_id=held.run_id)))
+            raise
+        return Begun(held.run_id, first=held.first)
+
+    async def start(self, request: RunRequest) -> str:
+        """Start a run and drive it in the background."""
+        if self.draining:
+            raise ConflictError("the service is about to stop", fix="ask again in a moment")
+        full = len(self._drives) >= self.settings.server.runs
+        run_id = await self.service.start(replace(request, queued=request.queued or full))
+        if not (request.queued or full):
+            self._spawn(run_id)
+        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", {"file": request.file.name})
+        return run_id
+
+    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
+        """Make a run go until it ends or waits; see `Service.drive`."""
+        return await self.service.drive(run_id, reopen=reopen)
+
+    def go_on(self, run_id: str, *, reopen: bool = False) -> None:
+        """Have a run driven on in the background, unless somebody drives it already."""
+        if run_id not in self._drives and not self.draining:
+            self._spawn(run_id, reopen=reopen)
+
+    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
+        """Answer a gate; the run goes on at once."""
+        decided = await self.service.decide(run_id, gate, answer)
+        self._wake(run_id)
+        await self.audit(answer.by, "gate.decide", f"run/{run_id}", {"gate": gate or ""})
+        return decided
+
+    async def signal(self, run_id: str, signal: NewSignal) -> bool:
+        """Send a signal; the run goes on at once."""
+        new = await self.service.signal(run_id, signal)
+        self._wake(run_id)
+        return new
+
+    async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
+        """Cancel a run, whoever drives it; False when it had ended."""
+        done = await self.service.cancel(run_id, reason=reason)
+        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]})
+        return done
+
+    async def audit(
+        self,
+        principal: str,
+        act: str,
+        target: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        outcome: str = "done",
+        tenant: str = "local",
+    ) -> None:
+        """Note who did what."""
+        entry = Entry(
+            tenant=tenant,
+            principal=principal,
+            act=act,
+            target=target,
+            outcome=outcome,
+            data=data or {},
+            at=self.clock.micros(),
+        )
+        await self.journal.writer.submit(note(entry))
+
+    def _exists(self, run_id: str) -> bool:
+        try:
+            self.journal.runs.get(run_id)
+        except NotFoundError:
+            return False
+        return True
+
+    def _wake(self, run_id: str) -> None:
+        """What a run waits for has come: drive it now rather than when the worker looks next."""
+        run = self.journal.runs.get(run_id)
+        if run.status == "waiting" and not run.driven:
+            self.go_on(run_id)
+
+    def _spawn(self, run_id: str, *, reopen: bool = False) -> None:
+        self._drives[run_id] = asyncio.ensure_future(self._drive(run_id, reopen=reopen))
+
+    async def _drive(self, run_id: str, *, reopen: bool) -> None:
+        try:
+            await self.service.drive(run_id, reopen=reopen)
+        except ConflictError:
+            pass  # somebody else drives it, or it has ended
+        except WeftError as error:
+            _LOG.warning("run %s stopped: %s", run_id, error.message)
+        except Exception:  # noqa: BLE001 -- told in the log
+            # A defect that one run brings to light is no reason to stop serving: the worker tries it again later.
+            _LOG.exception("a defect while driving %s", run_id)
+        finally:
+            self._drives.pop(run_id, None)
+
+
+def _report(what: str, about: Mapping[str, Any]) -> None:
+    """What the worker does, in the log."""
+    level = logging.WARNING if what in {"trouble", "storage"} else logging.DEBUG
+    _LOG.log(level, "%s %s", what, dict(about))

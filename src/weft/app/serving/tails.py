@@ -1,0 +1,220 @@
+"""Following runs: any number of readers share one look at each run, whoever drives it.
+
+A reader first gets what is in the journal and then what comes. Its place is all that is kept of it: one that is too slow for
+what is remembered here reads on from the journal, and has missed nothing but streamed text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from typing import Any
+
+from weft.bus.envelope import DELTA, LAGGED, Envelope
+from weft.bus.local import LocalBus
+from weft.core.errors import NotFoundError
+from weft.core.event import Event
+from weft.store.append import TERMINAL
+from weft.store.journal import Journal
+
+_KEPT = 1_024
+_PAGE = 500
+_DRIVEN_S, _ELSEWHERE_S = 1.0, 0.1
+"""Between two looks into the journal, for a run that this process drives (the bus tells) and for one that it does not."""
+_ENDS = frozenset(f"run.{status}" for status in TERMINAL)
+
+
+class Frame:
+    """One thing that happened to a run: an event, with its number, or a delta, with the number of the event before it.
+
+    `form` is for whoever sends frames: what one reader has encoded serves all others.
+    """
+
+    __slots__ = ("at", "data", "form", "path", "seq", "type")
+
+    def __init__(self, seq: int, type: str, at: int, path: str, data: Any) -> None:  # noqa: A002 -- the word of the envelope
+        self.seq = seq
+        self.type = type
+        self.at = at
+        self.path = path
+        self.data = data
+        self.form: bytes | None = None
+
+    @property
+    def delta(self) -> bool:
+        """Whether it is no history."""
+        return self.type == DELTA
+
+
+class _Tail:
+    """The end of one run's journal, and the deltas since."""
+
+    def __init__(self, journal: Journal, bus: LocalBus, run_id: str) -> None:
+        self.run_id = run_id
+        self.readers = 0
+        self.ended = False
+        self._journal = journal
+        self._heard = bus.subscribe(f"run/{run_id}", max_queue=4 * _KEPT)
+        self.last = journal.runs.get(run_id).head_seq
+        self.floor = self.last
+        """The number of the last event that is not among the frames."""
+        self.frames: list[Frame] = []
+        self.begin = 0
+        """The place of the first frame; places only grow."""
+        self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._pump = asyncio.ensure_future(self._listen())
+
+    @property
+    def end(self) -> int:
+        """The place behind the last frame."""
+        return self.begin + len(self.frames)
+
+    async def changed(self) -> None:
+        """Return when there is more, or the run has ended."""
+        await asyncio.shield(self._changed)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._heard.close()
+        self._pump.cancel()
+
+    async def _listen(self) -> None:
+        try:
+            while not self.ended:
+                envelope = await self._next()
+                if envelope is None or envelope.type == LAGGED:
+                    self._catch_up()
+                elif envelope.type == DELTA:
+                    data = envelope.data
+                    self._add([Frame(self.last, DELTA, envelope.at, str(data["path"]), data)])
+                elif envelope.seq == self.last + 1:
+                    self._take([envelope.data])
+                elif envelope.seq > self.last:
+                    self._catch_up()
+        except NotFoundError:
+            pass  # deleted: that is an end too
+        finally:
+            self.ended = True
+            self._wake()
+
+    async def _next(self) -> Envelope | None:
+        """What the bus says next; None when it is time to look into the journal."""
+        patience = _DRIVEN_S if self._journal.runs.get(self.run_id).driven else _ELSEWHERE_S
+        try:
+            async with asyncio.timeout(patience):
+                return await anext(self._heard)
+        except (TimeoutError, StopAsyncIteration):
+            return None
+
+    def _catch_up(self) -> None:
+        self._take(self._journal.events(self.run_id, after=self.last))
+        if not self.ended:
+            run = self._journal.runs.get(self.run_id)
+            self.ended = run.ended and run.head_seq <= self.last
+            if self.ended:
+                self._wake()
+
+    def _take(self, events: Iterable[Event]) -> None:
+        frames = [frame_of(event) for event in events]
+        if frames:
+            self.last = frames[-1].seq
+            self.ended = frames[-1].type in _ENDS
+            self._add(frames)
+
+    def _add(self, frames: list[Frame]) -> None:
+        self.frames.extend(frames)
+        if len(self.frames) > 2 * _KEPT:
+            self.floor = max(self.floor, self.frames[_KEPT - 1].seq)
+            del self.frames[:_KEPT]
+            self.begin += _KEPT
+        self._wake()
+
+    def _wake(self) -> None:
+        if not self._changed.done():
+            self._changed.set_result(None)
+        if not self.ended:
+            self._changed = asyncio.get_running_loop().create_future()
+
+
+class _Reader:
+    """One reader's place: the number of its last event, and where it is among the frames."""
+
+    def __init__(self, journal: Journal, tail: _Tail, after: int) -> None:
+        self._journal = journal
+        self._tail = tail
+        self._seq = after
+        self._place = tail.end
+
+    def read(self) -> list[Frame] | None:
+        """What there is for it now; nothing when it has to wait, None when there will be no more."""
+        tail = self._tail
+        if self._seq < tail.floor:
+            page = self._journal.events(tail.run_id, after=self._seq, limit=_PAGE)
+            self._place = tail.begin
+            self._seq = page[-1].seq if page else self._seq
+            # A run that was deleted meanwhile has none.
+            return [frame_of(event) for event in page] or None
+        behind = self._place >= tail.end and self._seq < tail.last
+        place = tail.begin if behind else max(self._place, tail.begin)
+        found = [frame for frame in tail.frames[place - tail.begin :] if self._is_new(frame)]
+        self._place = tail.end
+        return found or (None if tail.ended else [])
+
+    def _is_new(self, frame: Frame) -> bool:
+        if frame.delta:
+            return frame.seq >= self._seq
+        new = frame.seq > self._seq
+        self._seq = max(self._seq, frame.seq)
+        return new
+
+
+class Tails:
+    """Follows runs of one journal; for one event loop."""
+
+    def __init__(self, journal: Journal, bus: LocalBus) -> None:
+        self._journal = journal
+        self._bus = bus
+        self._tails: dict[str, _Tail] = {}
+
+    async def follow(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Frame]:
+        """What has happened to a run after event number `after`, and what comes, until the run ends. Waits do not end it.
+
+        Deltas are those from the first look on. Close it (`aclose`) to stop earlier.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        tail = self._join(run_id)
+        reader = _Reader(self._journal, tail, after)
+        try:
+            while (frames := reader.read()) is not None:
+                for frame in frames:
+                    yield frame
+                if not frames:
+                    await tail.changed()
+        finally:
+            self._leave(tail)
+
+    def close(self) -> None:
+        """End every reader."""
+        for tail in list(self._tails.values()):
+            tail.close()
+
+    def _join(self, run_id: str) -> _Tail:
+        tail = self._tails.get(run_id)
+        if tail is None or tail.ended:
+            tail = self._tails[run_id] = _Tail(self._journal, self._bus, run_id)
+        tail.readers += 1
+        return tail
+
+    def _leave(self, tail: _Tail) -> None:
+        tail.readers -= 1
+        if not tail.readers:
+            tail.close()
+            if self._tails.get(tail.run_id) is tail:
+                del self._tails[tail.run_id]
+
+
+def frame_of(event: Event) -> Frame:
+    """An event as a frame."""
+    return Frame(event.seq, event.kind, event.at, event.path, event.data)

@@ -1,0 +1,91 @@
+"""Turns: what a caller asks for becomes a run, and the same asked again under the same key becomes the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from weft.app.service import AS_WRITTEN, ModelChoice, RunRequest
+from weft.app.serving.inputs import Message, variables
+from weft.app.serving.library import Published
+from weft.core.canonical import digest
+from weft.core.errors import ConflictError
+from weft.core.ids import uuid7
+from weft.core.owner import LOCAL, Owner
+
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Somebody asks something that is served.
+
+    `messages` is the conversation, the latest last; `inputs` are values by name, which go over what the messages say. `session`
+    is the conversation that it belongs to, and `after` the run of the turn that it follows there. Under the same `key` (with `scope`, where keys are made) the same is done once:
+    for `key_s` seconds a repeat is led to the run of the first.
+    """
+
+    target: Published
+    messages: tuple[Message, ...] = ()
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    session: str = ""
+    owner: Owner = LOCAL
+    choice: ModelChoice = AS_WRITTEN
+    key: str = ""
+    scope: str = "runs"
+    key_s: float = DAY_S
+    queued: bool = False
+    after: str | None = None
+
+    @property
+    def asked(self) -> str:
+        """The latest message."""
+        return self.messages[-1].content if self.messages else ""
+
+    def digest(self) -> str:
+        """The hash of what is asked, whoever asks it."""
+        asked = [self.target.name, self.target.version, [one.as_json() for one in self.messages], dict(self.inputs)]
+        return digest([*asked, self.session])
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The run that a turn has become; `first` is false where it was there before."""
+
+    run_id: str
+    first: bool
+
+
+def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
+    """What the run of a turn is started with. Its artifacts have a folder of their own below `home`.
+
+    Raises:
+        InputError: it is not clear what the message is for, or there is none.
+    """
+    target = turn.target
+    return RunRequest(
+        file=target.file,
+        variables=variables(target.workflow, turn.messages, turn.inputs, agent=bool(target.agent)),
+        out=home / "artifacts" / run_id,
+        choice=turn.choice,
+        session=turn.session or run_id,
+        queued=turn.queued,
+        agent=target.agent,
+        run_id=run_id,
+        owner=turn.owner,
+        turn={"asked": turn.asked, **({"after": turn.after} if turn.after else {})} if turn.messages else None,
+    )
+
+
+def new_run_id() -> str:
+    """An id for a run that is yet to be made."""
+    return uuid7()
+
+
+def differs(turn: Turn) -> ConflictError:
+    """The refusal of a key that was used for something else."""
+    return ConflictError(
+        f"the key {turn.key!r} was used for another request", fix="use a new key for each thing that is asked"
+    )

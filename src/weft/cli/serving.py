@@ -1,0 +1,132 @@
+"""The resident service: listens, says where, and stops without losing anything."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from weft.app.hosting import Host
+from weft.app.memory import settle
+from weft.app.service import ModelChoice
+from weft.cli import logs
+from weft.cli.terminal import say_json, tell
+from weft.core.errors import InputError, StorageError
+from weft.core.settings import Settings, load_settings
+from weft.core.settings_model import absolute
+from weft.server.application import build
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def serve(*, folders: Sequence[Path], host: str | None, port: int | None, offline: bool, as_json: bool) -> int:
+    """Serve until a signal comes; a second one ends the process at once, which the journal survives."""
+    settings = _with(load_settings(), folders, host, port)
+    logs.start(settings.log.level, settings.log.format)
+    _check(settings)
+    choice = ModelChoice(offline=True) if offline else None
+    asyncio.run(_serve(settings, choice, as_json=as_json))
+    return 0
+
+
+def _with(settings: Settings, folders: Sequence[Path], host: str | None, port: int | None) -> Settings:
+    given: dict[str, Any] = {}
+    if folders:
+        given["folders"] = tuple(absolute(folder) for folder in folders)
+    given |= {"host": host} if host is not None else {}
+    given |= {"port": port} if port is not None else {}
+    return settings.model_copy(update={"server": settings.server.model_copy(update=given)})
+
+
+def _check(settings: Settings) -> None:
+    server = settings.server
+    for folder in server.folders:
+        if not folder.is_dir():
+            raise InputError(f"there is no folder {str(folder)!r}", fix="name a folder that holds workflows")
+    if server.host not in _LOOPBACK and server.token is None:
+        raise InputError(
+            f"listening on {server.host!r}, anybody who reaches this machine could run workflows",
+            fix="set WEFT_SERVER__TOKEN to a secret that callers have to show, or listen on 127.0.0.1",
+        )
+
+
+async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: bool) -> None:
+    listening = _listen(settings.server.host, settings.server.port)
+    port = listening.getsockname()[1]
+    name = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
+    url = settings.server.public_url or f"http://{name}:{port}"
+    service = Host(settings, choice=choice)
+    try:
+        app = build(service, url=url)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=None,
+            lifespan="on",
+        )
+        server = uvicorn.Server(config)
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours drain first
+        await _until_stopped(server, listening, service, url, as_json=as_json)
+    finally:
+        await service.close()
+        listening.close()
+
+
+async def _until_stopped(server: Any, listening: socket.socket, service: Host, url: str, *, as_json: bool) -> None:
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+
+    def stop(number: int) -> None:
+        stopping.set()
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, stop, number)
+    settle()
+    running = asyncio.ensure_future(server._serve([listening]))  # noqa: SLF001 -- `serve` would take the signals for itself
+    _say_ready(service, url, as_json=as_json)
+    waiting = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait([running, waiting], return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    if not as_json:
+        tell("stopping: running work is finished, or left to be resumed")
+    await service.drain()
+    service.tails.close()
+    server.should_exit = True
+    await running
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(found[0], socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(found[4])
+        made.listen(1_024)
+    except OSError as error:
+        raise StorageError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}",
+            fix="is something else listening there? `weft up --port 0` takes a free port",
+        ) from error
+    made.setblocking(False)
+    return made
+
+
+def _say_ready(service: Host, url: str, *, as_json: bool) -> None:
+    served = service.library.all()
+    if as_json:
+        say_json({"event": "ready", "url": url, "served": [one.name for one in served]}, indent=None)
+        return
+    count = f"{len(served)} workflow{'' if len(served) == 1 else 's'} and agents" if served else "no workflow yet"
+    tell(f"Weft serves {count} at {url}  (Ctrl-C stops it)")
+    tell(f"  control API  {url}/api/v1        described by {url}/openapi.json")
+    for path, error in list(service.library.broken().items())[:5]:
+        tell(f"  not served: {path.name}: {error.message}")

@@ -1,0 +1,49 @@
+"""The application: every room of the service behind one wall."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+import weft
+from weft.app.hosting import Host
+from weft.server import control, health, problems
+from weft.server.bounds import Bounds
+from weft.server.caller import Doorkeeper
+from weft.server.rooms import Rooms
+
+PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install)
+"""What puts each part of the service into an application. The order is that of the routes."""
+
+
+def build(host: Host, *, url: str) -> FastAPI:
+    """The whole service over `host`, reachable under `url`."""
+    settings = host.settings.server
+    doorkeeper = Doorkeeper(settings)
+    rooms = Rooms(host, doorkeeper, url.rstrip("/"))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await host.open()
+            for opening in rooms.openings:
+                await stack.enter_async_context(opening())
+            yield
+
+    app = FastAPI(
+        title="Weft",
+        version=weft.__version__,
+        description="Durable workflows of agents, tools and people.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        middleware=[Middleware(Bounds, settings=settings, doorkeeper=doorkeeper)],
+    )
+    app.state.host = host
+    problems.install(app)
+    for install in PARTS:
+        install(app, rooms)
+    return app

@@ -1,0 +1,157 @@
+"""The outer wall: who may reach the service at all, and how much of it one request may take. Plain ASGI, before any route."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from weft.core.errors import AuthError, InputError, PolicyError, StepTimeoutError, WeftError
+from weft.core.settings_model import Server
+from weft.server.caller import Doorkeeper
+from weft.server.problems import MEDIA_TYPE, problem
+
+_OPEN = ("/health/", "/.well-known/")
+"""Paths that answer without a credential."""
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+class Bounds:
+    """Refuses what comes from a foreign page or under a foreign name, has no credential, is too large, or takes too long to arrive.
+
+    A page of another origin can have a browser send requests to this machine, and a foreign name can be made to lead here: both
+    are told by their headers, which a page cannot change.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper) -> None:
+        self._app = app
+        self._settings = settings
+        self._doorkeeper = doorkeeper
+        self._hosts = _LOOPBACK | {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
+        if settings.public_url is not None:
+            self._hosts |= {(urlsplit(settings.public_url).hostname or "").lower()}
+        self._any_host = settings.token is not None and not settings.allowed_hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            self._check(scope, headers)
+        except WeftError as error:
+            await _refuse(scope, send, error)
+            return
+        body = _Body(receive, self._settings)
+        answer = _Answer(send)
+        try:
+            await self._app(scope, body, answer)
+        except _Refused as refused:
+            if not answer.begun:
+                await _refuse(scope, send, refused.error)
+
+    def _check(self, scope: Scope, headers: dict[str, str]) -> None:
+        host = _name(headers.get("host", ""))
+        if not self._any_host and host not in self._hosts:
+            raise PolicyError(
+                f"the service does not answer under the name {host!r}",
+                fix="call it by its own address, or name it in the setting server.allowed_hosts",
+            )
+        origin = headers.get("origin")
+        if origin is not None and not self._is_own(origin, headers):
+            raise PolicyError(
+                f"pages of {origin} may not call the service",
+                fix="name the origin in the setting server.allowed_origins",
+            )
+        try:
+            declared = int(headers.get("content-length", "0"))
+        except ValueError:
+            raise InputError("the length of the request is no number") from None
+        if declared > self._settings.max_request_bytes:
+            raise _too_large(self._settings)
+        if scope["path"].startswith(_OPEN):
+            return
+        scope.setdefault("state", {})["caller"] = self._doorkeeper.admit(headers)
+
+    def _is_own(self, origin: str, headers: dict[str, str]) -> bool:
+        if origin in self._settings.allowed_origins:
+            return True
+        parts = urlsplit(origin)
+        return parts.scheme in {"http", "https"} and parts.netloc.lower() == headers.get("host", "").lower()
+
+
+class _Refused(Exception):  # noqa: N818 -- a signal, not an error
+    def __init__(self, error: WeftError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class _Body:
+    """The body of a request as it comes in, up to its bounds."""
+
+    def __init__(self, receive: Receive, settings: Server) -> None:
+        self._receive = receive
+        self._settings = settings
+        self._left = settings.max_request_bytes
+        self._whole = False
+        self._until = asyncio.get_running_loop().time() + settings.request_s
+
+    async def __call__(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            error = StepTimeoutError(f"the request did not arrive within {self._settings.request_s:g} seconds")
+            raise _Refused(error) from None
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _Refused(_too_large(self._settings))
+            self._whole = not message.get("more_body", False)
+        return message
+
+
+class _Answer:
+    """Remembers whether an answer has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
+def _name(host: str) -> str:
+    """The name in a Host header, without its port."""
+    host = host.lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _too_large(settings: Server) -> InputError:
+    return InputError(
+        f"the request is larger than {settings.max_request_bytes} bytes",
+        fix="send less, or raise the setting server.max_request_bytes",
+        status=413,
+    )
+
+
+async def _refuse(scope: Scope, send: Send, error: WeftError) -> None:
+    body: dict[str, Any] = problem(error, instance=scope["path"])
+    status = int(error.ids.get("status", 408 if error.code == "timeout" else body["status"]))
+    body["status"] = status
+    headers: Iterable[tuple[bytes, bytes]] = [(b"content-type", MEDIA_TYPE.encode()), (b"connection", b"close")]
+    if isinstance(error, AuthError):
+        headers = [*headers, (b"www-authenticate", b'Bearer realm="weft"')]
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": json.dumps(body).encode()})

@@ -1,0 +1,54 @@
+"""Whether the service lives, whether it takes work, and what it stands on."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Response
+
+import weft
+from weft.core.errors import WeftError
+from weft.server.rooms import Rooms
+
+
+def install(app: FastAPI, rooms: Rooms) -> None:
+    """Put the health checks into `app`."""
+    router = APIRouter(prefix="/health", tags=["health"])
+    host = rooms.host
+
+    @router.get("/live")
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok", "version": weft.__version__}
+
+    @router.get("/ready")
+    async def ready(response: Response) -> dict[str, str]:
+        """New work is taken."""
+        if host.draining:
+            response.status_code = 503
+            return {"status": "draining"}
+        return {"status": "ok"}
+
+    @router.get("/deep")
+    async def deep(response: Response) -> dict[str, Any]:
+        """The journal can be written and read, and the folders hold what they should."""
+        checks: dict[str, Any] = {}
+        begun = time.perf_counter()
+        try:
+            await host.journal.writer.submit(lambda connection: connection.execute("SELECT 1").fetchone())
+            host.journal.runs.list(limit=1)
+            checks["journal"] = {"status": "ok", "ms": round((time.perf_counter() - begun) * 1_000, 2)}
+        except WeftError as error:
+            checks["journal"] = {"status": "failed", "message": error.message, "fix": error.fix}
+        broken = host.library.broken()
+        checks["library"] = {
+            "status": "ok" if not broken else "degraded",
+            "served": len(host.library.all()),
+            "broken": sorted(path.name for path in broken),
+        }
+        bad = any(one["status"] == "failed" for one in checks.values())
+        response.status_code = 503 if bad else 200
+        return {"status": "failed" if bad else "ok", "checks": checks}
+
+    app.include_router(router)

@@ -1,0 +1,24 @@
+"""What each part of the service is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+
+from weft.app.hosting import Host
+from weft.server.caller import Doorkeeper
+
+Opening = Callable[[], AbstractAsyncContextManager[object]]
+"""Makes a context that is entered when the service begins and left when it stops."""
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """What a part of the service is given when it is put in: the host, and the way to be opened and closed with the service."""
+
+    host: Host
+    doorkeeper: Doorkeeper
+    url: str
+    """The address under which clients reach the service, without a slash at its end."""
+    openings: list[Opening] = field(default_factory=list)

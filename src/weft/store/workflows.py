@@ -1,0 +1,135 @@
+"""Registered workflows: the text of each version, which never changes once it is there."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, select
+
+from weft.core.canonical import sha256
+from weft.core.errors import NotFoundError
+from weft.store.database import translated
+from weft.store.service_tables import workflows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """One version of a workflow. `hash` is SHA-256 of `source`, its text; `created_at` is in microseconds."""
+
+    name: str
+    version: int
+    hash: str
+    source: str
+    note: str = ""
+    principal: str = "local"
+    created_at: int = 0
+    tenant: str = "local"
+
+
+class Workflows:
+    """Questions about registered workflows."""
+
+    def __init__(self, engine: Engine, path: Path | str) -> None:
+        self._engine = engine
+        self._path = path
+
+    def latest(self, *, tenant: str = "local") -> list[Registered]:
+        """The newest version of each workflow, by name."""
+        newest = (
+            select(workflows.c.name, func.max(workflows.c.version).label("version"))
+            .where(workflows.c.tenant == tenant)
+            .group_by(workflows.c.name)
+            .subquery()
+        )
+        query = (
+            select(workflows)
+            .join(newest, (workflows.c.name == newest.c.name) & (workflows.c.version == newest.c.version))
+            .where(workflows.c.tenant == tenant)
+            .order_by(workflows.c.name)
+        )
+        with self._read() as connection:
+            return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
+        """All versions of a workflow, the newest first."""
+        query = (
+            select(workflows)
+            .where(workflows.c.tenant == tenant, workflows.c.name == name)
+            .order_by(workflows.c.version.desc())
+        )
+        with self._read() as connection:
+            return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+
+    def get(self, name: str, version: int | None = None, *, tenant: str = "local") -> Registered:
+        """One version of a workflow, the newest by default.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self.versions(name, tenant=tenant)
+        for one in found:
+            if version is None or one.version == version:
+                return one
+        what = f"version {version} of {name!r}" if found else f"workflow {name!r}"
+        raise NotFoundError(f"there is no {what}", fix="list the workflows to see what is registered")
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+
+def register(
+    name: str, source: str, *, note: str, principal: str, at: int, tenant: str = "local"
+) -> Callable[[sqlite3.Connection], Registered]:
+    """Work for the writer: keep `source` as the next version of `name`. The text of the newest version again makes none."""
+    hash_ = sha256(source.encode())
+
+    def work(connection: sqlite3.Connection) -> Registered:
+        row = connection.execute(
+            "SELECT version, hash, note, principal, created_at FROM workflows WHERE tenant=? AND name=? "
+            "ORDER BY version DESC LIMIT 1",
+            (tenant, name),
+        ).fetchone()
+        if row is not None and row[1] == hash_:
+            return Registered(
+                name=name,
+                version=row[0],
+                hash=hash_,
+                source=source,
+                note=row[2],
+                principal=row[3],
+                created_at=row[4],
+                tenant=tenant,
+            )
+        made = Registered(
+            name=name,
+            version=1 if row is None else row[0] + 1,
+            hash=hash_,
+            source=source,
+            note=note,
+            principal=principal,
+            created_at=at,
+            tenant=tenant,
+        )
+        connection.execute(
+            "INSERT INTO workflows (tenant, name, version, hash, source, note, principal, created_at) "
+            "VALUES (?,?,?,?,?,?,?,?)",
+            (tenant, name, made.version, hash_, source, note, principal, at),
+        )
+        return made
+
+    return work
+
+
+def unregister(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection], int]:
+    """Work for the writer: forget all versions of a workflow, and say how many there were. Runs keep their plans."""
+
+    def work(connection: sqlite3.Connection) -> int:
+        return connection.execute("DELETE FROM workflows WHERE tenant=? AND name=?", (tenant, name)).rowcount
+
+    return work
