@@ -42,7 +42,9 @@ _WHICH = "`weft run FILE` starts a run, `weft resume RUN` makes one go on"
 
 def run(
     *,
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The workflow file.", show_default=False)] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The workflow file, or file.py:name.", show_default=False)
+    ] = None,
     var: Annotated[
         list[str] | None,
         typer.Option(
