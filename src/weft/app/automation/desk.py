@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, Schedule, check, read, shifted, times
+from weft.app.automation.rules import FileTrigger, HookTrigger, Rule, RunTrigger, Schedule, check, read, shifted, times
 from weft.app.documents import prepare
 from weft.app.service import AS_WRITTEN, ModelChoice
 from weft.core.clock import Clock, iso
@@ -20,7 +20,12 @@ from weft.store.automations import Automation
 from weft.store.journal import Journal
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_KINDS: Mapping[type[Rule], str] = {Schedule: "schedule", FileTrigger: "file", RunTrigger: "run"}
+_KINDS: Mapping[type[Rule], str] = {
+    Schedule: "schedule",
+    FileTrigger: "file",
+    RunTrigger: "run",
+    HookTrigger: "webhook",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +133,8 @@ class Desk:
             if not folder.is_dir():
                 raise InputError(f"there is no folder {str(folder)!r}", fix="make it first, or name another one")
             return rule.model_copy(update={"folder": str(folder)}), {rule.variable: str(folder / "example")}
+        if isinstance(rule, HookTrigger):
+            return rule, {rule.variable: "{}"}
         assert isinstance(rule, RunTrigger)
         return rule.model_copy(update={"since": now}), {"run": "", "status": "completed", "response": "example"}
 

@@ -64,8 +64,24 @@ class RunTrigger(Rule):
     since: int = 0
 
 
+class HookTrigger(Rule):
+    """The service is sent a signed message: each message starts one run, whose input `variable` gets its body, as text.
+
+    `scheme` is the form of the signature; another `version` of the secret makes the one before worthless.
+    """
+
+    scheme: Literal["standard", "github"] = "standard"
+    variable: str = "body"
+    version: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
 _Made = TypeVar("_Made", bound=Rule)
-RULES: dict[str, type[Rule]] = {"schedule": Schedule, "file": FileTrigger, "run": RunTrigger}
+RULES: dict[str, type[Rule]] = {
+    "schedule": Schedule,
+    "file": FileTrigger,
+    "run": RunTrigger,
+    "webhook": HookTrigger,
+}
 """The rule of each kind of automation."""
 
 

@@ -75,4 +75,10 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
 
 def list_all(as_json: AsJson = False) -> None:
     """List all triggers."""
-    listed("file", "run", none="No triggers yet: `weft triggers add FILE --folder …` makes one.", as_json=as_json)
+    listed(
+        "file",
+        "run",
+        "webhook",
+        none="No triggers yet: `weft triggers add FILE --folder …` makes one.",
+        as_json=as_json,
+    )
