@@ -27,13 +27,20 @@ Ended = tuple[Outcome, Mapping[str, Any]]
 class Driven:
     """A run that this engine drives now. It begins with the walk back when the journal says that the run is being cancelled.
 
-    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`.
+    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`; `others` see `Interpreter`.
     """
 
-    def __init__(self, recorder: Recorder, plan: Plan, runtime: Callable[[], tuple[EmbeddedRuntime, Waiting]]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        plan: Plan,
+        runtime: Callable[[], tuple[EmbeddedRuntime, Waiting]],
+        others: Mapping[type, Any] | None = None,
+    ) -> None:
         self.recorder = recorder
         self.cancelled = recorder.state.cancelling
         self._plan = plan
+        self._others = others
         self._new_runtime = runtime
         self._cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin(back=self.cancelled is not None)
@@ -87,7 +94,7 @@ class Driven:
         self._back = back
         self._runtime, self.waiting = self._new_runtime()
         on: Runtime = self._runtime.unwound(ending.CANCELLED) if back else self._runtime
-        self._task = asyncio.ensure_future(Interpreter(on).run(self._plan, self.recorder.state.scope))
+        self._task = asyncio.ensure_future(Interpreter(on, self._others).run(self._plan, self.recorder.state.scope))
 
 
 async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:

@@ -25,6 +25,8 @@ from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
+from weft.engine.programs.port import Programs
+from weft.engine.programs.walker import program_walker
 from weft.engine.questions import Answer
 from weft.engine.recorder import Listener, Recorder, tell
 from weft.engine.runtime import EmbeddedRuntime
@@ -55,9 +57,10 @@ class Engine:
 
     `mask` takes secrets out of what is written of a step to be looked at; what a run computes with is never changed. A timer that
     is due within `near_s` seconds keeps a drive going; when everything in a run waits for something further off, the drive ends.
+    `programs` are the functions that plans name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what an engine is made of
         self,
         journal: Journal,
         performers: Mapping[str, Performer],
@@ -68,6 +71,7 @@ class Engine:
         new_id: Callable[[], str] = uuid7,
         mask: Mask = lambda value: value,
         near_s: float = NEAR_S,
+        programs: Programs | None = None,
     ) -> None:
         self._journal = journal
         self._performers = performers
@@ -76,6 +80,7 @@ class Engine:
         self._new_id = new_id
         self._surroundings = Surroundings(self._clock, asyncio.Semaphore(concurrency), mask)
         self._near_s = near_s
+        self._programs = programs
         self._answering = Answering(journal, self._clock)
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
@@ -313,20 +318,12 @@ class Engine:
             events = self._journal.proven_events(run_id)
         recorder = self._recorder(run_id, epoch, fold(events))
         if run.ended:
-            await self._reopen(recorder)
+            await ending.reopened(recorder, at=self._clock.micros())
         try:
             return recorder, self._shelf.load(run.plan_hash)
         except MismatchError as error:
             await ending.stalled(recorder, error)
             raise
-
-    async def _reopen(self, recorder: Recorder) -> None:
-        # A cancel that came before says nothing about the run's second life.
-        await self._journal.writer.submit(self._journal.inbox.take([recorder.run_id]))
-        draft = Draft(self._clock.micros(), "run.reopened", "", dumps({"epoch": recorder.epoch}))
-        patch = {"status": "queued", "error": None}
-        await self._journal.append(Append(recorder.run_id, recorder.epoch, [draft], patch, reopen=True))
-        recorder.state = fold(self._journal.events(recorder.run_id))
 
     def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
         account = self._family.accounts.get(run_id)
@@ -348,7 +345,8 @@ class Engine:
             made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
             return made, waiting
 
-        driven = self._active[run_id] = Driven(recorder, plan, runtime)
+        others = program_walker(self._programs, recorder.state.options, self._surroundings.mask)
+        driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
             result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
         except RunHalted as halt:

@@ -206,6 +206,29 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a program asked for at a path.
+
+    `looks` say what it is (``type``, ``target``, and ``input`` as a digest); `after` are the steps whose ends it had been handed since it
+    asked before, in this order, so that a later life takes the same turns. A `loose` one belongs to a past that has changed since.
+    """
+
+    looks: Mapping[str, str]
+    after: tuple[str, ...] = ()
+    loose: bool = False
+
+    def as_json(self) -> dict[str, Json]:
+        """What the event says."""
+        return {**self.looks, **({"after": list(self.after)} if self.after else {})}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Asked:
+        """What the event `data` is of says."""
+        looks = {name: str(value) for name, value in data.items() if name != "after"}
+        return cls(looks, tuple(data.get("after") or ()))
+
+
+@dataclass(frozen=True, slots=True)
 class Composite:
     """A composite node that is in the journal as finished.
 
@@ -305,6 +328,14 @@ class Runtime(Protocol):
 
     def recorded(self, path: str) -> Outcome | None:
         """How the step at `path` ended, when the journal has it."""
+        ...
+
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """What the program at `path` has asked for according to the journal, by path and in this order."""
+        ...
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """Record that a program asks for the step at `path`."""
         ...
 
     def undo(self, path: str) -> Undo:

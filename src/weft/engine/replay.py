@@ -19,7 +19,9 @@ from weft.core.event import Event
 from weft.engine.ending import CANCELLED, last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
-from weft.engine.port import Failure, Outcome, Runtime
+from weft.engine.port import Failure, Outcome, RunHalted, Runtime
+from weft.engine.programs.port import Programs
+from weft.engine.programs.walker import program_walker
 from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
@@ -28,7 +30,7 @@ _SHORT = 300
 _ORDERS = 10
 """So many orders of what was ready at once are tried with each patience before a difference is believed."""
 _BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
-_DERIVED = frozenset({"node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
+_DERIVED = frozenset({"step.asked", "node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
 _AT_ONCE = frozenset({"node.completed", "node.failed", "node.position"})
 _ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
 _RUNG = frozenset({"node.failed", "node.undoing"})
@@ -86,8 +88,10 @@ class _Parted(Exception):  # noqa: N818 -- a signal, not an error
         )
 
 
-def replay(run_id: str, plan: Plan, events: Sequence[Event]) -> Replayed:
+def replay(run_id: str, plan: Plan, events: Sequence[Event], programs: Programs | None = None) -> Replayed:
     """Walk `plan` over `events`. Runs on an event loop of its own: call it in a thread that runs none.
+
+    `programs` are the functions that the plan names; they are run again, and everything that they ask for is answered from the events.
 
     Raises:
         MismatchError: an event is not as this version writes it.
@@ -96,7 +100,7 @@ def replay(run_id: str, plan: Plan, events: Sequence[Event]) -> Replayed:
     # the journal does not say, so it is enough that one of them leads to the same events.
     first: Replayed | None = None
     for pace in _paces():
-        found = quietly(lambda loop: _Replay(loop, plan, events, pace).run(run_id), pace.seed)  # noqa: B023 -- called at once
+        found = quietly(lambda loop: _Replay(loop, plan, events, pace, programs).run(run_id), pace.seed)  # noqa: B023 -- called at once
         if found.difference is None:
             return found
         first = first or found
@@ -129,11 +133,14 @@ def _paces() -> Iterator[_Pace]:
 class _Replay:
     """One pass over the events."""
 
-    def __init__(self, loop: QuietLoop, plan: Plan, events: Sequence[Event], pace: _Pace) -> None:
+    def __init__(
+        self, loop: QuietLoop, plan: Plan, events: Sequence[Event], pace: _Pace, programs: Programs | None
+    ) -> None:
         self._loop = loop
         self._plan = plan
         self._events = events
         self._pace = pace
+        self._programs = programs
         self._state = RunState()
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
@@ -179,7 +186,9 @@ class _Replay:
     def _begin(self, place: int) -> None:
         self._walk = walk = Rewalk(self._state, _waits_of_drive(self._events, place), patience=self._pace.patience)
         on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
-        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(on).run
+        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
+            on, program_walker(self._programs, self._state.options, lambda value: value)
+        ).run
         self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
 
     async def _turn_back(self, place: int, event: Event) -> None:
@@ -226,6 +235,9 @@ class _Replay:
 
     async def _expect(self, event: Event) -> None:
         """An event that must come out of the walk."""
+        for step in event.data.get("after") or () if event.kind == "step.asked" else ():
+            # In which order a program was handed the ends of its steps is history.
+            await self._deliver(step, alone=True)
         emission = await self._emission(event)
         if emission is None:
             left = self._walk.left() if self._walk else []
@@ -234,7 +246,7 @@ class _Replay:
         if emission.data is not None and emission.data != event.data:
             raise _Parted(event, _said(event.kind, event.path, emission.data))
         self._derived += 1
-        if event.kind in {"timer.set", "node.undoing"}:
+        if event.kind in {"step.asked", "timer.set", "node.undoing"}:
             apply(self._state, event)
         if emission.known is not None:
             await self._owe(event.path, partial(_settle, emission.known, None))
@@ -250,7 +262,7 @@ class _Replay:
         return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
     def _asked(self, path: str) -> bool:
-        return self._walk is not None and self._walk.asked(path) is not None
+        return self._walk is not None and self._walk.wanted(path) is not None
 
     async def _until(self, holds: Callable[[], bool], path: str) -> bool:
         """Let the walk go on until `holds` does, with recorded ends from ever wider around `path`; whether it does."""
@@ -266,9 +278,9 @@ class _Replay:
         if self._pace.eager:
             await self._deliver("")
 
-    async def _deliver(self, path: str) -> None:
-        """Hand over what is recorded at `path` and inside it, and let the walk go on."""
-        inside = (f"{path}/", f"{path}[")
+    async def _deliver(self, path: str, *, alone: bool = False) -> None:
+        """Hand over what is recorded at `path` and, unless it is to be `alone`, inside it, and let the walk go on."""
+        inside = () if alone else (f"{path}/", f"{path}[")
         ready = [hand_over for at, hand_over in self._due if at == path or at.startswith(inside)]
         if ready:
             self._due = [(at, hand_over) for at, hand_over in self._due if not (at == path or at.startswith(inside))]
@@ -312,6 +324,8 @@ class _Replay:
 
     def _end(self, task: asyncio.Task[tuple[Outcome, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
         error = task.exception()
+        if isinstance(error, RunHalted):
+            raise error.error
         if error is None:
             outcome, scope = task.result()
         else:

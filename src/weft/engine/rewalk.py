@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from weft.core.canonical import loads
 from weft.core.errors import WeftError
 from weft.engine.fold import RunState
-from weft.engine.port import Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
+from weft.engine.port import Asked, Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
 from weft.engine.retention import Kept
 from weft.engine.unwinding import Unwinding
 from weft.plan.nodes import Budget, Call, Child
@@ -211,6 +211,14 @@ class Rewalk:
         """See `Runtime.recorded`."""
         return self.state.outcomes.get(path)
 
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return {at: asked for at, asked in self.state.asked.items() if at.startswith(f"{path}/")}
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
+        self._note("step.asked", path, asked.as_json())
+
     def undo(self, path: str) -> Undo:
         """See `Runtime.undo`."""
         return self.state.undo.get(path, Undo())
@@ -240,7 +248,7 @@ class Rewalk:
         """What the walk has said and the journal has not: kind, path and data of each."""
         return [(kind, path, one.data) for (kind, path), said in self.emitted.items() for one in said]
 
-    def asked(self, path: str) -> Leaf | None:
+    def wanted(self, path: str) -> Leaf | None:
         """What was asked for at `path` or around it."""
         while path:
             if leaf := self.leaves.get(path):

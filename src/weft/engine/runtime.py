@@ -14,6 +14,7 @@ from weft.engine.context import Step, Surroundings
 from weft.engine.gates import Gates
 from weft.engine.patience import around_limit, only_people, waited
 from weft.engine.port import (
+    Asked,
     Composite,
     Failure,
     GateRequest,
@@ -219,6 +220,15 @@ class EmbeddedRuntime:
     def recorded(self, path: str) -> Outcome | None:
         """See `Runtime.recorded`."""
         return self._recorder.state.outcomes.get(path)
+
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return {at: asked for at, asked in self._recorder.state.asked.items() if at.startswith(f"{path}/")}
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
+        self._performing.go_on()
+        self._recorder.note("step.asked", path, asked.as_json())
 
     def undo(self, path: str) -> Undo:
         """See `Runtime.undo`."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.core.errors import WeftError, from_json
-from weft.engine.port import Composite, Failure, GateRequest, Outcome, Position, Runtime, Settings, Undo
+from weft.engine.port import Asked, Composite, Failure, GateRequest, Outcome, Position, Runtime, Settings, Undo
 from weft.plan.nodes import Budget, Call, Child
 
 
@@ -54,6 +54,13 @@ class Unwinding:
     def recorded(self, path: str) -> Outcome | None:
         """See `Runtime.recorded`."""
         return self._forward.recorded(path)
+
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return self._forward.asked(path)
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
 
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
