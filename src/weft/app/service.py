@@ -13,6 +13,7 @@ from weft.core.owner import LOCAL, Owner
 if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
     from weft.app.automation.desk import NewAutomation
     from weft.app.automation.worker import Report, Worker
+    from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.reasoning import Iteration
     from weft.bus.envelope import Envelope
@@ -65,7 +66,8 @@ class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default.
 
     With `agent`, only that agent of the file is run: on the input `message`, and `messages`, what was said before.
-    `run_id` is the id that the run is to have, a new one by default.
+    `run_id` is the id that the run is to have, a new one by default; `turn` what it is in a conversation: what was ``asked``, and
+    the run that it comes ``after``.
     """
 
     file: Path
@@ -80,6 +82,7 @@ class RunRequest:
     agent: str = ""
     run_id: str | None = None
     owner: Owner = LOCAL
+    turn: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,6 +315,16 @@ class Service(Protocol):
 
     async def add_automation(self, new: NewAutomation) -> Automation:
         """Keep a schedule or a trigger; see `Desk.add`."""
+        ...
+
+    async def sync_automations(self, path: Path, how: Manner | None = None) -> Synced:
+        """Make active what a workflow file, or every one below a folder, says of schedules and triggers.
+
+        Raises:
+            SpecError: a workflow has problems.
+            InputError: an input is missing, or the file says nothing of it.
+            ConflictError: a name is taken.
+        """
         ...
 
     async def pause_automation(self, name: str, *, paused: bool) -> Automation:

@@ -10,19 +10,24 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import control, described, health, problems
+from weft.server import control, described, health, hooks, live, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
 
-PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install)
+PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
+    health.install,
+    control.install,
+    live.install,
+    hooks.install,
+)
 """What puts each part of the service into an application. The order is that of the routes."""
 
 
 def build(host: Host, *, url: str) -> FastAPI:
     """The whole service over `host`, reachable under `url`."""
     settings = host.settings.server
-    doorkeeper = Doorkeeper(settings)
+    doorkeeper = Doorkeeper(settings, host.identity)
     rooms = Rooms(host, doorkeeper, url.rstrip("/"))
 
     @asynccontextmanager

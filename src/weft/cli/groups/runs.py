@@ -94,11 +94,13 @@ def show(
         _reasoning(run, as_json=as_json)
         return
 
-    async def look(service: Service) -> tuple[Run, Any]:
+    async def look(service: Service) -> tuple[Run, Any, dict[str, Any]]:
         found = service.find(run)
-        return found, service.events(found.id)
+        events = service.events(found.id)
+        children = RunView(events).plan_runs() if at is None and form is None else ()
+        return found, events, {child: RunView(service.events(child)).milestones for child in children}
 
-    found, events = ask(look)
+    found, events, carried = ask(look)
     state = fold(events if at is None else events[:at])
     if at is not None:
         found, events = as_it_was(found, events, at, state), events[:at]
@@ -106,6 +108,7 @@ def show(
         _picture(found, events, form, as_json=as_json)
         return
     view, outputs = RunView(events), state.outputs
+    view.carried_out = carried
     if as_json:
         root = view.root.as_json()
         say_json(
@@ -115,7 +118,10 @@ def show(
                 "steps": root.get("steps", []),
                 "warnings": view.warnings,
                 "handoffs": view.handoffs(),
-                "milestones": view.milestones,
+                "milestones": [
+                    *view.milestones,
+                    *({**one, "run": child} for child, reached in carried.items() for one in reached),
+                ],
             }
         )
         return

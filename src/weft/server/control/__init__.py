@@ -11,13 +11,17 @@ from weft.server.control import (
     automations,
     etags,
     examining,
+    flags,
     gates,
+    identity,
     plans,
     runs,
+    sessions,
     settings,
     steering,
     tools,
     usage,
+    webhooks,
     workflows,
 )
 from weft.server.control.routes import PREFIX
@@ -38,6 +42,13 @@ _ROUTERS: tuple[APIRouter, ...] = (
     usage.api,
     audit.api,
     settings.api,
+    sessions.api,
+    webhooks.api,
+    flags.api,
+    identity.tenants,
+    identity.users,
+    identity.roles,
+    identity.keys,
 )
 
 

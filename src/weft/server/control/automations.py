@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from weft.app.automation.desk import NewAutomation
-from weft.app.automation.rules import FileTrigger, Overlap, Rule, RunTrigger, Schedule
+from weft.app.automation.rules import FileTrigger, HookTrigger, Overlap, Rule, RunTrigger, Schedule
 from weft.app.hosting import Host
 from weft.core.clock import iso
 from weft.core.errors import InputError, NotFoundError, PolicyError
@@ -18,6 +18,7 @@ from weft.core.owner import LOCAL
 from weft.server.caller import Caller
 from weft.server.control.pages import Page, Paging, cut
 from weft.server.control.routes import MAX_INT, PREFIX, At, Name, allowed, errors, routes
+from weft.server.hooks import trigger_secret
 from weft.store.automations import Automation, Firing
 
 schedules = routes("schedules")
@@ -81,8 +82,19 @@ class OnRun(BaseModel):
     )
 
 
+class OnWebhook(BaseModel):
+    """A signed message is sent to ``/hooks/<name>``. The new run's input `variable` gets its body, as text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    scheme: Literal["standard", "github"] = Field(
+        default="standard", description="The form of the signature: Standard Webhooks, or that of GitHub."
+    )
+    variable: str = Field(default="body", min_length=1, max_length=100)
+
+
 class AddTrigger(Starting):
-    """What starts runs: a file, or the end of another run."""
+    """What starts runs: a file, the end of another run, or a message."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -93,6 +105,7 @@ class AddTrigger(Starting):
 
     on_file: OnFile | None = None
     on_run: OnRun | None = None
+    on_webhook: OnWebhook | None = None
 
 
 class AutomationItem(BaseModel):
@@ -115,7 +128,7 @@ class AutomationItem(BaseModel):
     )
 
     name: str
-    kind: Literal["schedule", "file", "run"]
+    kind: Literal["schedule", "file", "run", "webhook"]
     workflow: str = Field(description="The workflow that it starts, or its file.")
     rule: dict[str, Any]
     inputs: dict[str, Any]
@@ -123,6 +136,9 @@ class AutomationItem(BaseModel):
     pinned: bool
     next: str | None = Field(default=None, description="Of a schedule: when it is due.")
     created_at: str
+    secret: str | None = Field(
+        default=None, description="What messages to a new webhook trigger are signed with; told when it is made alone."
+    )
 
 
 class AutomationPage(Page[AutomationItem]):
@@ -183,16 +199,22 @@ async def add(body: AddSchedule, by: Writer, host: At, response: Response) -> Au
 @triggers.post("", name="add", status_code=201, responses=errors(404, 409))
 async def add_trigger(body: AddTrigger, by: Writer, host: At, response: Response) -> AutomationItem:
     """Add a trigger. Folders are those that the service serves, or that its settings allow to tools."""
-    rule: Rule
-    if body.on_file is not None and body.on_run is None:
-        rule = FileTrigger(**body.on_file.model_dump() | {"folder": str(_watched(host, body.on_file.folder))})
-    elif body.on_run is not None and body.on_file is None:
-        rule = RunTrigger(workflow=body.on_run.workflow, statuses=tuple(body.on_run.statuses))
-    else:
-        raise InputError("a trigger waits for one thing", fix="give `on_file` or `on_run`")
-    made = await _add(host, by, body, rule)
+    wanted = [one for one in (body.on_file, body.on_run, body.on_webhook) if one is not None]
+    if len(wanted) != 1:
+        raise InputError("a trigger waits for one thing", fix="give `on_file`, `on_run` or `on_webhook`")
+    made = await _add(host, by, body, _rule(host, wanted[0]))
     response.headers["Location"] = f"{PREFIX}/triggers/{made.name}"
-    return made
+    if made.kind != "webhook":
+        return made
+    return made.model_copy(update={"secret": trigger_secret(host, made.name, version=1)})
+
+
+def _rule(host: Host, wanted: OnFile | OnRun | OnWebhook) -> Rule:
+    if isinstance(wanted, OnFile):
+        return FileTrigger(**wanted.model_dump() | {"folder": str(_watched(host, wanted.folder))})
+    if isinstance(wanted, OnRun):
+        return RunTrigger(workflow=wanted.workflow, statuses=tuple(wanted.statuses))
+    return HookTrigger(scheme=wanted.scheme, variable=wanted.variable)
 
 
 def _watched(host: Host, folder: str) -> File:
@@ -277,7 +299,7 @@ def _shared(api: APIRouter, *kinds: str) -> None:
 
 
 _shared(schedules, "schedule")
-_shared(triggers, "file", "run")
+_shared(triggers, "file", "run", "webhook")
 
 
 @schedules.get("/{name}/next", name="next", responses=errors(404))
