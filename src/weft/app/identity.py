@@ -24,16 +24,17 @@ _READ = frozenset(
         "gates:read",
         "agents:read",
         "tools:read",
+        "plans:read",
         "automations:read",
         "sessions:use",
         "usage:read",
         "flags:read",
     }
 )
-_OPERATE = _READ | {"runs:start", "runs:change", "automations:change", "gates:decide"}
+_OPERATE = _READ | {"runs:start", "runs:write", "automations:write", "gates:decide"}
 ROLES: Mapping[str, frozenset[str]] = {
     "admin": EVERYTHING,
-    "developer": _OPERATE | {"workflows:change", "webhooks:read", "webhooks:change", "plans:change"},
+    "developer": _OPERATE | {"workflows:write", "webhooks:read", "webhooks:write", "plans:write"},
     "operator": _OPERATE | {"audit:read", "webhooks:read", "settings:read"},
     "approver": _READ | {"gates:decide"},
     "viewer": _READ - {"sessions:use"},

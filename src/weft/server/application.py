@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import agui, control, health, hooks, live, mcp, problems
+from weft.server import agui, control, described, health, hooks, live, mcp, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
@@ -51,6 +51,7 @@ def build(host: Host, *, url: str) -> FastAPI:
     )
     app.state.host = host
     problems.install(app)
+    described.install(app)
     for install in PARTS:
         install(app, rooms)
     return app

@@ -18,6 +18,7 @@ from weft.store import history
 from weft.store.append import Append
 from weft.store.audit import Audit
 from weft.store.automations import Automations
+from weft.store.consumption import Consumption
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
 from weft.store.flags import SetFlags
@@ -72,6 +73,7 @@ class Journal:
         self.webhooks = Webhooks(engine, path)
         self.flags = SetFlags(engine, path)
         self.identities = Identities(engine, path)
+        self.consumption = Consumption(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:
