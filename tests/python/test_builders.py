@@ -8,12 +8,12 @@ from typing import get_args
 
 import pytest
 import yaml
-from weft.python.build import options
 
 from weft import build
 from weft.core.errors import SpecError
 from weft.plan.codec import plan_hash
 from weft.plan.compile import compile_workflow
+from weft.python.build import options
 from weft.spec import load
 from weft.spec.model import agents, flow, machine, patterns, planning, runtime, steps, swarm, tools
 

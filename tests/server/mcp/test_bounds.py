@@ -35,7 +35,7 @@ async def test_sessions_and_state_belong_to_whoever_began_them(make_served):
 
     served = make_served({"release": RELEASE, "brief": BRIEF}, WEFT_SERVER__TOKEN="open-sesame")
     shown = await keys(served, ann="operator", ben="operator", vic="viewer")
-    nobody = httpx2.post(f"{served.url}/mcp", json=message("tools/list", {}), headers=ACCEPT)
+    nobody = httpx2.post(f"{served.url}/mcp", json=message("tools/list", {}), headers=ACCEPT, timeout=30)
     assert (nobody.status_code, nobody.json()["code"]) == (401, "auth")
 
     session = Session(served.url, **shown["ann"])
@@ -62,7 +62,7 @@ async def test_sessions_and_state_belong_to_whoever_began_them(make_served):
 def test_a_foreign_page_or_name_is_refused(shared):
     body = message("ping", {})
     for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}):
-        answer = httpx2.post(f"{shared.url}/mcp", json=body, headers=ACCEPT | headers)
+        answer = httpx2.post(f"{shared.url}/mcp", json=body, headers=ACCEPT | headers, timeout=30)
         assert (answer.status_code, answer.json()["code"]) == (403, "policy")
 
 
@@ -75,7 +75,7 @@ def test_what_is_malformed_or_too_much_is_refused(shared):
         answer = httpx2.post(session.url, content=content, headers=session.headers, timeout=30)
         assert 400 <= answer.status_code < 500, answer.text
     guessed = session.headers | {"mcp-session-id": "0" * 32}
-    assert httpx2.post(session.url, json=message("ping", {}), headers=guessed).status_code == 404
+    assert httpx2.post(session.url, json=message("ping", {}), headers=guessed, timeout=30).status_code == 404
     assert read(session.call("brief", {"text": ["no", "text"]}).text)[-1]["result"]["isError"] is True
     key = {"weft/key": "k" * 1_000}
     answer = single(shared.url, "brief", {"text": "x"}, headers={}, forms=False)
@@ -86,7 +86,7 @@ def test_what_is_malformed_or_too_much_is_refused(shared):
 
 
 def test_a_long_answer_comes_in_pieces(make_served):
-    words = "".join(f"{number:09d} " for number in range(25_000))
+    words = " ".join(f"{number:03d}" * 2_000 for number in range(40))
     with FakeProvider("openai", lambda _: say(words)) as fake:
         served = make_served({"long": LONG}, **fake.environ)
         result = single(served.url, "long", {})["result"]
@@ -96,4 +96,4 @@ def test_a_long_answer_comes_in_pieces(make_served):
             asked = {"run_id": facts["run_id"], "offset": len(text)}
             result = single(served.url, "weft_result", asked)["result"]
             facts, text = result["structuredContent"], text + result["content"][0]["text"]
-    assert text == words.strip() or text == words
+    assert text == words
