@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from weft.cli.commands import WORK
+from weft.cli.options import AsJson
 from weft.core.errors import UnsupportedError
 
 
@@ -17,9 +18,10 @@ def serve(
         typer.Argument(metavar="[FOLDER]...", help="Folders whose workflows and agents are served."),
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Use the built-in model, whatever workflows say.")] = False,
-    _as_json: Annotated[bool, typer.Option("--json", hidden=True)] = False,
+    as_json: AsJson = False,
 ) -> int:
     """Serve workflows and agents as tools of MCP over standard input and output, for the program that starts it."""
+    del as_json  # it speaks the protocol alone; an error at the start is printed as JSON where that is asked for
     try:
         work = WORK["mcp"].load()
     except ModuleNotFoundError as error:
