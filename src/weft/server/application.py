@@ -10,12 +10,12 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import control, health, problems
+from weft.server import a2a, control, health, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
 
-PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install)
+PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install, a2a.install)
 """What puts each part of the service into an application. The order is that of the routes."""
 
 

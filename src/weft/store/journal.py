@@ -26,6 +26,8 @@ from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
 from weft.store.signals import Signals
+from weft.store.task_hooks import Hooks
+from weft.store.tasks import Tasks
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
 
@@ -64,6 +66,8 @@ class Journal:
         self.automations = Automations(engine, path)
         self.workflows = Workflows(engine, path)
         self.audit = Audit(engine, path)
+        self.tasks = Tasks(engine, path)
+        self.hooks = Hooks(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

@@ -10,6 +10,8 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
+    op.create_index("runs_by_change", "runs", ["tenant", "updated_at"])
+    op.create_index("runs_by_session", "runs", ["tenant", "session", "updated_at"])
     op.create_table(
         "workflows",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -69,6 +71,17 @@ def upgrade() -> None:
         ["run_id"],
         sqlite_where=sa.text("run_id IS NOT NULL"),
         postgresql_where=sa.text("run_id IS NOT NULL"),
+    )
+    op.create_table(
+        "task_messages",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("principal", sa.Text, nullable=False),
+        sa.Column("at", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "run_id", "message", "kind"),
     )
     op.create_table(
         "webhooks",
@@ -167,7 +180,10 @@ def downgrade() -> None:
     op.drop_table("audit")
     op.drop_table("deliveries")
     op.drop_table("webhooks")
+    op.drop_table("task_messages")
     op.drop_table("messages")
     op.drop_table("sessions")
     op.drop_table("requests")
     op.drop_table("workflows")
+    op.drop_index("runs_by_session", "runs")
+    op.drop_index("runs_by_change", "runs")
