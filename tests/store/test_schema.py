@@ -42,10 +42,16 @@ def migrate(engine, act, to):
         act(settings, to)
 
 
+def ours(name, kind, parents):
+    """All but the full-text index, whose tables SQLite makes by itself."""
+    return not (kind == "table" and name.startswith("messages_words"))
+
+
 def test_the_migrations_make_exactly_the_tables_of_the_code(engine):
     migrate(engine, command.upgrade, "head")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_name": ours})
+        assert compare_metadata(context, metadata) == []
         made = inspect(connection)
         for table in metadata.sorted_tables:
             columns = {column["name"]: column["nullable"] for column in made.get_columns(table.name)}
@@ -61,7 +67,12 @@ def test_the_events_table_and_its_partial_index_are_what_a_fresh_create_all_make
     def definitions(of):
         with of.connect() as connection:
             rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
-        return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
+        own = [
+            (name, sql)
+            for name, sql in rows
+            if not name.startswith(("messages_words", "messages_added", "messages_gone"))
+        ]
+        return {name: " ".join(sql.split()) for name, sql in own if name != "alembic_version"}
 
     assert definitions(engine) == definitions(other)
     other.dispose()

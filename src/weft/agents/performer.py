@@ -168,7 +168,7 @@ async def _ask(
             usage_limits=UsageLimits(request_limit=REQUESTS),
         )
 
-    call_token, emit_token = CALL.set(deps), _EMIT.set(deps.context.emit)
+    call_token, emit_token = CALL.set(deps), _EMIT.set(lambda delta: deps.context.emit({**delta, "agent": deps.agent}))
     try:
         return await talk(turn)
     except UsageLimitExceeded as error:

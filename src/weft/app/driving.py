@@ -127,6 +127,7 @@ class Driving:
             "out": str(request.out.resolve()),
             "force": request.force,
             "workdir": str(Path(workdir).resolve()),
+            **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
         }
 

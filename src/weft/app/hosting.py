@@ -14,6 +14,7 @@ from weft.app.local import LocalService
 from weft.app.service import ModelChoice, RunRequest
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
+from weft.app.serving.sessions import Sessions
 from weft.app.serving.tails import Tails
 from weft.app.serving.turns import Begun, Turn, differs, new_run_id, request_of
 from weft.core.clock import SystemClock
@@ -24,9 +25,10 @@ from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.store.audit import Entry, note
 from weft.store.gates import mark_due
-from weft.store.requests import Request, hold, let_go
+from weft.store.requests import Request, find, hold, let_go
 
 _LOG = logging.getLogger("weft.host")
+_HOUSE_S = 600.0
 
 
 class Host:
@@ -47,19 +49,34 @@ class Host:
         self.library = Library(self.journal, settings.home, settings.server.folders)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
+        self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
         self._work: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._drives: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
         self._work = asyncio.ensure_future(self._worker.run(drain_s=self.settings.server.drain_s))
+        self._keeping = asyncio.ensure_future(self._keep_house())
+
+    async def _keep_house(self) -> None:
+        """Forget what has had its time, now and then."""
+        while True:
+            try:
+                await self.sessions.expire()
+            except WeftError as error:
+                _LOG.warning("sessions could not be forgotten: %s", error.message)
+            await self.clock.sleep(_HOUSE_S)
 
     async def drain(self) -> None:
         """Take up nothing new, and let running work go on for as long as the settings allow; what is left can be resumed."""
         self.draining = True
         self._worker.stop()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         if self._drives:
             await asyncio.wait(list(self._drives.values()), timeout=self.settings.server.drain_s)
         left = dict(self._drives)
@@ -78,6 +95,26 @@ class Host:
         self.tails.close()
         await self.service.close()
 
+    async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
+        """Begin a turn of a session: after its latest turn, or after the one named. A repeat under its key is no new turn.
+
+        With `queue`, a turn that is running is waited for.
+
+        Raises:
+            ConflictError: a turn of the session is running, or waits for an answer.
+            WeftError: as for `begin`.
+        """
+        if turn.key and (known := await self._known(turn)) is not None:
+            return known
+        if queue:
+            await self.sessions.free(turn.owner, turn.session)
+        async with self.sessions.lock(turn.owner, turn.session):
+            prepared = await self.sessions.prepare(turn, after=after)
+            # What the key stands for is what was asked, not what the session adds to it.
+            begun = await self._begin(prepared, body=turn.digest())
+            await self.sessions.begun(prepared, begun)
+            return begun
+
     async def begin(self, turn: Turn) -> Begun:
         """Start the run that a turn asks for, or find the one that it has become before; nobody has to wait for its end.
 
@@ -86,6 +123,18 @@ class Host:
             ConflictError: its key was used for something else, or the service is about to stop.
             WeftError: the run cannot be started.
         """
+        return await self._begin(turn, body=turn.digest())
+
+    async def _known(self, turn: Turn) -> Begun | None:
+        """What a turn has become under its key before."""
+        held = await self.journal.writer.submit(find(turn.owner.tenant, turn.owner.principal, turn.scope, turn.key))
+        if held is None or held.until <= self.clock.micros() or not self._exists(held.run_id):
+            return None
+        if held.body != turn.digest():
+            raise differs(turn)
+        return Begun(held.run_id, first=False)
+
+    async def _begin(self, turn: Turn, *, body: str) -> Begun:
         run_id = new_run_id()
         if not turn.key:
             await self.start(request_of(turn, run_id, self.settings.home))
@@ -96,7 +145,7 @@ class Host:
             principal=turn.owner.principal,
             scope=turn.scope,
             key=turn.key,
-            body=turn.digest(),
+            body=body,
             run_id=run_id,
             at=now,
             until=now + int(turn.key_s * 1_000_000),

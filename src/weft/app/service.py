@@ -65,7 +65,8 @@ class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default.
 
     With `agent`, only that agent of the file is run: on the input `message`, and `messages`, what was said before.
-    `run_id` is the id that the run is to have, a new one by default.
+    `run_id` is the id that the run is to have, a new one by default; `turn` what it is in a conversation: what was ``asked``, and
+    the run that it comes ``after``.
     """
 
     file: Path
@@ -80,6 +81,7 @@ class RunRequest:
     agent: str = ""
     run_id: str | None = None
     owner: Owner = LOCAL
+    turn: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
+from weft.store.sessions import Sessions
 from weft.store.signals import Signals
 from weft.store.task_hooks import Hooks
 from weft.store.tasks import Tasks
@@ -68,6 +69,7 @@ class Journal:
         self.audit = Audit(engine, path)
         self.tasks = Tasks(engine, path)
         self.hooks = Hooks(engine, path)
+        self.sessions = Sessions(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

@@ -53,6 +53,24 @@ def hold(request: Request) -> Callable[[sqlite3.Connection], Held]:
     return work
 
 
+def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[sqlite3.Connection], Request | None]:
+    """Work for the writer: the request that is known under a key."""
+
+    def work(connection: sqlite3.Connection) -> Request | None:
+        row = connection.execute(
+            "SELECT body, run_id, at, until FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=?",
+            (tenant, principal, scope, key),
+        ).fetchone()
+        if row is None:
+            return None
+        body, run_id, at, until = row
+        return Request(
+            tenant=tenant, principal=principal, scope=scope, key=key, body=body, run_id=run_id, at=at, until=until
+        )
+
+    return work
+
+
 def let_go(request: Request) -> Callable[[sqlite3.Connection], None]:
     """Work for the writer: forget a request that came to nothing, so that it can be made again under its key."""
 

@@ -41,7 +41,7 @@ runs = Table(
     Index("runs_by_status", "tenant", "status", "created_at"),
     Index("runs_by_end", "tenant", "workflow", "updated_at"),
     Index("runs_by_change", "tenant", "updated_at"),
-    Index("runs_by_session", "tenant", "session", "updated_at"),
+    Index("runs_by_session", "tenant", "session", "created_at"),
     *(
         Index(
             f"runs_by_{column}",

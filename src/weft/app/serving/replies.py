@@ -240,6 +240,8 @@ class _Reply:
         key, data = (run_id, frame.path), frame.data
         match frame.type:
             case "delta":
+                # A step's beginning may become durable after its first words are heard.
+                self._agents.setdefault(key, str(data.get("agent", "")))
                 return self._heard(key, str(data.get("text", "")), where)
             case "step.started":
                 return self._began(key, data, where)

@@ -23,7 +23,7 @@ class Turn:
     """Somebody asks something that is served.
 
     `messages` is the conversation, the latest last; `inputs` are values by name, which go over what the messages say. `session`
-    is the conversation that it belongs to. Under the same `key` (with `scope`, where keys are made) the same is done once:
+    is the conversation that it belongs to, and `after` the run of the turn that it follows there. Under the same `key` (with `scope`, where keys are made) the same is done once:
     for `key_s` seconds a repeat is led to the run of the first.
     """
 
@@ -37,6 +37,12 @@ class Turn:
     scope: str = "runs"
     key_s: float = DAY_S
     queued: bool = False
+    after: str | None = None
+
+    @property
+    def asked(self) -> str:
+        """The latest message."""
+        return self.messages[-1].content if self.messages else ""
 
     def digest(self) -> str:
         """The hash of what is asked, whoever asks it."""
@@ -69,6 +75,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
         agent=target.agent,
         run_id=run_id,
         owner=turn.owner,
+        turn={"asked": turn.asked, **({"after": turn.after} if turn.after else {})} if turn.messages else None,
     )
 
 

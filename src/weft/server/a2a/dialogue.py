@@ -13,8 +13,8 @@ from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 from weft.app.hosting import Host
 from weft.app.serving.inputs import Message
 from weft.app.serving.library import Published
-from weft.app.serving.turns import Turn
-from weft.core.errors import AuthError, BudgetError, InputError, PolicyError
+from weft.app.serving.turns import Begun, Turn
+from weft.core.errors import AuthError, BudgetError, ConflictError, InputError, NotFoundError, PolicyError
 from weft.core.ids import uuid7
 from weft.engine.questions import Answer
 from weft.server.a2a import extension, messages
@@ -23,10 +23,7 @@ from weft.server.a2a.targets import Targets
 from weft.server.a2a.tasks import Tasks
 from weft.server.caller import Caller
 from weft.store.gates import Gate
-from weft.store.tasks import TaskFilter
 
-_REMEMBERED = 20
-"""Earlier tasks of a context that a new one is told of."""
 _REFUSALS = (AuthError, BudgetError, PolicyError)
 """What keeps a run from beginning that is no mistake of the request."""
 
@@ -69,7 +66,7 @@ class Dialogue:
     async def _begin(self, message: a2a_pb2.Message, caller: Caller, routed: str) -> Taken:
         try:
             target = self._profile.target(message.message_id) or self._targets.get(routed, tenant=caller.tenant)
-            begun = await self._host.begin(self._turn(target, message, caller))
+            begun = await self._start(self._turn(target, message, caller))
         except _REFUSALS as error:
             return Taken(refused=await self._tasks.refuse(uuid7(), message, caller, error))
         run = self._host.journal.runs.get(begun.run_id)
@@ -78,11 +75,9 @@ class Dialogue:
 
     def _turn(self, target: Published, message: a2a_pb2.Message, caller: Caller) -> Turn:
         said = messages.heard(message, target.workflow.inputs.declared())
-        earlier = self._earlier(target, message.context_id, caller) if message.context_id else []
-        spoken = [Message("user", said.text)] if said.text else []
         return Turn(
             target=target,
-            messages=(*earlier, *spoken),
+            messages=(Message("user", said.text),) if said.text else (),
             inputs=dict(said.values),
             session=message.context_id,
             owner=caller.owner,
@@ -91,24 +86,32 @@ class Dialogue:
             scope=f"a2a:{target.name}",
         )
 
-    def _earlier(self, target: Published, context: str, caller: Caller) -> list[Message]:
-        """What was said before in a context, by and to this caller, to the same agent."""
-        wanted = TaskFilter(
-            tenant=caller.tenant,
-            session=context,
-            workflow=target.name,
-            principal=caller.principal,
-            statuses=("completed",),
-        )
-        found: list[Message] = []
-        for run_id in reversed(self._host.journal.tasks.page(wanted, limit=_REMEMBERED)):
-            run = self._host.journal.runs.get(run_id)
-            texts = [messages.heard(one, ()).text for one in self._tasks.said(run)]
-            ended = self._host.replies.ended(run_id)
-            found.append(Message("user", "\n\n".join(texts)))
-            if ended is not None:
-                found.append(Message("assistant", ended.text))
-        return found
+    async def _start(self, turn: Turn) -> Begun:
+        """Begin the turn in its context, which is a session; tasks of one context may also run beside each other.
+
+        One that begins while another is open knows of nothing that was said there before.
+        """
+        if not turn.session:
+            return await self._host.begin(turn)
+        try:
+            return await self._host.converse(turn, after=self._latest(turn))
+        except NotFoundError as error:
+            raise InvalidParamsError(message="this context cannot be used; leave it out to begin one") from error
+        except ConflictError as error:
+            if "session" not in error.ids:
+                raise
+            return await self._host.begin(turn)
+
+    def _latest(self, turn: Turn) -> str:
+        """After which turn a context goes on that was made by a task, and is no session yet."""
+        sessions, tenant = self._host.journal.sessions, turn.owner.tenant
+        try:
+            sessions.get(turn.session, tenant=tenant)
+        except NotFoundError:
+            for run_id, status, _ in reversed(sessions.turns(turn.session, tenant=tenant)):
+                if status == "completed" and self._host.journal.runs.get(run_id).principal == turn.owner.principal:
+                    return run_id
+        return ""
 
     async def _go_on(self, message: a2a_pb2.Message, caller: Caller, routed: str) -> Taken:
         if self._tasks.refused(message.task_id, caller) is not None:

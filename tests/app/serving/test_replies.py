@@ -1,0 +1,142 @@
+"""A run as a reply: streamed while it comes in, whole at its end, the same for every reader, through gates and child runs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from weft.app.hosting import Host
+from weft.app.serving.inputs import Message
+from weft.app.serving.replies import Answered, Asked, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
+from weft.app.serving.turns import Turn
+from weft.core.errors import ConflictError, InputError
+from weft.engine.questions import Answer
+
+
+async def asked(host: Host, name: str, text: str, **more) -> str:
+    turn = Turn(target=host.library.get(name), messages=(Message("user", text),), **more)
+    return (await host.begin(turn)).run_id
+
+
+async def reply(host: Host, run_id: str, *, after: int = 0) -> list[Item]:
+    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id, after=after)) as items:
+        return [item async for item in items]
+
+
+def said(items: list[Item]) -> str:
+    return "".join(item.text for item in items if isinstance(item, Said))
+
+
+async def test_the_answer_streams_and_is_the_answer_of_the_run(host):
+    run_id = await asked(host, "two", "looms")
+    items = await reply(host, run_id)
+    end = items[-1]
+    assert isinstance(end, Ended)
+    assert (end.status, end.said) == ("completed", True)
+    assert said(items) == end.text != ""
+    pieces = [item for item in items if isinstance(item, Said)]
+    assert len(pieces) > 2
+    assert {item.agent for item in pieces} == {"writer"}
+    thoughts = [item for item in items if isinstance(item, Thought)]
+    assert {item.agent for item in thoughts} == {"reader"}
+    steps = [(item.type, item.target) for item in items if isinstance(item, StepBegan)]
+    assert steps == [
+        ("agent", "reader"),
+        ("model", "openai/gpt-4o-mini"),
+        ("agent", "writer"),
+        ("model", "openai/gpt-4o-mini"),
+    ]
+    assert len([item for item in items if isinstance(item, StepEnded)]) == 4
+    assert end.usage.requests == 2
+
+
+async def test_a_run_that_has_ended_is_the_same_reply_without_its_pieces(host):
+    run_id = await asked(host, "two", "looms")
+    live = await reply(host, run_id)
+    later = await reply(host, run_id)
+    assert said(later) == said(live)
+    assert later[-1] == live[-1]
+    assert [type(item) for item in later if not isinstance(item, Said | Thought)] == [
+        type(item) for item in live if not isinstance(item, Said | Thought)
+    ]
+
+
+async def test_many_readers_see_the_same(host):
+    run_id = await asked(host, "two", "looms")
+    replies = await asyncio.gather(*(reply(host, run_id) for _ in range(20)))
+    assert len({said(items) for items in replies}) == 1
+    assert all(items[-1] == replies[0][-1] for items in replies)
+
+
+async def test_a_reply_of_a_child_run_names_its_steps_and_streams_its_answer(host):
+    run_id = await asked(host, "parent", "looms")
+    items = await reply(host, run_id)
+    assert isinstance(items[-1], Ended)
+    assert items[-1].status == "completed", items[-1].error
+    child = [item for item in items if isinstance(item, Said)]
+    assert len(child) > 2
+    assert {item.run_id for item in child} != {run_id}
+    assert said(items) == items[-1].text
+
+
+async def test_a_gate_is_asked_and_the_reply_goes_on_with_the_answer(host):
+    run_id = await asked(host, "asks", "looms")
+    items = []
+    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id)) as coming:
+        async for item in coming:
+            items.append(item)
+            if isinstance(item, Waits):
+                await host.decide(run_id, None, Answer(by="ann", choice="send"))
+    assert [item.request["prompt"] for item in items if isinstance(item, Asked)] == ["Send it?"]
+    assert [item.decision["by"] for item in items if isinstance(item, Answered)] == ["ann"]
+    assert items[-1].status == "completed"
+    assert items[-1].text.startswith("Of It was send.")
+
+
+async def test_a_reply_can_be_read_on_from_an_event(host):
+    run_id = await asked(host, "two", "looms")
+    whole = await reply(host, run_id)
+    middle = next(item.seq for item in whole if isinstance(item, StepEnded) and item.type == "agent")
+    rest = await reply(host, run_id, after=middle)
+    assert [type(one) for one in rest if isinstance(one, StepBegan)] == [StepBegan, StepBegan]
+    assert rest[-1].text == whole[-1].text
+
+
+async def test_a_cancelled_run_ends_the_reply(host):
+    run_id = await asked(host, "asks", "looms")
+    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id)) as coming:
+        async for item in coming:
+            if isinstance(item, Waits):
+                await host.cancel(run_id)
+            last = item
+    assert isinstance(last, Ended)
+    assert last.status == "cancelled"
+
+
+async def test_the_same_key_is_the_same_run_and_another_request_under_it_is_refused(host):
+    turn = {"target": host.library.get("two"), "inputs": {"topic": "looms"}, "key": "k"}
+    first, second = await asyncio.gather(host.begin(Turn(**turn)), host.begin(Turn(**turn)))
+    assert first.run_id == second.run_id
+    assert {first.first, second.first} == {True, False}
+    with pytest.raises(ConflictError):
+        await host.begin(Turn(**{**turn, "inputs": {"topic": "wool"}}))
+
+
+async def test_a_request_that_came_to_nothing_can_be_made_again_under_its_key(host):
+    with pytest.raises(InputError):
+        await host.begin(Turn(target=host.library.get("two"), inputs={"topic": 7}, key="k"))
+    begun = await host.begin(Turn(target=host.library.get("two"), inputs={"topic": "looms"}, key="k"))
+    assert begun.first
+
+
+async def test_a_slow_reader_loses_nothing_but_deltas(host):
+    run_id = await asked(host, "two", "looms")
+    seqs = []
+    async with asyncio.timeout(20), aclosing(host.tails.follow(run_id)) as frames:
+        async for frame in frames:
+            await asyncio.sleep(0.01)
+            if not frame.delta:
+                seqs.append(frame.seq)
+    assert seqs == list(range(1, host.journal.runs.get(run_id).head_seq + 1))
