@@ -110,7 +110,7 @@ class Dialogue:
         except NotFoundError:
             for run_id, status, _ in reversed(sessions.turns(turn.session, tenant=tenant)):
                 if status == "completed" and self._host.journal.runs.get(run_id).principal == turn.owner.principal:
-                    return run_id
+                    return str(run_id)
         return ""
 
     async def _go_on(self, message: a2a_pb2.Message, caller: Caller, routed: str) -> Taken:

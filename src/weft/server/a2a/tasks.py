@@ -37,7 +37,7 @@ class Tasks:
         Raises:
             NotFoundError: it is not the caller's, or not there, or not of what the request was routed to.
         """
-        gone = NotFoundError("there is no such task", fix="ListTasks shows the tasks that you may see")
+        gone = NotFoundError("there is no such task", fix="the tasks that you may see are listed by `ListTasks`")
         try:
             run = self._journal.runs.get(run_id)
         except NotFoundError:
