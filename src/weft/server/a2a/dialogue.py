@@ -181,4 +181,4 @@ def _filled(gate: Gate, message: a2a_pb2.Message, caller: Caller) -> Answer:
         values = {next(iter(properties)): said.text}
     if not values:
         raise InputError(f"the task asks for {', '.join(properties)}", fix="send them as a data part")
-    return Answer(by=caller.principal, response=said.text or None, values=values)
+    return Answer(by=caller.principal, response=said.text or json.dumps(values), values=values)

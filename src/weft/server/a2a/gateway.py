@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from a2a.extensions.common import HTTP_EXTENSION_HEADER
+from a2a.server.jsonrpc_models import JSONParseError as RpcParseError
 from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.utils.error_handlers import build_rest_error_payload
 from a2a.utils.errors import A2AError, ContentTypeNotSupportedError, InvalidRequestError, JSONParseError
@@ -64,9 +65,8 @@ class Gateway:
     async def _refuse(self, send: Send, error: A2AError, status: int) -> None:
         answer: dict[str, Any]
         if self._rpc:
-            answer = build_error_response(None, error)
-            if isinstance(error, JSONParseError):
-                answer["error"]["code"] = -32700
+            unread = isinstance(error, JSONParseError)
+            answer = build_error_response(None, RpcParseError(message=error.message) if unread else error)
             status = 415 if status == 415 else 200
         else:
             told = InvalidRequestError(message=error.message) if isinstance(error, JSONParseError) else error

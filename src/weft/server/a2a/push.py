@@ -116,7 +116,8 @@ class Push:
             if config.id == hook_id:
                 return config
         raise NotFoundError(
-            "there is no such push notification config", fix="those of a task are listed by `ListTaskPushNotificationConfigs`"
+            "there is no such push notification config",
+            fix="those of a task are listed by `ListTaskPushNotificationConfigs`",
         )
 
     async def delete(self, run: Run, hook_id: str) -> None:
