@@ -121,7 +121,7 @@ def test_what_belongs_to_another_tenant_is_not_there(serve):
     service = serve({"booking": BOOKING}, WEFT_SERVER__GRPC_PORT="0")
     task = JsonRpc(service).send(told("x", "m"))["task"]["id"]
     # Nobody can make a run of another tenant from outside, so the row is moved to one.
-    with sqlite3.connect(service.home / "weft.db") as database:
+    with sqlite3.connect(service.home / "journal.db") as database:
         database.execute("UPDATE runs SET tenant='other' WHERE id=?", (task,))
     nobody = "00000000-0000-7000-8000-000000000000"
     for kind in CLIENTS.values():
@@ -218,7 +218,7 @@ def test_a_task_survives_a_kill_and_its_subscribers_see_the_same_events_after_it
     client = JsonRpc(service)
     config = {"url": receiver.url}
     task = client.send(told("go", "m1"), returnImmediately=True, taskPushNotificationConfig=config)["task"]
-    receiver.until(lambda got: len(got) >= 2)
+    receiver.until(lambda got: len(got) >= 1)
     service.kill()
     service.start()
     assert state(client.get(task["id"])) == "WORKING"

@@ -8,6 +8,8 @@ from typing import Any
 from a2a.types import a2a_pb2
 from google.protobuf.json_format import MessageToDict
 
+from weft.core.numbers import whole
+
 MAX_TEXT = 4_000_000
 """Characters of one answer."""
 
@@ -61,7 +63,7 @@ class Heard:
 
     def _status(self, status: a2a_pb2.TaskStatus) -> None:
         message = status.message
-        data = [MessageToDict(part.data) for part in message.parts if part.WhichOneof("content") == "data"]
+        data = [whole(MessageToDict(part.data)) for part in message.parts if part.WhichOneof("content") == "data"]
         self._state |= {
             "state": a2a_pb2.TaskState.Name(status.state).removeprefix("TASK_STATE_"),
             "says": "\n".join(part.text for part in message.parts if part.text)[:MAX_TEXT],
@@ -89,7 +91,7 @@ class Heard:
         if texts:
             return "\n\n".join(texts)[:MAX_TEXT]
         data = [
-            MessageToDict(part.data)
+            whole(MessageToDict(part.data))
             for parts in self._artifacts.values()
             for part in parts
             if part.WhichOneof("content") == "data"

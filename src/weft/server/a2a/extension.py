@@ -8,6 +8,7 @@ from typing import Any
 from a2a.types import a2a_pb2
 from google.protobuf.json_format import MessageToDict
 
+from weft.core.numbers import whole
 from weft.engine.questions import Answer
 from weft.store.gates import Gate
 
@@ -39,7 +40,7 @@ def decision_in(message: a2a_pb2.Message) -> dict[str, Any] | None:
         return None
     for part in message.parts:
         if part.WhichOneof("content") == "data":
-            data = MessageToDict(part.data)
+            data = whole(MessageToDict(part.data))
             if isinstance(data, dict) and isinstance(data.get("gate"), str):
                 return data
     return None

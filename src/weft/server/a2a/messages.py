@@ -12,6 +12,8 @@ from a2a.utils.errors import ContentTypeNotSupportedError, InvalidParamsError
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.struct_pb2 import Value
 
+from weft.core.numbers import whole
+
 INPUT_MODES = ("text/plain", "text/markdown", "application/json")
 OUTPUT_MODES = ("text/plain", "application/json", "application/octet-stream")
 MAX_PARTS, MAX_ID = 100, 200
@@ -93,7 +95,7 @@ def heard(message: a2a_pb2.Message, declared: Iterable[str]) -> Heard:
 def _data(part: a2a_pb2.Part) -> Any:
     match part.WhichOneof("content"):
         case "data":
-            return MessageToDict(part.data)
+            return whole(MessageToDict(part.data))
         case "raw" if _mode(part) == "application/json":
             try:
                 return json.loads(part.raw)
