@@ -107,7 +107,7 @@ def test_what_cannot_be_is_refused_with_its_reason(client):
         "INVALID_PARAMS"
     )
     assert refusal(lambda: client.get(task["id"], historyLength=-1)) == "INVALID_PARAMS"
-    assert refusal(lambda: client.extended_card()) == "UNSUPPORTED_OPERATION"
+    assert refusal(client.extended_card) == "UNSUPPORTED_OPERATION"
 
 
 @pytest.mark.parametrize("version", ["", "0.3", "99.0", "2.0", "nonsense"])

@@ -75,7 +75,7 @@ def test_the_same_message_again_is_the_same_task_and_another_under_its_id_is_ref
     client = JsonRpc(serve({"echo": ECHO}))
     first = client.send(told("hello", "m-1"))["task"]
     assert client.send(told("hello", "m-1"))["task"] == first
-    assert [event for event in client.stream(told("hello", "m-1"))][0]["task"]["id"] == first["id"]
+    assert list(client.stream(told("hello", "m-1")))[0]["task"]["id"] == first["id"]
     assert refusal(lambda: client.send(told("other", "m-1"))).reason == "UNSUPPORTED_OPERATION"
     assert client.send(told("hello", "m-2"))["task"]["id"] != first["id"]
     assert len(client.list()["tasks"]) == 2
