@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.engine.plans import Case, cases, expected, tolerated
 from tests.engine.world import World, as_plan, call, chain, fan, simulated
+from tests.examples import examples
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.engine.fold import fold
 from weft.engine.fork import Changes, Forks
@@ -17,7 +18,7 @@ from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import SimulatedClock, simulate
 
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def forks(world: World) -> Forks:

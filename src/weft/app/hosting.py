@@ -10,19 +10,27 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from weft.app.egress import egress_policy
+from weft.app.flags import Flags
+from weft.app.identity import Identity
 from weft.app.local import LocalService
-from weft.app.service import ModelChoice, RunRequest
+from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
 from weft.app.serving.tails import Tails
 from weft.app.serving.turns import Begun, Turn, differs, new_run_id, request_of
+from weft.app.telling.carriers import HttpCarrier, MailCarrier
+from weft.app.telling.news import News
+from weft.app.telling.signing import Keyring
+from weft.app.telling.teller import Carrier, Teller
 from weft.core.clock import SystemClock
-from weft.core.errors import ConflictError, NotFoundError, WeftError
+from weft.core.errors import ConflictError, NotFoundError, RateLimitError, TransientError, WeftError
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
 from weft.engine.local import RunResult
 from weft.engine.questions import Answer
+from weft.net.client import HttpClient
 from weft.store.audit import Entry, note
 from weft.store.gates import mark_due
 from weft.store.requests import Request, find, hold, let_go
@@ -35,10 +43,11 @@ class Host:
     """Everything that the service does, in the words of no protocol.
 
     Runs are driven as tasks of this process, `settings.server.runs` at most at once; what is asked for beyond that waits in the
-    queue. `choice` goes over what workflows say of their models.
+    queue. `choice` goes over what workflows say of their models; `url` is the address under which the service is
+    reached.
     """
 
-    def __init__(self, settings: Settings, *, choice: ModelChoice | None = None) -> None:
+    def __init__(self, settings: Settings, *, choice: ModelChoice | None = None, url: str = "") -> None:
         self.settings = settings
         self.choice = choice or ModelChoice(
             provider=settings.provider, model=settings.model, base_url=settings.base_url
@@ -50,6 +59,12 @@ class Host:
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
         self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
+        self.identity = Identity(self.journal, self.clock)
+        self.flags = Flags(self.journal, self.clock)
+        self.news = News(self.journal, self.service.bus)
+        self.keys = Keyring(settings.home)
+        self.http = HttpClient(egress_policy(settings))
+        self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
         self._work: asyncio.Task[None] | None = None
@@ -60,6 +75,15 @@ class Host:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
         self._work = asyncio.ensure_future(self._worker.run(drain_s=self.settings.server.drain_s))
         self._keeping = asyncio.ensure_future(self._keep_house())
+        self.teller.open()
+
+    def _carriers(self, url: str) -> dict[str, Carrier]:
+        server = self.settings.server
+        smtp = server.smtp_url.get_secret_value() if server.smtp_url is not None else None
+        return {
+            "weft": HttpCarrier(self.http, self.keys, self.clock),
+            "smtp": MailCarrier(smtp, server.mail_from, url),
+        }
 
     async def _keep_house(self) -> None:
         """Forget what has had its time, now and then."""
@@ -92,7 +116,10 @@ class Host:
 
     async def close(self) -> None:
         """Let go of everything."""
+        self.news.close()
         self.tails.close()
+        await self.teller.close()
+        await self.http.aclose()
         await self.service.close()
 
     async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
@@ -171,13 +198,30 @@ class Host:
     async def start(self, request: RunRequest) -> str:
         """Start a run and drive it in the background."""
         if self.draining:
-            raise ConflictError("the service is about to stop", fix="ask again in a moment")
+            raise TransientError("the service is about to stop", fix="ask again in a moment", retry_after_s=5)
+        self._admit(request.owner.tenant)
         full = len(self._drives) >= self.settings.server.runs
         run_id = await self.service.start(replace(request, queued=request.queued or full))
         if not (request.queued or full):
             self._spawn(run_id)
         await self.audit(request.owner.principal, "run.start", f"run/{run_id}", {"file": request.file.name})
         return run_id
+
+    def _admit(self, tenant: str) -> None:
+        """Let a run begin, as far as the flags allow it now."""
+        if not self.flags.value("runs.accept", tenant=tenant):
+            raise TransientError("no new runs are taken at the moment", fix="ask again later", retry_after_s=60)
+        most = self.flags.value("runs.open_most", tenant=tenant)
+        if most and len(self._drives) >= most:
+            raise RateLimitError(f"{most} runs are open, and no more may be", fix="ask again later", retry_after_s=5)
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """Create a run that shares the past of another one; see `Service.fork`. Its artifacts have a folder of their own."""
+        new = new_run_id()
+        fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
+        return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Service.drive`."""

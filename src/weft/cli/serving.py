@@ -71,7 +71,7 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
     port = listening.getsockname()[1]
     name = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
     url = settings.server.public_url or f"http://{name}:{port}"
-    service = Host(settings, choice=choice)
+    service = Host(settings, choice=choice, url=url)
     try:
         app = build(service, url=url)
         config = uvicorn.Config(
@@ -110,6 +110,7 @@ async def _until_stopped(server: Any, listening: socket.socket, service: Host, u
     if not as_json:
         tell("stopping: running work is finished, or left to be resumed")
     await service.drain()
+    service.news.close()
     service.tails.close()
     server.should_exit = True
     await running

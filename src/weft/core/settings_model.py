@@ -196,6 +196,10 @@ class Server(Group):
     )
     runs: int = Field(default=256, ge=1, le=100_000, description="Runs that it drives at the same time.")
     drain_s: float = Field(default=30.0, ge=0, le=3_600, description="How long running work may go on when it stops.")
+    smtp_url: SecretStr | None = Field(
+        default=None, description="The mail server for notifications: smtp://user:password@host:port, or smtps://."
+    )
+    mail_from: str = Field(default="weft@localhost", min_length=3, max_length=254, description="The sender of mail.")
     session_days: int | None = Field(
         default=None,
         ge=1,

@@ -10,19 +10,25 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import a2a, control, health, problems
+from weft.server import a2a, control, described, health, hooks, live, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
 
-PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install, a2a.install)
+PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
+    health.install,
+    control.install,
+    live.install,
+    hooks.install,
+    a2a.install,
+)
 """What puts each part of the service into an application. The order is that of the routes."""
 
 
 def build(host: Host, *, url: str) -> FastAPI:
     """The whole service over `host`, reachable under `url`."""
     settings = host.settings.server
-    doorkeeper = Doorkeeper(settings)
+    doorkeeper = Doorkeeper(settings, host.identity)
     rooms = Rooms(host, doorkeeper, url.rstrip("/"))
 
     @asynccontextmanager
@@ -44,6 +50,7 @@ def build(host: Host, *, url: str) -> FastAPI:
     )
     app.state.host = host
     problems.install(app)
+    described.install(app)
     for install in PARTS:
         install(app, rooms)
     return app

@@ -15,7 +15,7 @@ from weft.core.settings_model import Server
 from weft.server.caller import Doorkeeper
 from weft.server.problems import MEDIA_TYPE, problem
 
-_OPEN = ("/health/", "/.well-known/")
+_OPEN = ("/health/", "/.well-known/", "/hooks/")
 """Paths that answer without a credential."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 

@@ -41,8 +41,8 @@ STATUS: Mapping[str, int] = {
 
 
 def status_of(error: WeftError) -> int:
-    """The HTTP status of an error."""
-    return STATUS.get(error.code, 500)
+    """The HTTP status of an error: that of its code, unless it names a closer one itself."""
+    return int(error.ids.get("status") or STATUS.get(error.code, 500))
 
 
 def problem(error: WeftError, *, instance: str = "") -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Hook:
     url: str
     created_at: int
     config: Mapping[str, Any] = field(default_factory=dict)
-    secret: str = field(default="", repr=False)
+    secret: Mapping[str, str] = field(default_factory=dict, repr=False)
     after: int = 0
 
     @property
@@ -77,7 +77,7 @@ def _hook(row: Row[Any]) -> Hook:
         url=row.url,
         created_at=row.created_at,
         config=config,
-        secret=row.secret,
+        secret=json.loads(row.secret),
         after=int(config.get("after", 0)),
     )
 
@@ -95,10 +95,10 @@ def put(hook: Hook) -> Callable[[sqlite3.Connection], None]:
                 hook.principal,
                 _KIND,
                 hook.url,
-                "",
+                "[]",
                 hook.run_id,
                 json.dumps({**hook.config, "id": hook.id, "after": hook.after}),
-                hook.secret,
+                json.dumps(dict(hook.secret)),
                 hook.created_at,
             ),
         )

@@ -6,7 +6,7 @@ A turn is a run; which turn it follows stands in the run's options. So a session
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ _TITLE = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionTurn:
-    """One turn of a session: what was asked, what was answered, after which turn, and what it cost."""
+    """One turn of a session: what was asked, with which inputs by name, what was answered, after which turn, and what it cost."""
 
     run_id: str
     after: str | None
@@ -38,6 +38,7 @@ class SessionTurn:
     answered: str
     usage: Usage
     at: int
+    inputs: Mapping[str, Any]
 
 
 class Sessions:
@@ -143,6 +144,7 @@ class Sessions:
             answered=ended.text if ended is not None else "",
             usage=run.usage,
             at=run.created_at,
+            inputs=told.get("inputs") or {},
         )
 
     def all_turns(self, session: Session) -> list[SessionTurn]:

@@ -75,8 +75,14 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
         agent=target.agent,
         run_id=run_id,
         owner=turn.owner,
-        turn={"asked": turn.asked, **({"after": turn.after} if turn.after else {})} if turn.messages else None,
+        turn=_told(turn) if turn.messages else None,
     )
+
+
+def _told(turn: Turn) -> dict[str, Any]:
+    """What a run remembers of its turn: enough to read the conversation, and to ask the same again."""
+    facts = {"asked": turn.asked, "after": turn.after, "inputs": dict(turn.inputs)}
+    return {name: value for name, value in facts.items() if value}
 
 
 def new_run_id() -> str:

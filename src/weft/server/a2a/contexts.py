@@ -14,9 +14,11 @@ from a2a.utils.constants import VERSION_HEADER
 from a2a.utils.errors import VersionNotSupportedError
 from fastapi import Request
 
+from weft.core.errors import PolicyError
 from weft.server.caller import Caller, Doorkeeper, caller_of
 
 VERSION = "1.0"
+READ, START, WRITE = "runs:read", "runs:start", "runs:write"
 _UNSAID = "0.3"
 """What a client speaks that does not say it."""
 
@@ -70,6 +72,16 @@ def caller(context: ServerCallContext) -> Caller:
     found = context.state["caller"]
     assert isinstance(found, Caller)
     return found
+
+
+def demand(who: Caller, *rights: str) -> None:
+    """Let through who has one of these rights.
+
+    Raises:
+        PolicyError: they have none.
+    """
+    if not any(who.may(right) for right in rights):
+        raise PolicyError(f"this needs the right {rights[0]!r}", fix="ask whoever runs the service for it")
 
 
 def _context(who: Caller, version: str, extensions: Sequence[str]) -> ServerCallContext:

@@ -16,9 +16,9 @@ from a2a.utils.errors import (
 )
 
 from weft.app.hosting import Host
-from weft.server.a2a import states
+from weft.server.a2a import extension, states
 from weft.server.a2a.cards import Cards
-from weft.server.a2a.contexts import caller
+from weft.server.a2a.contexts import READ, START, WRITE, caller, demand
 from weft.server.a2a.dialogue import Dialogue, Taken
 from weft.server.a2a.errors import in_words_of_a2a
 from weft.server.a2a.listing import Listing
@@ -91,6 +91,7 @@ class Operations(RequestHandler):
     ) -> AsyncGenerator[Event]:
         """The task as it is, and then what happens to it until it ends."""
         with in_words_of_a2a():
+            demand(caller(context), READ)
             if self._tasks.refused(params.id, caller(context)) is not None:
                 raise UnsupportedOperationError(message="the task was rejected: nothing happens to it any more")
             run = self._tasks.own(params.id, caller(context), params.tenant or context.tenant)
@@ -107,6 +108,7 @@ class Operations(RequestHandler):
     async def on_get_task(self, params: a2a_pb2.GetTaskRequest, context: ServerCallContext) -> a2a_pb2.Task:
         """The task as it is."""
         with in_words_of_a2a():
+            demand(caller(context), READ)
             history = params.history_length if params.HasField("history_length") else None
             _check_history(history)
             refused = self._tasks.refused(params.id, caller(context), history=history)
@@ -121,6 +123,7 @@ class Operations(RequestHandler):
     ) -> a2a_pb2.ListTasksResponse:
         """A page of tasks."""
         with in_words_of_a2a():
+            demand(caller(context), READ)
             return await self._listing.page(params, caller(context), params.tenant or context.tenant)
 
     @validate_request_params
@@ -128,6 +131,7 @@ class Operations(RequestHandler):
         """Cancel a task, and show what has become of it."""
         with in_words_of_a2a():
             who = caller(context)
+            demand(who, WRITE)
             if self._tasks.refused(params.id, who) is not None:
                 raise TaskNotCancelableError(message="the task was rejected before it began")
             run = self._tasks.own(params.id, who, params.tenant or context.tenant)
@@ -148,6 +152,7 @@ class Operations(RequestHandler):
     ) -> a2a_pb2.TaskPushNotificationConfig:
         """Have an address told what happens to a task from now on."""
         with in_words_of_a2a():
+            demand(caller(context), START)
             run = self._tasks.own(params.task_id, caller(context), params.tenant or context.tenant)
             return await self._push.create(run, params, caller(context), after=run.head_seq)
 
@@ -157,6 +162,7 @@ class Operations(RequestHandler):
     ) -> a2a_pb2.TaskPushNotificationConfig:
         """One address that is told."""
         with in_words_of_a2a():
+            demand(caller(context), READ)
             return self._push.get(
                 self._tasks.own(params.task_id, caller(context), params.tenant or context.tenant), params.id
             )
@@ -167,6 +173,7 @@ class Operations(RequestHandler):
     ) -> a2a_pb2.ListTaskPushNotificationConfigsResponse:
         """The addresses that are told: all on one page, for they are few."""
         with in_words_of_a2a():
+            demand(caller(context), READ)
             run = self._tasks.own(params.task_id, caller(context), params.tenant or context.tenant)
             return a2a_pb2.ListTaskPushNotificationConfigsResponse(configs=self._push.list(run))
 
@@ -176,6 +183,7 @@ class Operations(RequestHandler):
     ) -> None:
         """Tell an address no more."""
         with in_words_of_a2a():
+            demand(caller(context), START)
             run = self._tasks.own(params.task_id, caller(context), params.tenant or context.tenant)
             await self._push.delete(run, params.id)
 
@@ -188,6 +196,7 @@ class Operations(RequestHandler):
 
     async def _take(self, params: a2a_pb2.SendMessageRequest, context: ServerCallContext) -> Taken:
         who, given = caller(context), params.configuration
+        demand(who, START, *((extension.RIGHT,) if params.message.task_id else ()))
         push = given.task_push_notification_config if given.HasField("task_push_notification_config") else None
         if push is not None:
             # Before anything begins: an address that is denied denies the whole request.

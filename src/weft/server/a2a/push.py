@@ -97,8 +97,8 @@ class Push:
             id=given.id or uuid7(),
             url=given.url,
             created_at=self._host.clock.micros(),
-            config={"scheme": scheme, "token": given.token},
-            secret=secret,
+            config={"scheme": scheme},
+            secret={"credentials": secret, "token": given.token},
             after=after,
         )
 
@@ -191,7 +191,7 @@ class Push:
 def config_of(hook: Hook) -> a2a_pb2.TaskPushNotificationConfig:
     """What is shown of a hook: never its credentials."""
     config = a2a_pb2.TaskPushNotificationConfig(
-        id=hook.id, task_id=hook.run_id, url=hook.url, token=str(hook.config.get("token") or "")
+        id=hook.id, task_id=hook.run_id, url=hook.url, token=hook.secret.get("token", "")
     )
     if scheme := hook.config.get("scheme"):
         config.authentication.scheme = str(scheme)
@@ -201,9 +201,9 @@ def config_of(hook: Hook) -> a2a_pb2.TaskPushNotificationConfig:
 def _headers(hook: Hook) -> Mapping[str, str]:
     headers = {"content-type": A2A_JSON_MEDIA_TYPE, "a2a-version": VERSION}
     if scheme := hook.config.get("scheme"):
-        headers["authorization"] = f"{scheme} {hook.secret}".strip()
-    if token := hook.config.get("token"):
-        headers["x-a2a-notification-token"] = str(token)
+        headers["authorization"] = f"{scheme} {hook.secret.get('credentials', '')}".strip()
+    if token := hook.secret.get("token"):
+        headers["x-a2a-notification-token"] = token
     return headers
 
 
