@@ -21,6 +21,7 @@ from weft.core.settings import Settings, load_settings
 from weft.core.settings_model import absolute
 from weft.server.a2a.profile import for_conformance
 from weft.server.application import build
+from weft.server.wire import guarded
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -76,6 +77,8 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
         app = build(service, url=url)
         config = uvicorn.Config(
             app,
+            http=guarded(settings.server),
+            ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -152,7 +152,7 @@ async def plan(
 ) -> PlanView:
     """The plan that a workflow compiles into, as data or drawn."""
     one = _workflow(host, name, query.version, by)
-    etags.check(request, response, one.hash, one.changed_at)
+    etags.check(request, response, one.hash, one.changed_at, host.choice)
     made = await asyncio.to_thread(host.service.plan, one.file, host.choice)
     draw = _PICTURES.get(query.format)
     return PlanView(
@@ -214,7 +214,7 @@ async def show(
 ) -> WorkflowView:
     """One workflow with its text and the JSON Schema of its inputs."""
     one = _workflow(host, name, version, by)
-    etags.check(request, response, one.version, one.hash, one.changed_at)
+    etags.check(request, response, one.version, one.hash, one.changed_at, host.choice)
     return await asyncio.to_thread(_view, host, one)
 
 
