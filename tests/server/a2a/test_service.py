@@ -2,6 +2,7 @@
 
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 
@@ -200,7 +201,7 @@ def test_a_decision_made_at_the_command_line_is_seen_by_subscribers(serve):
         "parts": [{"data": {"people": 2, "day": "x"}}],
     }
     client.send(said)
-    command = ["weft", "approve", task["id"], "--choice", "book"]
+    command = [sys.executable, "-m", "weft", "approve", task["id"], "--choice", "book"]
     subprocess.run(command, env=service.environ, check=True, capture_output=True)
     events += list(stream)
     assert [state(event) for event in events if state(event)] == [
@@ -210,6 +211,36 @@ def test_a_decision_made_at_the_command_line_is_seen_by_subscribers(serve):
         "WORKING",
         "COMPLETED",
     ]
+
+
+def test_a_reopened_run_is_a_new_task(serve):
+    service = serve({"booking": BOOKING})
+    client = JsonRpc(service)
+    task = client.send(told("book", "m1"))["task"]
+    said = {
+        "messageId": "m2",
+        "role": "ROLE_USER",
+        "taskId": task["id"],
+        "parts": [{"data": {"people": 2, "day": "x"}}],
+    }
+    client.send(said)
+    subprocess.run(
+        [sys.executable, "-m", "weft", "reject", task["id"]], env=service.environ, check=False, capture_output=True
+    )
+    while state(client.get(task["id"])) != "FAILED":
+        time.sleep(0.2)
+    failed = client.get(task["id"])
+    answer = httpx2.post(f"{service.url}/api/v1/runs/{task['id']}/resume", json={"reopen": True}, timeout=30)
+    assert answer.status_code < 300, answer.text
+    again = f"{task['id']}.2"
+    while state(client.get(again)) != "AUTH_REQUIRED":
+        time.sleep(0.2)
+    assert client.get(again)["id"] == again
+    assert client.get(task["id"]) == failed
+    assert refusal(lambda: list(client.subscribe(task["id"]))).reason == "UNSUPPORTED_OPERATION"
+    assert refusal(lambda: client.get(f"{task['id']}.3")).reason == "TASK_NOT_FOUND"
+    assert [one["id"] for one in client.list()["tasks"]] == [again]
+    assert state(client.cancel(again)) == "CANCELED"
 
 
 def test_a_task_survives_a_kill_and_its_subscribers_see_the_same_events_after_it(serve):

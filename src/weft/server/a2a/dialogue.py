@@ -18,6 +18,7 @@ from weft.core.errors import AuthError, BudgetError, ConflictError, InputError, 
 from weft.core.ids import uuid7
 from weft.engine.questions import Answer
 from weft.server.a2a import extension, messages
+from weft.server.a2a.lives import begins
 from weft.server.a2a.profile import PLAIN, Profile
 from weft.server.a2a.targets import Targets
 from weft.server.a2a.tasks import Tasks
@@ -71,7 +72,9 @@ class Dialogue:
             return Taken(refused=await self._tasks.refuse(uuid7(), message, caller, error))
         run = self._host.journal.runs.get(begun.run_id)
         await self._tasks.keep(run, message, caller)
-        return Taken(run.id, gates={}, as_message=_answers_with_a_message(target))
+        return Taken(
+            run.id, after=begins(self._host.journal, run), gates={}, as_message=_answers_with_a_message(target)
+        )
 
     def _turn(self, target: Published, message: a2a_pb2.Message, caller: Caller) -> Turn:
         said = messages.heard(message, target.workflow.inputs.declared())

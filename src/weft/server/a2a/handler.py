@@ -61,7 +61,7 @@ class Operations(RequestHandler):
                 await self._settled(taken)
             if taken.as_message and (message := self._message(taken.run_id)) is not None:
                 return message
-            return await self._tasks.show(taken.run_id, history=history)
+            return await self._tasks.now(taken.run_id, history=history)
 
     @validate_request_params
     async def on_message_send_stream(
@@ -98,7 +98,7 @@ class Operations(RequestHandler):
             if run.ended:
                 raise UnsupportedOperationError(message=f"the task has ended ({run.status}); GetTask shows it")
             gates = {gate.id: gate for gate in self._tasks.gates(run)}
-            yield await self._tasks.show(run.id)
+            yield await self._tasks.now(run.id)
             updates = self._updates(Taken(run.id, after=run.head_seq, gates=gates))
             async with aclosing(updates.follow()) as coming:
                 async for update in coming:
@@ -115,7 +115,7 @@ class Operations(RequestHandler):
             if refused is not None:
                 return refused
             run = self._tasks.own(params.id, caller(context), params.tenant or context.tenant)
-            return await self._tasks.show(run.id, history=history)
+            return await self._tasks.show(run, history=history)
 
     @validate_request_params
     async def on_list_tasks(
@@ -144,7 +144,7 @@ class Operations(RequestHandler):
                             pass
             except TimeoutError:
                 pass  # it is being cancelled: what it does on the way back takes its time
-            return await self._tasks.show(run.id)
+            return await self._tasks.now(run.id)
 
     @validate_request_params
     async def on_create_task_push_notification_config(
@@ -212,7 +212,7 @@ class Operations(RequestHandler):
 
     async def _first(self, taken: Taken, history: int | None) -> a2a_pb2.Task:
         """The task with which a stream begins: of one that was begun just now, before anything has happened."""
-        task = await self._tasks.show(taken.run_id, history=history, results=bool(taken.after))
+        task = await self._tasks.now(taken.run_id, history=history, results=bool(taken.after))
         if not taken.after:
             run = self._host.journal.runs.get(taken.run_id)
             at = states.timestamp(run.created_at)

@@ -52,7 +52,7 @@ class Listing:
             )
         history = asked.history_length if asked.HasField("history_length") else None
         shown = [
-            await self._tasks.show(run_id, history=history, results=asked.include_artifacts) for run_id in found[:size]
+            await self._tasks.now(run_id, history=history, results=asked.include_artifacts) for run_id in found[:size]
         ]
         token = self._token(found[size - 1]) if len(found) > size else ""
         return a2a_pb2.ListTasksResponse(tasks=shown, next_page_token=token, page_size=size, total_size=total)

@@ -20,6 +20,7 @@ from weft.core.ids import uuid7
 from weft.net.client import HttpClient
 from weft.net.egress import check_url
 from weft.server.a2a.contexts import VERSION
+from weft.server.a2a.lives import task_id
 from weft.server.a2a.stream import Update, Updates
 from weft.server.caller import Caller
 from weft.store.runs import Run
@@ -66,7 +67,7 @@ class Push:
             InputError: the address or the credentials cannot be used, or there are too many.
             PolicyError: the address is denied.
         """
-        hook = self.checked(run.id, given, caller, after=after)
+        hook = self.checked(run.id, given, caller, after=after, task=task_id(run))
         there = self._host.journal.hooks.of(run.id, tenant=caller.tenant)
         if len(there) >= MAX_HOOKS and hook.id not in {one.id for one in there}:
             raise InputError(f"a task tells {MAX_HOOKS} addresses at most", fix="delete one first")
@@ -77,7 +78,7 @@ class Push:
         return config_of(hook)
 
     def checked(
-        self, run_id: str, given: a2a_pb2.TaskPushNotificationConfig, caller: Caller, *, after: int = 0
+        self, run_id: str, given: a2a_pb2.TaskPushNotificationConfig, caller: Caller, *, after: int = 0, task: str = ""
     ) -> Hook:
         """The hook that a config asks for.
 
@@ -97,7 +98,7 @@ class Push:
             id=given.id or uuid7(),
             url=given.url,
             created_at=self._host.clock.micros(),
-            config={"scheme": scheme},
+            config={"scheme": scheme, "task": task},
             secret={"credentials": secret, "token": given.token},
             after=after,
         )
@@ -191,7 +192,10 @@ class Push:
 def config_of(hook: Hook) -> a2a_pb2.TaskPushNotificationConfig:
     """What is shown of a hook: never its credentials."""
     config = a2a_pb2.TaskPushNotificationConfig(
-        id=hook.id, task_id=hook.run_id, url=hook.url, token=hook.secret.get("token", "")
+        id=hook.id,
+        task_id=str(hook.config.get("task") or hook.run_id),
+        url=hook.url,
+        token=hook.secret.get("token", ""),
     )
     if scheme := hook.config.get("scheme"):
         config.authentication.scheme = str(scheme)

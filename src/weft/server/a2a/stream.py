@@ -17,6 +17,7 @@ from weft.app.hosting import Host
 from weft.app.serving.replies import Answered, Asked, Ended, Item, Said, StepBegan, Waits
 from weft.core.errors import NotFoundError
 from weft.server.a2a import states
+from weft.server.a2a.lives import task_id
 from weft.server.a2a.messages import agent_message, text_part
 from weft.server.a2a.results import ANSWER, artifacts
 from weft.store.gates import Gate
@@ -36,6 +37,7 @@ class Updates:
     def __init__(self, host: Host, run: Run, *, after: int, open_gates: Mapping[str, Gate], url: str) -> None:
         self._host = host
         self._run_id = run.id
+        self._task = task_id(run)
         self._session = run.session or run.id
         self._after = after
         self._open = dict(open_gates)
@@ -63,7 +65,7 @@ class Updates:
             case Answered():
                 return self._answered(item)
             case Waits() if not self._open:
-                return [self._status(states.waits(self._run_id, self._session, item.waits, at=item.at))]
+                return [self._status(states.waits(self._task, self._session, item.waits, at=item.at))]
         return []
 
     def _at_work(self, item: Said | StepBegan) -> list[Update]:
@@ -72,7 +74,7 @@ class Updates:
         return [self._began(item)] if item.type in _TOLD and not self._open else []
 
     def _status(self, status: a2a_pb2.TaskStatus, about: Mapping[str, Any] | None = None) -> Update:
-        update = a2a_pb2.TaskStatusUpdateEvent(task_id=self._run_id, context_id=self._session, status=status)
+        update = a2a_pb2.TaskStatusUpdateEvent(task_id=self._task, context_id=self._session, status=status)
         if about:
             update.metadata.update(dict(about))
         return update
@@ -80,7 +82,7 @@ class Updates:
     def _piece(self, item: Said) -> Update:
         artifact = a2a_pb2.Artifact(artifact_id=ANSWER, name=ANSWER, parts=[text_part(item.text)])
         update = a2a_pb2.TaskArtifactUpdateEvent(
-            task_id=self._run_id, context_id=self._session, artifact=artifact, append=self._heard
+            task_id=self._task, context_id=self._session, artifact=artifact, append=self._heard
         )
         update.metadata.update({"agent": item.agent, "step": item.path})
         self._heard = True
@@ -89,7 +91,7 @@ class Updates:
     def _began(self, item: StepBegan) -> Update:
         text = f"{item.target or item.type} is at work"
         key = f"{item.run_id}:{item.path}"
-        message = agent_message(key, [text_part(text)], task=self._run_id, context=self._session)
+        message = agent_message(key, [text_part(text)], task=self._task, context=self._session)
         status = a2a_pb2.TaskStatus(
             state=states.State.TASK_STATE_WORKING, message=message, timestamp=states.timestamp(item.at)
         )
@@ -101,13 +103,13 @@ class Updates:
             # Read again after a restart: it was decided long ago, and what came of it follows.
             return []
         self._open[gate.id] = gate
-        return [self._status(states.asks(self._run_id, self._session, gate, at=item.at))]
+        return [self._status(states.asks(self._task, self._session, gate, at=item.at))]
 
     def _answered(self, item: Answered) -> list[Update]:
         self._open.pop(item.gate, None)
         if self._open:
             gate = next(iter(self._open.values()))
-            return [self._status(states.asks(self._run_id, self._session, gate, at=item.at))]
+            return [self._status(states.asks(self._task, self._session, gate, at=item.at))]
         status = a2a_pb2.TaskStatus(state=states.State.TASK_STATE_WORKING, timestamp=states.timestamp(item.at))
         return [self._status(status)]
 
@@ -124,9 +126,9 @@ class Updates:
             found = await asyncio.to_thread(artifacts, events, self._run_id, self._url)
             updates = [
                 a2a_pb2.TaskArtifactUpdateEvent(
-                    task_id=self._run_id, context_id=self._session, artifact=one, last_chunk=True
+                    task_id=self._task, context_id=self._session, artifact=one, last_chunk=True
                 )
                 for one in found
             ]
-        status = states.ended(self._run_id, self._session, item.status, item.error, at=item.at)
+        status = states.ended(self._task, self._session, item.status, item.error, at=item.at)
         return [*updates, self._status(status)]

@@ -10,6 +10,7 @@ from google.protobuf.json_format import MessageToJson, Parse
 from weft.app.hosting import Host
 from weft.core.errors import NotFoundError, WeftError, from_json
 from weft.server.a2a import states
+from weft.server.a2a.lives import as_it_ended, parted, task_id
 from weft.server.a2a.messages import agent_message, text_part
 from weft.server.a2a.results import artifacts
 from weft.server.a2a.targets import Targets
@@ -31,14 +32,15 @@ class Tasks:
         self._targets = targets
         self._url = url
 
-    def own(self, run_id: str, caller: Caller, routed: str = "") -> Run:
-        """The run behind a task.
+    def own(self, task: str, caller: Caller, routed: str = "") -> Run:
+        """The run behind a task, as it is, or as it ended when it was reopened since: then it is another task.
 
         Raises:
             NotFoundError: it is not the caller's, or not there, or not of what the request was routed to.
         """
         gone = NotFoundError("there is no such task", fix="the tasks that you may see are listed by `ListTasks`")
         try:
+            run_id, life = parted(task)
             run = self._journal.runs.get(run_id)
         except NotFoundError:
             raise gone from None
@@ -46,7 +48,9 @@ class Tasks:
             routed and self._targets.get(routed, tenant=caller.tenant).name != run.workflow
         ):
             raise gone
-        return run
+        if life > run.generation:
+            raise gone
+        return as_it_ended(self._journal, run, life) if life < run.generation else run
 
     def gates(self, run: Run) -> list[Gate]:
         """The open gates of a run and of the runs below it, the oldest first."""
@@ -61,12 +65,15 @@ class Tasks:
                 below += self._journal.runs.children(one.id)
         return sorted(found, key=lambda gate: (gate.opened_at, gate.id))
 
-    async def show(self, run_id: str, *, history: int | None = None, results: bool = True) -> a2a_pb2.Task:
-        """The task that a run is now, with the last `history` messages (all of them by default)."""
-        run = self._journal.runs.get(run_id)
+    async def now(self, run_id: str, *, history: int | None = None, results: bool = True) -> a2a_pb2.Task:
+        """The task that a run is now."""
+        return await self.show(self._journal.runs.get(run_id), history=history, results=results)
+
+    async def show(self, run: Run, *, history: int | None = None, results: bool = True) -> a2a_pb2.Task:
+        """A run as a task, with the last `history` messages (all of them by default)."""
         error = from_json(run.error) if run.error else None
         task = a2a_pb2.Task(
-            id=run.id, context_id=run.session or run.id, status=states.status(run, self.gates(run), error)
+            id=task_id(run), context_id=run.session or run.id, status=states.status(run, self.gates(run), error)
         )
         if results and run.status == "completed":
             # Long journals and files: not in the loop.
@@ -85,7 +92,7 @@ class Tasks:
             return messages
         text = "\n".join(f"{name}: {value}" for name, value in run.inputs.items()) or run.workflow
         first = a2a_pb2.Message(
-            message_id=f"{run.id}:inputs", role=a2a_pb2.ROLE_USER, parts=[text_part(text)], task_id=run.id
+            message_id=f"{run.id}:inputs", role=a2a_pb2.ROLE_USER, parts=[text_part(text)], task_id=task_id(run)
         )
         first.context_id = run.session or run.id
         return [first]
@@ -94,7 +101,7 @@ class Tasks:
         """Keep what was said to a run."""
         whole = a2a_pb2.Message()
         whole.CopyFrom(message)
-        whole.task_id, whole.context_id = run.id, run.session or run.id
+        whole.task_id, whole.context_id = task_id(run), run.session or run.id
         await self._say(run.id, whole, caller, kind="said")
 
     async def refuse(self, run_id: str, message: a2a_pb2.Message, caller: Caller, error: WeftError) -> a2a_pb2.Task:
