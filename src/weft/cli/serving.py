@@ -122,7 +122,8 @@ async def _until_stopped(server: Any, listening: socket.socket, service: Host, u
 def _listen(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(found[0], socket.SOCK_STREAM)
+        # With its protocol named, or asyncio does not know it for TCP and leaves answers waiting for acknowledgements (40 ms each).
+        made = socket.socket(*found[:3])
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(found[4])
         made.listen(1_024)

@@ -17,6 +17,8 @@ from weft.server.problems import MEDIA_TYPE, problem, status_of
 
 _OPEN = ("/health/", "/.well-known/", "/hooks/")
 """Paths that answer without a credential."""
+_DRAINED, _DRAIN_S = 65_536, 1.0
+"""Of a request that is refused, so many bytes are taken in, for so many seconds."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -47,6 +49,7 @@ class Bounds:
                 raise InputError("the request has two names for the service", status=400)
             self._check(scope, headers)
         except WeftError as error:
+            await _drain(headers, receive)
             await _refuse(scope, send, error)
             return
         body = _Body(receive, self._settings)
@@ -153,6 +156,17 @@ def _too_large(settings: Server) -> InputError:
         fix="send less, or raise the setting server.max_request_bytes",
         status=413,
     )
+
+
+async def _drain(headers: dict[str, str], receive: Receive) -> None:
+    """Take in what has come of a small body: a connection that is closed over it may lose the answer on its way."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal() or not 0 < int(declared[:12]) <= _DRAINED or "expect" in headers:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            while (await receive()).get("more_body", False):
+                continue
 
 
 async def _refuse(scope: Scope, send: Send, error: WeftError) -> None:

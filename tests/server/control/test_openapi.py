@@ -15,6 +15,10 @@ DOCUMENT = json.loads((ROOT / "schema" / "openapi.json").read_text(encoding="utf
 RELEASED = json.loads((ROOT / "schema" / "openapi.released.json").read_text(encoding="utf-8"))
 
 
+FEW = {"webhooks_list", "flags_list", "tenants_list", "users_list", "roles_list", "keys_list"}
+"""Lists of things of which only so many can be made."""
+
+
 def operations():
     return [
         (f"{method.upper()} {path}", operation)
@@ -58,7 +62,7 @@ def test_every_operation_of_the_api_documents_its_errors_as_problems():
 def test_lists_are_bounded():
     for where, operation in operations():
         limits = [one["schema"] for one in operation.get("parameters", ()) if one["name"] in {"limit", "count"}]
-        if operation["operationId"].endswith("_list"):
+        if operation["operationId"].endswith("_list") and operation["operationId"] not in FEW:
             assert limits, where
         assert all(one["maximum"] == 200 for one in limits), where
 

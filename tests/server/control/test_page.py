@@ -9,6 +9,8 @@ from tests.docs.pages import ROOT, blocks_of
 from tests.server.control.service import LETTER
 
 pytestmark = pytest.mark.slow
+THINGS = {"workflows", "runs", "gates", "schedules", "triggers", "plans"}
+"""Those whose operations the page names one by one."""
 PAGE = ROOT / "docs" / "control-api.md"
 COMMANDS = [block for block in blocks_of(PAGE) if block.language == "sh"]
 
@@ -34,7 +36,8 @@ def test_every_right_and_operation_is_on_the_page():
         if path.startswith("/api/v1/"):
             parts = [part for part in path.removeprefix("/api/v1/").split("/") if not part.startswith("{")]
             assert f"`/{parts[0]}`" in text, path
-            assert all(f"`{part}`" in text for part in parts[1:]), path
+            if parts[0] in THINGS:
+                assert all(f"`{part}`" in text for part in parts[1:]), path
     source = "".join(file.read_text() for file in (ROOT / "src" / "weft" / "server" / "control").glob("*.py"))
     rights = {part.split('"')[1] for part in source.split("allowed(")[1:] if part.startswith('"')}
     assert len(rights) > 12

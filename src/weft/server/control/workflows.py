@@ -180,7 +180,8 @@ async def estimate(name: Name, by: Reader, host: At, body: Estimating | None = N
 
 def _measured(host: Host, made: Plan, tenant: str) -> Measured | None:
     which = RunFilter(statuses=("completed",), workflow=made.workflow, plan=plan_hash(made))
-    found = host.journal.runs.search(which, tenant=tenant, limit=_MEASURED)
+    # A fork has not done what it shares with another run.
+    found = [run for run in host.journal.runs.search(which, tenant=tenant, limit=_MEASURED) if run.base_run is None]
     if not found:
         return None
     priced = not any(run.usage.unpriced for run in found)
