@@ -176,7 +176,7 @@ def _unpriced(compiled: Plan, file: Path) -> Iterator[Problem]:
     from weft.models.ref import ModelRef  # noqa: PLC0415 -- same
 
     for name, agent in (compiled.definitions.get("agents") or {}).items():
-        if not is_priced(ModelRef.parse(agent["model"])):
+        if "model" in agent and not is_priced(ModelRef.parse(agent["model"])):
             yield Problem(
                 rule="unpriced",
                 message=f"max_cost_usd cannot hold: the price of {agent['model']}, which agent {name!r} uses, is not known",

@@ -15,6 +15,7 @@ from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
 from weft.agents.planning.performer import PlannerPerformer
+from weft.agents.remote import RemoteAgents
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
@@ -35,6 +36,7 @@ from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
 from weft.net.client import HttpClient
+from weft.net.egress import check_url
 from weft.plan.codec import plan_hash
 from weft.plan.nodes import Plan
 from weft.python.programs import FunctionPerformer, RandomPerformer
@@ -65,12 +67,15 @@ class Driving:
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
+        self._remote = RemoteAgents(self._policy, self._tool_context)
         self._telemetry = TelemetryListener(
             settings.telemetry, self._redactor, lambda run_id: journal.runs.get(run_id).parent, journal.events
         )
         builder = AgentBuilder(self._models.open, self._tool_context)
         performers: dict[str, Performer] = {
-            "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
+            "agent": AgentPerformer(
+                builder, self._tools_of, servers=self._servers.tools, streaming=streaming, remote=self._remote
+            ),
             "tool": ToolPerformer(self._tools_of, self._tool_context, servers=self._servers.tools),
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
@@ -151,6 +156,7 @@ class Driving:
         """Let go of connections and send what telemetry has left."""
         await self.engine.close()
         await self._servers.close()
+        await self._remote.aclose()
         await self._models.aclose()
         await self._http.aclose()
         self.bus.close()
@@ -162,7 +168,10 @@ class Driving:
         self._servers.check(plan)
         check_model_addresses(plan.definitions, self._policy, chosen=base_url, environ=os.environ)
         for definition in (plan.definitions.get("agents") or {}).values():
-            check_credentials(model_ref(definition), os.environ)
+            if "a2a" in definition:
+                check_url(definition["a2a"], self._policy)
+            else:
+                check_credentials(model_ref(definition), os.environ)
 
     def _tools_of(self, plan: Plan) -> Mapping[str, Tool]:
         """The tools of `plan`, made once. Its secrets are known from here on, whether or not a tool ever asks for one."""

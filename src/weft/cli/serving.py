@@ -19,15 +19,26 @@ from weft.cli.terminal import say_json, tell
 from weft.core.errors import InputError, StorageError
 from weft.core.settings import Settings, load_settings
 from weft.core.settings_model import absolute
+from weft.server.a2a.profile import for_conformance
 from weft.server.application import build
 from weft.server.wire import guarded
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def serve(*, folders: Sequence[Path], host: str | None, port: int | None, offline: bool, as_json: bool) -> int:
+def serve(
+    *,
+    folders: Sequence[Path],
+    host: str | None,
+    port: int | None,
+    offline: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
     """Serve until a signal comes; a second one ends the process at once, which the journal survives."""
     settings = _with(load_settings(), folders, host, port)
+    if profile is not None:
+        settings = for_conformance(settings, profile)
     logs.start(settings.log.level, settings.log.format)
     _check(settings)
     choice = ModelChoice(offline=True) if offline else None
@@ -133,5 +144,6 @@ def _say_ready(service: Host, url: str, *, as_json: bool) -> None:
     count = f"{len(served)} workflow{'' if len(served) == 1 else 's'} and agents" if served else "no workflow yet"
     tell(f"Weft serves {count} at {url}  (Ctrl-C stops it)")
     tell(f"  control API  {url}/api/v1        described by {url}/openapi.json")
+    tell(f"  A2A          {url}/a2a           card at {url}/.well-known/agent-card.json")
     for path, error in list(service.library.broken().items())[:5]:
         tell(f"  not served: {path.name}: {error.message}")

@@ -115,7 +115,7 @@ class Children:
         self._household = household
         self._shelf = shelf
         self._waiting = waiting
-        self._leaving = leaving
+        self.leaving = leaving
         self._clock = surroundings.clock
         self._mask = surroundings.mask
 
@@ -172,7 +172,7 @@ class Children:
             try:
                 woken = await self._waiting.wait(due=run.due, timer=_on_time(run))
             except asyncio.CancelledError:
-                if not self._leaving() and node.on_cancel == "cancel":
+                if not self.leaving() and node.on_cancel == "cancel":
                     await self._household.stop_child(run_id, "the run above it went on without it")
                 raise
             if woken == "over":
@@ -199,7 +199,7 @@ class Children:
         except asyncio.CancelledError:
             if drive.done():
                 raise
-            if self._leaving():
+            if self.leaving():
                 drive.cancel()
             elif node.on_cancel == "cancel":
                 await self._household.stop_child(run_id, "the run above it was cancelled, or went on without it")

@@ -115,6 +115,11 @@ class StepContext(Protocol):
         """What the run was started with besides its inputs, such as the folder for its artifacts."""
         ...
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the process lets go of the run at this moment, so that what goes on outside is to go on."""
+        ...
+
     def recorded(self, path: str) -> Json:
         """The value of a step of this run that has succeeded, or None."""
         ...

@@ -52,7 +52,13 @@ class Performing:
     """Performs the steps of one run. What is written of a step to be looked at (inputs, notes, errors) goes through `mask`."""
 
     def __init__(
-        self, recorder: Recorder, plan: Plan, surroundings: Surroundings, waiting: Waiting, gates: Gates
+        self,
+        recorder: Recorder,
+        plan: Plan,
+        surroundings: Surroundings,
+        waiting: Waiting,
+        gates: Gates,
+        leaving: Callable[[], bool],
     ) -> None:
         self.recorder = recorder
         self.gates = gates
@@ -61,7 +67,13 @@ class Performing:
         self._clock = surroundings.clock
         self._slots = surroundings.slots
         self._stopped = False
+        self._leaving = leaving
         self._waiting = waiting
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the process lets go of the run at this moment."""
+        return self._leaving()
 
     def stop(self) -> None:
         """From now on nothing begins and nothing is recorded, whatever the performers do about it."""

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import agui, control, described, health, hooks, live, mcp, problems
+from weft.server import a2a, agui, control, described, health, hooks, live, mcp, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
@@ -22,6 +22,7 @@ PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
     hooks.install,
     mcp.install,
     agui.install,
+    a2a.install,
 )
 """What puts each part of the service into an application. The order is that of the routes."""
 

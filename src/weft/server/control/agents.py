@@ -88,7 +88,7 @@ async def show(name: Name, by: Reader, host: At, request: Request, response: Res
     definition = plan.definitions["agents"][agent]
     return AgentView(
         **_facts(one),
-        model=definition["model"],
+        model=definition.get("model"),
         tools=list(definition["tools"]),
         input_schema=dict(one.input_schema),
         output_schema=definition.get("output_schema"),
