@@ -9,7 +9,16 @@ from typing import Any
 from pydantic_ai import Agent, RunContext, UsageLimits
 from pydantic_ai.agent import AgentRunResult
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
-from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.messages import (
+    AgentStreamEvent,
+    ModelMessage,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+)
 
 from weft.agents.answer import Answered, Turn, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
@@ -189,12 +198,20 @@ async def _ask(
 
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:
-    """Pass text on to live viewers as it comes in."""
+    """Pass text, and what a model says that it thinks, on to live viewers as it comes in."""
     emit = _EMIT.get()
     async for event in events:
         if emit is None:
             continue
-        if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
-            emit({"text": event.part.content})
-        elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
-            emit({"text": event.delta.content_delta})
+        match event:
+            case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+                if text:
+                    emit({"text": text})
+            case (
+                PartStartEvent(part=ThinkingPart(content=thought))
+                | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=thought))
+            ):
+                if thought:
+                    emit({"thought": thought})
+            case _:
+                pass

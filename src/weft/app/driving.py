@@ -15,10 +15,11 @@ from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
 from weft.agents.planning.performer import PlannerPerformer
+from weft.agents.relay import ModelPerformer
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
-from weft.app.documents import check_text, prepare
+from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.servers import Servers
@@ -64,6 +65,7 @@ class Driving:
         builder = AgentBuilder(self._models.open, self._tool_context)
         performers: dict[str, Performer] = {
             "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
+            "model": ModelPerformer(builder),
             "tool": ToolPerformer(self._tools_of, self._tool_context, servers=self._servers.tools),
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
@@ -86,9 +88,7 @@ class Driving:
     async def start(self, request: RunRequest) -> str:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
-        prepared = prepare(
-            request.file, request.variables, request.choice, session=request.session, at=iso(at), agent=request.agent
-        )
+        prepared = self._prepared(request, at)
         self._check(prepared.plan, request.choice.base_url)
         auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
@@ -109,6 +109,12 @@ class Driving:
             birth=auto.run_id if auto else request.run_id,
             owner=replace(request.owner, session=request.session),
         )
+
+    def _prepared(self, request: RunRequest, at: int) -> Prepared:
+        given = dict(request.variables)
+        if request.plan is not None:
+            return Prepared(plan=request.plan, scope=given, inputs=given, warnings=())
+        return prepare(request.file, given, request.choice, session=request.session, at=iso(at), agent=request.agent)
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from weft.app.local import LocalService
 from weft.app.service import ModelChoice, RunRequest
+from weft.app.serving.conversations import Conversations
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.tails import Tails
@@ -24,7 +25,7 @@ from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.store.audit import Entry, note
 from weft.store.gates import mark_due
-from weft.store.requests import Request, hold, let_go
+from weft.store.requests import Request, hold, known, let_go
 
 _LOG = logging.getLogger("weft.host")
 
@@ -47,6 +48,7 @@ class Host:
         self.library = Library(self.journal, settings.home, settings.server.folders)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
+        self.conversations = Conversations(self.journal, self.replies, self.tails, self.clock)
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
         self._work: asyncio.Task[None] | None = None
@@ -90,17 +92,7 @@ class Host:
         if not turn.key:
             await self.start(request_of(turn, run_id, self.settings.home))
             return Begun(run_id, first=True)
-        now = self.clock.micros()
-        request = Request(
-            tenant=turn.owner.tenant,
-            principal=turn.owner.principal,
-            scope=turn.scope,
-            key=turn.key,
-            body=turn.digest(),
-            run_id=run_id,
-            at=now,
-            until=now + int(turn.key_s * 1_000_000),
-        )
+        request = _held(turn, run_id, self.clock.micros())
         held = await self.journal.writer.submit(hold(request))
         if not held.same:
             raise differs(turn)
@@ -118,6 +110,18 @@ class Host:
             await self.journal.writer.submit(let_go(replace(request, run_id=held.run_id)))
             raise
         return Begun(held.run_id, first=held.first)
+
+    async def known(self, turn: Turn) -> str | None:
+        """The run that a turn has become before, or None."""
+        if not turn.key:
+            return None
+        found: str | None = await self.journal.writer.submit(known(_held(turn, "", self.clock.micros())))
+        return found
+
+    async def forget(self, turn: Turn, run_id: str) -> None:
+        """Lead repeats of a turn to its run no more: it came to nothing, and asking again is to start another."""
+        if turn.key:
+            await self.journal.writer.submit(let_go(_held(turn, run_id, self.clock.micros())))
 
     async def start(self, request: RunRequest) -> str:
         """Start a run and drive it in the background."""
@@ -208,6 +212,19 @@ class Host:
             _LOG.exception("a defect while driving %s", run_id)
         finally:
             self._drives.pop(run_id, None)
+
+
+def _held(turn: Turn, run_id: str, now: int) -> Request:
+    return Request(
+        tenant=turn.owner.tenant,
+        principal=turn.owner.principal,
+        scope=turn.scope,
+        key=turn.key,
+        body=turn.digest(),
+        run_id=run_id,
+        at=now,
+        until=now + int(turn.key_s * 1_000_000),
+    )
 
 
 def _report(what: str, about: Mapping[str, Any]) -> None:

@@ -65,7 +65,8 @@ class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default.
 
     With `agent`, only that agent of the file is run: on the input `message`, and `messages`, what was said before.
-    `run_id` is the id that the run is to have, a new one by default.
+    `run_id` is the id that the run is to have, a new one by default. A `plan` is run as it stands, with `variables` as its scope;
+    `file` then only says where it belongs.
     """
 
     file: Path
@@ -79,6 +80,7 @@ class RunRequest:
     automatic: Automatic | None = None
     agent: str = ""
     run_id: str | None = None
+    plan: Plan | None = None
     owner: Owner = LOCAL
 
 

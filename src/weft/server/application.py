@@ -10,12 +10,12 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import control, health, problems
+from weft.server import control, health, openai, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
 
-PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install)
+PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install, openai.install)
 """What puts each part of the service into an application. The order is that of the routes."""
 
 
@@ -40,10 +40,10 @@ def build(host: Host, *, url: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Bounds, settings=settings, doorkeeper=doorkeeper)],
+        middleware=[Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, forms=rooms.forms)],
     )
     app.state.host = host
-    problems.install(app)
+    problems.install(app, rooms.forms)
     for install in PARTS:
         install(app, rooms)
     return app

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from weft.core.errors import AuthError, InputError, PolicyError, StepTimeoutError, WeftError
 from weft.core.settings_model import Server
 from weft.server.caller import Doorkeeper
-from weft.server.problems import MEDIA_TYPE, problem
+from weft.server.problems import MEDIA_TYPE, Forms, form_of, problem
 
 _OPEN = ("/health/", "/.well-known/")
 """Paths that answer without a credential."""
@@ -27,8 +27,9 @@ class Bounds:
     are told by their headers, which a page cannot change.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper, forms: Forms) -> None:
         self._app = app
+        self._forms = forms
         self._settings = settings
         self._doorkeeper = doorkeeper
         self._hosts = _LOOPBACK | {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
@@ -45,7 +46,7 @@ class Bounds:
         try:
             self._check(scope, headers)
         except WeftError as error:
-            await _refuse(scope, send, error)
+            await self._refuse(scope, send, error)
             return
         body = _Body(receive, self._settings)
         answer = _Answer(send)
@@ -53,7 +54,7 @@ class Bounds:
             await self._app(scope, body, answer)
         except _Refused as refused:
             if not answer.begun:
-                await _refuse(scope, send, refused.error)
+                await self._refuse(scope, send, refused.error)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         host = _name(headers.get("host", ""))
@@ -77,6 +78,16 @@ class Bounds:
         if scope["path"].startswith(_OPEN):
             return
         scope.setdefault("state", {})["caller"] = self._doorkeeper.admit(headers)
+
+    async def _refuse(self, scope: Scope, send: Send, error: WeftError) -> None:
+        form = form_of(scope["path"], self._forms)
+        if form is None:
+            await _refuse(scope, send, error)
+            return
+        response = form(error)
+        response.status_code = int(error.ids.get("status", 408 if error.code == "timeout" else response.status_code))
+        response.headers["Connection"] = "close"
+        await response(scope, _nothing, send)
 
     def _is_own(self, origin: str, headers: dict[str, str]) -> bool:
         if origin in self._settings.allowed_origins:
@@ -144,6 +155,11 @@ def _too_large(settings: Server) -> InputError:
         fix="send less, or raise the setting server.max_request_bytes",
         status=413,
     )
+
+
+async def _nothing() -> Message:
+    """There is no more of the request."""
+    return {"type": "http.disconnect"}
 
 
 async def _refuse(scope: Scope, send: Send, error: WeftError) -> None:

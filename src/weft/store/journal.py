@@ -25,6 +25,7 @@ from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
+from weft.store.sessions import Sessions
 from weft.store.signals import Signals
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
@@ -57,6 +58,7 @@ class Journal:
         self._reader = self.database.connect()
         self._reading = threading.Lock()
         engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        self.sessions = Sessions(engine, path)
         self.runs = Runs(engine, self.drivers, path)
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path)

@@ -53,6 +53,19 @@ def hold(request: Request) -> Callable[[sqlite3.Connection], Held]:
     return work
 
 
+def known(request: Request) -> Callable[[sqlite3.Connection], str | None]:
+    """Work for the writer: the run of the first request like this one, or None."""
+
+    def work(connection: sqlite3.Connection) -> str | None:
+        row = connection.execute(
+            "SELECT run_id FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=? AND body=? AND until>?",
+            (request.tenant, request.principal, request.scope, request.key, request.body, request.at),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    return work
+
+
 def let_go(request: Request) -> Callable[[sqlite3.Connection], None]:
     """Work for the writer: forget a request that came to nothing, so that it can be made again under its key."""
 

@@ -67,9 +67,11 @@ messages = Table(
     Column("content", Text, nullable=False),
     Column("run_id", Text),
     Column("usage", Text),
+    Column("chain", Text, nullable=False, server_default=""),  # the hash of the conversation up to this message
     Column("created_at", Integer, nullable=False),
     PrimaryKeyConstraint("tenant", "id"),
     Index("messages_by_session", "tenant", "session", "created_at"),
+    Index("messages_by_chain", "tenant", "chain", "created_at"),
     Index(
         "messages_by_run",
         "run_id",

@@ -20,6 +20,8 @@ def answering(plan: Plan) -> re.Pattern[str] | None:
 
 def _speaks(plan: Plan, call: Call) -> bool:
     """Whether what the call streams is text for people: an agent that answers with data says none."""
+    if call.performer == "model":
+        return True
     if call.performer != "agent" or call.input.get("answer"):
         return False
     agent = (plan.definitions.get("agents") or {}).get(call.target) or {}

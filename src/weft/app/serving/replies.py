@@ -52,6 +52,20 @@ class Thought(Item):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Called(Item):
+    """A piece of a call that a model asks whoever asked it to make: call number `index` of its answer.
+
+    The first piece of a call has its `call_id` and `name`; the `arguments` of all pieces are one JSON text.
+    """
+
+    agent: str
+    index: int
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepBegan(Item):
     """A step has begun: `type` is ``agent``, ``model``, ``tool``, ``child`` …, `target` which one."""
 
@@ -168,6 +182,7 @@ class _Reply:
         self._agents: dict[tuple[str, str], str] = {}
         self._begun: dict[tuple[str, str], tuple[str, str]] = {}
         self._spoken: dict[tuple[str, str], str] = {}
+        self._called: set[tuple[str, str]] = set()
         self._said = ""
 
     async def items(self) -> AsyncGenerator[Item]:
@@ -242,7 +257,7 @@ class _Reply:
             case "delta":
                 # A step's beginning may become durable after its first words are heard.
                 self._agents.setdefault(key, str(data.get("agent", "")))
-                return self._heard(key, str(data.get("text", "")), where)
+                return self._delta(key, data, where)
             case "step.started":
                 return self._began(key, data, where)
             case "step.completed" | "step.failed":
@@ -266,7 +281,7 @@ class _Reply:
     def _began(self, key: tuple[str, str], data: Mapping[str, Any], where: Mapping[str, Any]) -> list[Item]:
         type_, target = str(data.get("type", "")), str(data.get("target", ""))
         self._begun[key] = (type_, target)
-        if type_ == "agent":
+        if type_ in {"agent", "model"}:
             self._agents[key] = target
         if type_ == "child" and isinstance(child := data.get("run"), str):
             self._children[key] = child
@@ -277,6 +292,15 @@ class _Reply:
     def _speaks(self, run_id: str, path: str) -> bool:
         pattern = self._speaking.get(run_id)
         return pattern is not None and pattern.fullmatch(path) is not None
+
+    def _delta(self, key: tuple[str, str], data: Mapping[str, Any], where: Mapping[str, Any]) -> list[Item]:
+        agent = self._agents.get(key, "")
+        if thought := data.get("thought"):
+            return [Thought(**where, agent=agent, text=str(thought))]
+        if isinstance(call := data.get("call"), Mapping):
+            self._called.add(key)
+            return [_called(call, agent, where)] if self._speaks(*key) else []
+        return self._heard(key, str(data.get("text", "")), where)
 
     def _heard(self, key: tuple[str, str], text: str, where: Mapping[str, Any]) -> list[Item]:
         if not text:
@@ -294,12 +318,16 @@ class _Reply:
         usage = Usage.from_json(data.get("usage") or {})
         error, value = data.get("error"), data.get("value")
         items: list[Item] = []
-        if type_ == "agent" and error is None and isinstance(value, Mapping):
+        if type_ in {"agent", "model"} and error is None and isinstance(value, Mapping):
             # What was not heard while it came in: the agent was asked by another process, or its model does not stream.
             whole, heard = text_of(value), self._spoken.get(key, "")
             if whole.startswith(heard) and whole != heard:
                 items += self._heard(key, whole[len(heard) :], where)
+            if key not in self._called and self._speaks(*key):
+                agent, calls = self._agents.get(key, ""), value.get("calls") or ()
+                items += [_called({"index": at, **call}, agent, where) for at, call in enumerate(calls)]
         self._spoken.pop(key, None)
+        self._called.discard(key)
         return [*items, StepEnded(**where, type=type_, target=target, value=value, error=error, usage=usage)]
 
     def _conclude(self, last: Frame | None) -> list[Item]:
@@ -313,6 +341,11 @@ class _Reply:
             items.append(Said(seq=self._seq, run_id=self._run_id, at=last.at, agent="", text=rest))
             said = ended.text
         return [*items, replace(ended, said=said == ended.text)]
+
+
+def _called(call: Mapping[str, Any], agent: str, where: Mapping[str, Any]) -> Called:
+    said: dict[str, Any] = {name: str(call.get(name) or "") for name in ("name", "arguments")}
+    return Called(**where, agent=agent, index=int(call["index"]), call_id=str(call.get("id") or ""), **said)
 
 
 def _exists(journal: Journal, run_id: str) -> bool:

@@ -14,8 +14,18 @@ from weft.core.canonical import digest
 from weft.core.errors import ConflictError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
+from weft.plan.nodes import Plan
 
 DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A plan that stands in no file, made for what is asked; a turn's inputs are all that it is given."""
+
+    name: str
+    plan: Plan
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +37,7 @@ class Turn:
     for `key_s` seconds a repeat is led to the run of the first.
     """
 
-    target: Published
+    target: Published | Made
     messages: tuple[Message, ...] = ()
     inputs: Mapping[str, Any] = field(default_factory=dict)
     session: str = ""
@@ -59,6 +69,18 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
         InputError: it is not clear what the message is for, or there is none.
     """
     target = turn.target
+    if isinstance(target, Made):
+        return RunRequest(
+            file=home / "served" / target.name,
+            plan=target.plan,
+            variables=turn.inputs,
+            out=home / "artifacts" / run_id,
+            choice=turn.choice,
+            session=turn.session or run_id,
+            queued=turn.queued,
+            run_id=run_id,
+            owner=turn.owner,
+        )
     return RunRequest(
         file=target.file,
         variables=variables(target.workflow, turn.messages, turn.inputs, agent=bool(target.agent)),

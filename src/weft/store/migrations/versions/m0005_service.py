@@ -59,10 +59,12 @@ def upgrade() -> None:
         sa.Column("content", sa.Text, nullable=False),
         sa.Column("run_id", sa.Text),
         sa.Column("usage", sa.Text),
+        sa.Column("chain", sa.Text, nullable=False, server_default=""),
         sa.Column("created_at", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "id"),
     )
     op.create_index("messages_by_session", "messages", ["tenant", "session", "created_at"])
+    op.create_index("messages_by_chain", "messages", ["tenant", "chain", "created_at"])
     op.create_index(
         "messages_by_run",
         "messages",

@@ -1,0 +1,139 @@
+"""``/v1/chat/completions``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse, Response
+from starlette.requests import Request
+
+from weft.app.serving.library import Published
+from weft.app.serving.replies import Ended, Item, Thought
+from weft.app.serving.turns import Made, Turn
+from weft.core.errors import UnsupportedError
+from weft.server.caller import Caller, caller_of
+from weft.server.openai import chunks, errors
+from weft.server.openai.asking import ChatRequest
+from weft.server.openai.attending import Attendance, Attending, ClientGone, Stream, while_there
+from weft.server.openai.chunks import Completion
+from weft.server.openai.following import Paused, link, stopping, turn_of
+from weft.server.openai.targets import Targets
+from weft.server.openai.turning import Begun, begin
+from weft.server.rooms import Rooms
+
+By = Annotated[Caller, Depends(caller_of)]
+_SCOPE = "openai/chat"
+
+
+def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
+    """The route of chat completions."""
+    api = APIRouter(tags=["openai"])
+    chat = _Chat(rooms, targets, attendance)
+
+    @api.post("/chat/completions", response_model=None)
+    async def complete(body: ChatRequest, request: Request, by: By) -> Response:
+        """Answer a conversation; with `stream`, as Server-Sent Events."""
+        try:
+            return await chat.answer(body, request, by)
+        except ClientGone:
+            return Response(status_code=499)
+
+    return api
+
+
+@dataclass(frozen=True, slots=True)
+class _Chat:
+    rooms: Rooms
+    targets: Targets
+    attendance: Attendance
+
+    async def answer(self, body: ChatRequest, request: Request, by: Caller) -> Response:
+        turn = self._turn(body, by)
+        lines = body.lines()
+        begun = await while_there(request, begin(self.rooms.host, turn, body, request, lines))
+        host = self.rooms.host
+        created = host.journal.runs.get(begun.run_id).created_at // 1_000_000
+        head = Completion(begun.run_id, body.model, created)
+        attending = self.attendance.attend(begun.run_id, begun.turn, stays=body.stays)
+        if body.stream:
+            return Stream(self._stream(head, body, attending), attending, begun.headers)
+        with attending:
+            return await while_there(request, self._whole(head, begun, attending))
+
+    def _turn(self, body: ChatRequest, by: Caller) -> Turn:
+        host = self.rooms.host
+        target = self.targets.find(body.model, by)
+        if isinstance(target, Made):
+            return Turn(target=target, inputs=body.relay(), owner=by.owner, scope=_SCOPE)
+        if not isinstance(target, Published):
+            raise UnsupportedError("this model is not there yet", param="model")
+        return Turn(
+            target=target,
+            messages=body.said(),
+            inputs=body.weft.inputs,
+            owner=by.owner,
+            choice=host.choice,
+            scope=_SCOPE,
+        )
+
+    async def _stream(self, head: Completion, body: ChatRequest, attending: Attending) -> AsyncGenerator[bytes]:
+        begun = {"run_id": head.run_id, "type": "began"}
+        yield head.chunk({"role": "assistant", "content": ""}, begun)
+        last: Item | None = None
+        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id)) as items:
+            async for item in items:
+                last = item
+                if isinstance(item, Ended | Paused):
+                    break
+                delta, told = chunks.delta_of(item), chunks.extension(item)
+                if told is not None and (delta or body.weft.events):
+                    yield head.chunk(delta, told)
+        attending.answered = True
+        for chunk in self._end(head, last, usage=bool(body.stream_options and body.stream_options.include_usage)):
+            yield chunk
+
+    def _end(self, head: Completion, last: Item | None, *, usage: bool) -> list[bytes]:
+        """The chunks behind the last item."""
+        if not isinstance(last, Ended | Paused):
+            return [chunks.failure(stopping())]
+        if isinstance(last, Ended) and (error := chunks.error_of(last)) is not None:
+            return [chunks.failure(error)]
+        told = chunks.ending(last, self._links(last))
+        if isinstance(last, Paused):
+            found = [head.chunk({"content": last.text}, told), head.chunk({}, told, finish="stop")]
+        else:
+            found = [head.chunk({}, told, finish=chunks.finish_of(last))]
+        return [*found, *([head.usage(last.usage)] if usage else []), chunks.DONE]
+
+    async def _whole(self, head: Completion, begun: Begun, attending: Attending) -> Response:
+        thoughts: list[str] = []
+        last: Item | None = None
+        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id)) as items:
+            async for item in items:
+                last = item
+                if isinstance(item, Thought):
+                    thoughts.append(item.text)
+                if isinstance(item, Paused):
+                    break
+        attending.answered = True
+        if not isinstance(last, Ended | Paused):
+            return errors.answer(stopping())
+        if isinstance(last, Ended) and (error := chunks.error_of(last)) is not None:
+            response = errors.answer(error, again=False)
+            response.headers.update(begun.headers)
+            return response
+        told = chunks.ending(last, self._links(last))
+        if isinstance(last, Paused):
+            message = {"role": "assistant", "content": last.text, "refusal": None}
+            whole = head.whole(message, "stop", last.usage, told)
+        else:
+            message = chunks.message_of(last, "".join(thoughts))
+            whole = head.whole(message, chunks.finish_of(last), last.usage, told)
+        return JSONResponse(whole, headers=begun.headers)
+
+    def _links(self, item: Ended | Paused) -> dict[str, str]:
+        return {gate.id: link(self.rooms.url, gate) for gate in item.gates} if isinstance(item, Paused) else {}

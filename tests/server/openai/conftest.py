@@ -1,0 +1,91 @@
+"""A service whose models are played by a provider on this machine, and the official client of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from openai import AsyncOpenAI, OpenAI
+
+from tests.server.conftest import Served
+from weft.testing.providers import FakeProvider, Request, Turn, say
+
+DESK = """
+version: 1
+name: desk
+description: Reads and writes.
+runtime: {provider: openai, model_id: gpt-4o-mini}
+inputs: {required: {topic: string}}
+agents:
+  reader:
+    prompt: You read.
+    tools: []
+    card: {description: Finds facts., capabilities: [research, find sources]}
+  writer:
+    prompt: You write.
+    tools: []
+    card: {description: Writes articles., capabilities: [write articles]}
+pattern:
+  type: chain
+  config:
+    steps:
+      - {agent: reader, input: "{{ topic }}"}
+      - {agent: writer, input: "Write of {{ last_response }}"}
+"""
+ASKS = """
+version: 1
+name: asks
+runtime: {provider: openai, model_id: gpt-4o-mini}
+inputs: {optional: {message: {type: string, default: looms}}}
+agents: {clerk: {prompt: You are a clerk., tools: []}}
+pattern:
+  type: chain
+  config:
+    steps:
+      - {agent: clerk, input: "{{ message }}"}
+      - {type: hitl, prompt: "Send it?", choices: [send, reject]}
+      - {agent: clerk, input: "It was {{ hitl_response }}."}
+"""
+FLOWS = {"desk": DESK, "asks": ASKS}
+
+
+@dataclass
+class Brain:
+    """What the provider answers: what `reply` says, whatever that is at the moment."""
+
+    reply: Callable[[Request], Turn]
+
+    def __call__(self, request: Request) -> Turn:
+        return self.reply(request)
+
+
+def echo(request: Request) -> Turn:
+    return say(f"Of {request.prompt[:80]}: all is well.", pause_s=0.002)
+
+
+@pytest.fixture
+def brain() -> Brain:
+    return Brain(echo)
+
+
+@pytest.fixture
+def provider(brain: Brain) -> Iterator[FakeProvider]:
+    with FakeProvider("openai", brain) as fake:
+        yield fake
+
+
+@pytest.fixture
+def service(serve: Callable[..., Served], provider: FakeProvider) -> Served:
+    return serve(FLOWS, **provider.environ, WEFT_SERVER__MODELS="openai/gpt-4o-mini,offline/*")
+
+
+@pytest.fixture
+def client(service: Served) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{service.url}/v1", api_key="unused") as made:
+        yield made
+
+
+@pytest.fixture
+async def aclient(service: Served) -> AsyncOpenAI:
+    return AsyncOpenAI(base_url=f"{service.url}/v1", api_key="unused")
