@@ -21,7 +21,8 @@ def test_a_schema_says_what_something_takes(host):
     schema = host.library.get("two").input_schema
     assert schema["required"] == ["topic"]
     assert schema["properties"]["topic"]["type"] == "string"
-    assert host.library.get("two/writer").input_schema["required"] == ["topic", "message"]
+    assert host.library.get("two/reader").input_schema["required"] == ["topic", "message"]
+    assert host.library.get("two/writer").input_schema["required"] == ["message"]
 
 
 def test_a_name_that_is_not_served_is_told_with_one_that_is(host):

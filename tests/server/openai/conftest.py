@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -87,5 +87,6 @@ def client(service: Served) -> Iterator[OpenAI]:
 
 
 @pytest.fixture
-async def aclient(service: Served) -> AsyncOpenAI:
-    return AsyncOpenAI(base_url=f"{service.url}/v1", api_key="unused")
+async def aclient(service: Served) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=f"{service.url}/v1", api_key="unused") as made:
+        yield made

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from weft.app.hosting import Host
 from weft.app.serving.turns import Turn
 from weft.server import sse
+from weft.server.openai.turning import Begun
 
 T = TypeVar("T")
 
@@ -51,6 +52,24 @@ class Attendance:
             task = asyncio.ensure_future(self._cancel(attending))
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
+
+    async def begun(self, request: Request, beginning: Awaitable[Begun], *, stays: bool) -> Begun:
+        """The run that `beginning` begins, as long as the client waits for it. What has begun is not left half done.
+
+        Raises:
+            ClientGone: it does not wait any more; the run is cancelled as soon as it is there.
+        """
+        task = asyncio.ensure_future(beginning)
+        try:
+            return await while_there(request, asyncio.shield(task))
+        except ClientGone:
+            task.add_done_callback(lambda done: self._let_be(done, stays=stays))
+            raise
+
+    def _let_be(self, done: asyncio.Task[Begun], *, stays: bool) -> None:
+        if not done.cancelled() and done.exception() is None:
+            with self.attend(done.result().run_id, done.result().turn, stays=stays):
+                pass  # it came and went
 
     async def _cancel(self, attending: Attending) -> None:
         """Nobody is told of this run any more: stop it, and let the same be asked anew."""

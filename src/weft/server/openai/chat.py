@@ -54,8 +54,8 @@ class _Chat:
     async def answer(self, body: ChatRequest, request: Request, by: Caller) -> Response:
         turn = self._turn(body, by)
         lines = body.lines()
-        begun = await while_there(request, begin(self.rooms.host, turn, body, request, lines))
         host = self.rooms.host
+        begun = await self.attendance.begun(request, begin(host, turn, body, request, lines), stays=body.stays)
         created = host.journal.runs.get(begun.run_id).created_at // 1_000_000
         head = Completion(begun.run_id, body.model, created)
         attending = self.attendance.attend(begun.run_id, begun.turn, stays=body.stays)

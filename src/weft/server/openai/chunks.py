@@ -96,10 +96,8 @@ def extension(item: Item) -> dict[str, Any] | None:
         case StepEnded(type=type_, target=target) if type_ in _SHOWN:
             failed = {"error": {name: item.error[name] for name in ("code", "message")}} if item.error else {}
             return {**where, "type": "step.ended", "kind": type_, "agent": target, **failed}
-        case Asked(gate=gate):
-            return {**where, "type": "gate.opened", "gate": gate}
-        case Answered(gate=gate):
-            return {**where, "type": "gate.decided", "gate": gate}
+        case Asked(gate=gate) | Answered(gate=gate):
+            return {**where, "type": "gate.opened" if isinstance(item, Asked) else "gate.decided", "gate": gate}
         case Waits():
             kinds = sorted({str(one.get("kind", "")) for one in item.waits})
             return {**where, "type": "waits", "for": kinds}

@@ -10,13 +10,15 @@ from starlette.requests import Request
 
 from weft.app.hosting import Host
 from weft.app.serving.conversations import Line
-from weft.app.serving.turns import DAY_S, Turn
+from weft.app.serving.turns import DAY_S, Made, Turn
 from weft.core.canonical import digest
-from weft.core.errors import InputError
+from weft.core.errors import InputError, NotFoundError
 from weft.server.openai.asking import Asked
 
-REPEAT_S = 20.0
-"""Seconds in which the same again, without a key, is a repeat: the official client sends a request that failed up to three times."""
+REPEAT_S, MEANT_S = 60.0, 10.0
+"""Seconds in which the same again, without a key, is a repeat: the official client sends a request that failed up to three times and
+says how often it has done so. Whoever says nothing is answered with a run that has ended for the second span only.
+"""
 MAX_KEY = 255
 
 
@@ -47,13 +49,30 @@ async def begin(host: Host, turn: Turn, asked: Asked, request: Request, lines: S
     session = host.conversations.session_of(turn.owner, named, lines)
     turn = replace(turn, session=session, **_key(request, asked, turn, session))
     queue = asked.weft.queue or request.headers.get("x-weft-queue", "").lower() == "true"
-    same = await host.known(turn) if session else None
+    same = await _repeated(host, turn, request)
     async with host.conversations.turn(turn.owner, session, queue=queue, same=same or ""):
         begun = await host.begin(turn)
         session = session or begun.run_id
         if begun.first:
             await host.conversations.remember(turn.owner, session, turn.target.name, lines, begun.run_id)
     return Begun(begun.run_id, session, turn)
+
+
+async def _repeated(host: Host, turn: Turn, request: Request) -> str | None:
+    """The run that the request is a repeat of; what is asked anew on purpose is none."""
+    known = await host.known(turn)
+    tries = request.headers.get("x-stainless-retry-count", "")
+    if known is None or tries not in {"", "0"} or request.headers.get("idempotency-key"):
+        return known
+    try:
+        run = host.journal.runs.get(known)
+    except NotFoundError:
+        return known  # it is about to be made
+    age = (host.clock.micros() - run.updated_at) / 1_000_000
+    anew = (run.ended or isinstance(turn.target, Made)) if tries else (run.ended and age > MEANT_S)
+    if anew:
+        await host.forget(turn, known)
+    return None if anew else known
 
 
 def _key(request: Request, asked: Asked, turn: Turn, session: str) -> Mapping[str, Any]:
