@@ -87,10 +87,11 @@ class Served:
         return found
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    """Starts services: ``serve({"name": "text of a workflow"}, NAME=value, …)``."""
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
+    """Starts services: ``serve({"name": "text of a workflow"}, NAME=value, …)``; they last as long as their module."""
     made: list[Served] = []
+    tmp_path = tmp_path_factory.mktemp("served")
 
     def start(flows: Mapping[str, str], *options: str, **environ: str) -> Served:
         folder = tmp_path / f"service{len(made)}" / "flows"

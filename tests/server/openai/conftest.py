@@ -64,20 +64,33 @@ def echo(request: Request) -> Turn:
     return say(f"Of {request.prompt[:80]}: all is well.", pause_s=0.002)
 
 
-@pytest.fixture
-def brain() -> Brain:
+@pytest.fixture(scope="module")
+def mind() -> Brain:
     return Brain(echo)
 
 
-@pytest.fixture
-def provider(brain: Brain) -> Iterator[FakeProvider]:
-    with FakeProvider("openai", brain) as fake:
+@pytest.fixture(scope="module")
+def played(mind: Brain) -> Iterator[FakeProvider]:
+    with FakeProvider("openai", mind) as fake:
         yield fake
 
 
 @pytest.fixture
-def service(serve: Callable[..., Served], provider: FakeProvider) -> Served:
-    return serve(FLOWS, **provider.environ, WEFT_SERVER__MODELS="openai/gpt-4o-mini,offline/*")
+def brain(mind: Brain) -> Iterator[Brain]:
+    """Set its `reply` to have the provider answer otherwise in one test."""
+    yield mind
+    mind.reply = echo
+
+
+@pytest.fixture
+def provider(played: FakeProvider) -> FakeProvider:
+    played.requests.clear()
+    return played
+
+
+@pytest.fixture(scope="module")
+def service(serve: Callable[..., Served], played: FakeProvider) -> Served:
+    return serve(FLOWS, **played.environ, WEFT_SERVER__MODELS="openai/gpt-4o-mini,offline/*")
 
 
 @pytest.fixture

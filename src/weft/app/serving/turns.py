@@ -34,7 +34,7 @@ class Turn:
 
     `messages` is the conversation, the latest last; `inputs` are values by name, which go over what the messages say. `session`
     is the conversation that it belongs to. Under the same `key` (with `scope`, where keys are made) the same is done once:
-    for `key_s` seconds a repeat is led to the run of the first.
+    for `key_s` seconds a repeat is led to the run of the first. What is said `about` it stands in the run's options.
     """
 
     target: Published | Made
@@ -47,6 +47,7 @@ class Turn:
     scope: str = "runs"
     key_s: float = DAY_S
     queued: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def digest(self) -> str:
         """The hash of what is asked, whoever asks it."""
@@ -79,6 +80,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
             session=turn.session or run_id,
             queued=turn.queued,
             run_id=run_id,
+            about=turn.about,
             owner=turn.owner,
         )
     return RunRequest(
@@ -90,6 +92,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
         queued=turn.queued,
         agent=target.agent,
         run_id=run_id,
+        about=turn.about,
         owner=turn.owner,
     )
 

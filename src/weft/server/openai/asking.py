@@ -34,7 +34,7 @@ class Part(_Open):
 
     type: str
     text: str = Field(default="", max_length=MAX_TEXT)
-    image_url: Url | None = None
+    image_url: Url | str | None = None
 
 
 class Function(_Open):
@@ -80,7 +80,7 @@ class ChatMessage(_Open):
             UnsupportedError: it has a part that is neither text nor a picture.
         """
         role = "system" if self.role == "developer" else self.role
-        parts: Any = self.content if not isinstance(self.content, list) else [_part(one) for one in self.content]
+        parts: Any = self.content if not isinstance(self.content, list) else [part_of(one) for one in self.content]
         entry: dict[str, Any] = {"role": role, "content": parts or ""}
         if self.tool_calls:
             calls = [(one.id, one.function.name, one.function.arguments) for one in self.tool_calls]
@@ -184,8 +184,8 @@ class ChatRequest(Asked):
             "seed": self.seed,
             "stop_sequences": [self.stop] if isinstance(self.stop, str) else self.stop,
             "parallel_tool_calls": self.parallel_tool_calls if self.tools else None,
-            "tool_choice": _choice(self.tool_choice) if self.tools else None,
-            "thinking": _effort(self.reasoning_effort),
+            "tool_choice": choice_of(self.tool_choice) if self.tools else None,
+            "thinking": effort_of(self.reasoning_effort),
         }
         form, more = _form(self.response_format)
         return {
@@ -207,12 +207,22 @@ def tool_of(one: ToolSpec) -> dict[str, Any]:
     return one.function.model_dump(exclude_none=True)
 
 
-def _part(part: Part) -> dict[str, Any]:
+def part_of(part: Part) -> dict[str, Any]:
+    """A part of a message as `weft.agents.transcript` reads it.
+
+    Raises:
+        UnsupportedError: it is neither text nor a picture.
+    """
     if part.type in {"text", "input_text", "output_text"}:
         return {"text": part.text}
-    url = part.image_url.url if part.image_url else ""
+    url = part.image_url.url if isinstance(part.image_url, Url) else part.image_url or ""
     head, comma, data = url.partition(",")
-    if part.type != "image_url" or not comma or not head.startswith("data:") or not head.endswith(";base64"):
+    if (
+        part.type not in {"image_url", "input_image"}
+        or not comma
+        or not head.startswith("data:")
+        or not head.endswith(";base64")
+    ):
         raise UnsupportedError(
             "a part of a message is text, or a picture in itself",
             fix="send a picture as `data:image/png;base64,…`; addresses are not fetched",
@@ -225,7 +235,7 @@ def _part(part: Part) -> dict[str, Any]:
     return {"data": data, "media_type": head.removeprefix("data:").removesuffix(";base64")}
 
 
-def _choice(choice: str | dict[str, Any] | None) -> str | list[str] | None:
+def choice_of(choice: str | dict[str, Any] | None) -> str | list[str] | None:
     """Which tools the model may or must use, as Pydantic AI says it."""
     if isinstance(choice, dict):
         function = choice.get("function")
@@ -234,7 +244,8 @@ def _choice(choice: str | dict[str, Any] | None) -> str | list[str] | None:
     return choice if choice in {"auto", "none", "required"} else None
 
 
-def _effort(effort: str | None) -> str | bool | None:
+def effort_of(effort: str | None) -> str | bool | None:
+    """How much the model is to think, as Pydantic AI says it."""
     if effort is None:
         return None
     return False if effort == "none" else effort if effort in {"minimal", "low", "medium", "high", "xhigh"} else None

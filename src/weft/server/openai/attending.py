@@ -19,6 +19,7 @@ from weft.server import sse
 from weft.server.openai.turning import Begun
 
 T = TypeVar("T")
+B = TypeVar("B", bound=Begun)
 
 
 class ClientGone(Exception):  # noqa: N818 -- a signal, not an error
@@ -33,7 +34,7 @@ class Attendance:
         self._present: Counter[str] = Counter()
         self._leaving: set[asyncio.Task[None]] = set()
 
-    def attend(self, run_id: str, turn: Turn, *, stays: bool) -> Attending:
+    def attend(self, run_id: str, turn: Turn | None, *, stays: bool) -> Attending:
         """One client's presence; with `stays`, the run goes on without it."""
         return Attending(self, run_id, turn, stays=stays)
 
@@ -53,7 +54,7 @@ class Attendance:
             self._leaving.add(task)
             task.add_done_callback(self._leaving.discard)
 
-    async def begun(self, request: Request, beginning: Awaitable[Begun], *, stays: bool) -> Begun:
+    async def begun(self, request: Request, beginning: Awaitable[B], *, stays: bool) -> B:
         """The run that `beginning` begins, as long as the client waits for it. What has begun is not left half done.
 
         Raises:
@@ -66,22 +67,23 @@ class Attendance:
             task.add_done_callback(lambda done: self._let_be(done, stays=stays))
             raise
 
-    def _let_be(self, done: asyncio.Task[Begun], *, stays: bool) -> None:
+    def _let_be(self, done: asyncio.Future[B], *, stays: bool) -> None:
         if not done.cancelled() and done.exception() is None:
             with self.attend(done.result().run_id, done.result().turn, stays=stays):
                 pass  # it came and went
 
     async def _cancel(self, attending: Attending) -> None:
         """Nobody is told of this run any more: stop it, and let the same be asked anew."""
-        await self.host.forget(attending.turn, attending.run_id)
-        principal = attending.turn.owner.principal
+        if attending.turn is not None:
+            await self.host.forget(attending.turn, attending.run_id)
+        principal = self.host.journal.runs.get(attending.run_id).principal
         await self.host.cancel(attending.run_id, reason="the client went away", principal=principal)
 
 
 class Attending(AbstractContextManager["Attending"]):
     """A client that waits for a run; set `answered` once it has its answer."""
 
-    def __init__(self, attendance: Attendance, run_id: str, turn: Turn, *, stays: bool) -> None:
+    def __init__(self, attendance: Attendance, run_id: str, turn: Turn | None, *, stays: bool) -> None:
         self._attendance = attendance
         self.run_id = run_id
         self.turn = turn

@@ -7,12 +7,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from weft.app.hosting import Host
-from weft.app.serving.replies import Answered, Asked, Item, Waits
+from weft.app.serving.replies import Item, Waits
 from weft.core.errors import TransientError
 from weft.core.usage import Usage
 from weft.store.gates import Gate
 
 MAX_PROMPT = 2_000
+MAX_RUNS = 64
+"""Runs below one whose gates are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,24 +27,29 @@ class Paused(Item):
 
 
 async def turn_of(host: Host, url: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Item]:
-    """The items of a run until it ends, or waits for somebody to decide."""
-    asked: dict[str, str] = {}
+    """The items of a run after event number `after` until it ends, or waits for somebody to decide.
+
+    Where it ends is read from what is written down, so that it is the same whenever one looks.
+    """
     async with aclosing(host.replies.follow(run_id, after=after)) as items:
         async for item in items:
-            match item:
-                case Asked(gate=gate, run_id=of):
-                    asked[gate] = of
-                case Answered(gate=gate):
-                    asked.pop(gate, None)
-                case Waits():
-                    yield item
-                    if gates := _open(host, asked):
-                        yield paused(host, url, run_id, item.seq, gates)
-                        return
-                    continue
-                case _:
-                    pass
             yield item
+            if isinstance(item, Waits) and (gates := gates_at(host, item)):
+                yield paused(host, url, run_id, item.seq, gates)
+                return
+
+
+def gates_at(host: Host, item: Waits) -> tuple[Gate, ...]:
+    """The gates at which a run, and those that it has started, waited at the time of `item`."""
+    found: list[Gate] = []
+    runs = [item.run_id]
+    for run_id in runs:
+        gates = host.service.gates_of(run_id)
+        found += [gate for gate in gates if gate.opened_at <= item.at and (gate.closed_at or item.at + 1) > item.at]
+        runs += [child.id for child in host.journal.runs.children(run_id)][:MAX_RUNS]
+        if len(runs) > MAX_RUNS:
+            break
+    return tuple(found)
 
 
 def paused(host: Host, url: str, run_id: str, seq: int, gates: tuple[Gate, ...]) -> Paused:
@@ -62,9 +69,3 @@ def link(url: str, gate: Gate) -> str:
 def stopping() -> TransientError:
     """What is said to those who wait when the service stops: the run goes on with its next process."""
     return TransientError("the service is stopping; the run goes on", fix="ask the same again in a moment")
-
-
-def _open(host: Host, asked: dict[str, str]) -> tuple[Gate, ...]:
-    runs = dict.fromkeys(asked.values())
-    found = [gate for run_id in runs for gate in host.service.gates_of(run_id)]
-    return tuple(gate for gate in found if gate.id in asked and gate.status == "open")

@@ -28,7 +28,7 @@ class Begun:
 
     run_id: str
     session: str
-    turn: Turn
+    turn: Turn | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -44,7 +44,10 @@ async def begin(host: Host, turn: Turn, asked: Asked, request: Request, lines: S
         WeftError: the run cannot be started.
     """
     named = (
-        asked.weft.session or request.headers.get("x-session-id", "") or (asked.metadata or {}).get("session_id", "")
+        turn.session
+        or asked.weft.session
+        or request.headers.get("x-session-id", "")
+        or (asked.metadata or {}).get("session_id", "")
     )
     session = host.conversations.session_of(turn.owner, named, lines)
     turn = replace(turn, session=session, **_key(request, asked, turn, session))
