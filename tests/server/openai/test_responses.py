@@ -146,7 +146,7 @@ def test_tools_of_the_client_are_asked_for_and_answered(client: OpenAI, brain: B
         list(stream)
         first = stream.get_final_response()
     asked = first.output[0]
-    assert (asked.type, asked.name, asked.arguments) == ("function_call", "weather", '{"at": "Ulm"}')
+    assert (asked.type, asked.name, asked.arguments) == ("function_call", "weather", '{"at":"Ulm"}')
     answer: Any = [{"type": "function_call_output", "call_id": asked.call_id, "output": "rain"}]
     second = client.responses.create(
         model="openai/gpt-4o-mini", input=answer, previous_response_id=first.id, tools=[tool]

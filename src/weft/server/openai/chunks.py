@@ -124,19 +124,25 @@ def ending(item: Ended | Paused, link_of: Mapping[str, str]) -> dict[str, Any]:
     return {"run_id": item.run_id, "type": "ended", "status": item.status, **said}
 
 
+def answer_of(item: Ended) -> Mapping[str, Any]:
+    """What a model that was asked as it stands has answered; nothing for other runs."""
+    outputs = item.outputs if isinstance(item.outputs, Mapping) else {}
+    value = outputs.get("value")
+    return value if isinstance(value, Mapping) and {"finish_reason", "model_name"} <= value.keys() else {}
+
+
 def finish_of(item: Ended) -> str:
     """Why the answer ends."""
-    outputs = item.outputs if isinstance(item.outputs, Mapping) else {}
-    if outputs.get("calls") and "finish_reason" in outputs:
+    answer = answer_of(item)
+    if answer.get("calls"):
         return "tool_calls"
-    reason = outputs.get("finish_reason")
+    reason = answer.get("finish_reason")
     return str(reason) if reason in {"length", "content_filter"} else "stop"
 
 
 def message_of(item: Ended, thoughts: str) -> dict[str, Any]:
     """The whole message of a run that is completed."""
-    outputs = item.outputs if isinstance(item.outputs, Mapping) else {}
-    calls = outputs.get("calls") if "finish_reason" in outputs else None
+    calls = answer_of(item).get("calls")
     message: dict[str, Any] = {"role": "assistant", "content": item.text or (None if calls else ""), "refusal": None}
     if thoughts:
         message["reasoning_content"] = thoughts

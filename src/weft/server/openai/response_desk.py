@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -220,8 +220,7 @@ class Desk:
             raise NotFoundError("the response before has not ended", param="previous_response_id")
         if (error := chunks.error_of(last)) is not None:
             raise InputError(f"the response before has failed: {error.message}", param="previous_response_id")
-        outputs = last.outputs if isinstance(last.outputs, Mapping) else {}
-        calls = outputs.get("calls") if "finish_reason" in outputs else None
+        calls = chunks.answer_of(last).get("calls")
         return [{"role": "assistant", "content": last.text, **({"calls": calls} if calls else {})}]
 
     async def _last(self, id_: ResponseId) -> Item | None:

@@ -132,10 +132,10 @@ class Narration:
             self.outcome.error = {"code": error.code, "message": error.message}
             yield self._event("response.failed", response=self.response())
             return
-        outputs = item.outputs if isinstance(item.outputs, Mapping) else {}
-        for call in (outputs.get("calls") or ()) if "finish_reason" in outputs else ():
+        answer = chunks.answer_of(item)
+        for call in answer.get("calls") or ():
             yield from self._call(call)
-        cut = outputs.get("finish_reason") == "length"
+        cut = answer.get("finish_reason") == "length"
         self.outcome.status, self.outcome.incomplete = (
             ("incomplete", "max_output_tokens") if cut else ("completed", None)
         )
