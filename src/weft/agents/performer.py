@@ -199,14 +199,15 @@ async def _ask(
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:
     """Pass text, and what a model says that it thinks, on to live viewers as it comes in."""
-    emit = _EMIT.get()
+    emit, said = _EMIT.get(), 0
     async for event in events:
         if emit is None:
             continue
         match event:
             case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
                 if text:
-                    emit({"text": text})
+                    emit({"text": text, "at": said})
+                    said += len(text)
             case (
                 PartStartEvent(part=ThinkingPart(content=thought))
                 | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=thought))

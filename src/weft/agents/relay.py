@@ -106,13 +106,15 @@ class _Said:
         self._context = context
         self._target = target
         self._calls: dict[int, int] = {}
+        self._length = 0
         self.anything = False
 
     def hear(self, event: ModelResponseStreamEvent) -> None:
         """Pass on one piece."""
         match event:
             case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-                self._tell({"text": text}, text)
+                self._tell({"text": text, "at": self._length}, text)
+                self._length += len(text)
             case (
                 PartStartEvent(part=ThinkingPart(content=text))
                 | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=text))

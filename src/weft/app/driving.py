@@ -170,7 +170,8 @@ class Driving:
         declared: Mapping[str, Any] = context.plan.definitions.get("secrets") or {}
         known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
-        workdir = Path(str(context.options.get("workdir") or "."))
+        # A plan that was made of several files says for each of them where it belongs.
+        workdir = Path(str(context.plan.definitions.get("workdir") or context.options.get("workdir") or "."))
         may = self._settings.tools
         return ToolContext(
             key=context.key,

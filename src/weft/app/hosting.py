@@ -12,6 +12,7 @@ from typing import Any
 
 from weft.app.local import LocalService
 from weft.app.service import ModelChoice, RunRequest
+from weft.app.serving.automatic import Automatic
 from weft.app.serving.conversations import Conversations
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
@@ -46,6 +47,7 @@ class Host:
         self.service = LocalService(settings, streaming=True)
         self.journal = self.service.journal
         self.library = Library(self.journal, settings.home, settings.server.folders)
+        self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
         self.conversations = Conversations(self.journal, self.replies, self.tails, self.clock)
@@ -130,6 +132,7 @@ class Host:
         full = len(self._drives) >= self.settings.server.runs
         run_id = await self.service.start(replace(request, queued=request.queued or full))
         if not (request.queued or full):
+            self.tails.hold(run_id)
             self._spawn(run_id)
         await self.audit(request.owner.principal, "run.start", f"run/{run_id}", {"file": request.file.name})
         return run_id

@@ -11,17 +11,16 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 from starlette.requests import Request
 
-from weft.app.serving.library import Published
+from weft.app.serving.automatic import AUTO
 from weft.app.serving.replies import Ended, Item, Thought
 from weft.app.serving.turns import Made, Turn
-from weft.core.errors import UnsupportedError
 from weft.server.caller import Caller, caller_of
 from weft.server.openai import chunks, errors
 from weft.server.openai.asking import ChatRequest
 from weft.server.openai.attending import Attendance, Attending, ClientGone, Stream, while_there
 from weft.server.openai.chunks import Completion
 from weft.server.openai.following import Paused, link, stopping, turn_of
-from weft.server.openai.targets import Targets
+from weft.server.openai.targets import Target, Targets, automatic, refuse_tools
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 
@@ -52,7 +51,8 @@ class _Chat:
     attendance: Attendance
 
     async def answer(self, body: ChatRequest, request: Request, by: Caller) -> Response:
-        turn = self._turn(body, by)
+        target = self.targets.target(body.model, by, body.weft.mode, body.said())
+        turn = self._turn(body, target, by)
         lines = body.lines()
         host = self.rooms.host
         begun = await self.attendance.begun(request, begin(host, turn, body, request, lines), stays=body.stays)
@@ -60,28 +60,30 @@ class _Chat:
         head = Completion(begun.run_id, body.model, created)
         attending = self.attendance.attend(begun.run_id, begun.turn, stays=body.stays)
         if body.stream:
-            return Stream(self._stream(head, body, attending), attending, begun.headers)
+            return Stream(self._stream(head, body, attending, target), attending, begun.headers)
         with attending:
             return await while_there(request, self._whole(head, begun, attending))
 
-    def _turn(self, body: ChatRequest, by: Caller) -> Turn:
-        host = self.rooms.host
-        target = self.targets.find(body.model, by)
-        if isinstance(target, Made):
-            return Turn(target=target, inputs=body.relay(), owner=by.owner, scope=_SCOPE)
-        if not isinstance(target, Published):
-            raise UnsupportedError("this model is not there yet", param="model")
+    def _turn(self, body: ChatRequest, target: Target, by: Caller) -> Turn:
+        if body.tools and (not isinstance(target.one, Made) or target.one.name == AUTO):
+            raise refuse_tools(body.model)
+        if isinstance(target.one, Made):
+            inputs = automatic(body.said()) if target.one.name == AUTO else body.relay()
+            choice = self.rooms.host.choice
+            return Turn(target=target.one, inputs=inputs, owner=by.owner, choice=choice, scope=_SCOPE)
         return Turn(
-            target=target,
+            target=target.one,
             messages=body.said(),
             inputs=body.weft.inputs,
             owner=by.owner,
-            choice=host.choice,
+            choice=self.rooms.host.choice,
             scope=_SCOPE,
         )
 
-    async def _stream(self, head: Completion, body: ChatRequest, attending: Attending) -> AsyncGenerator[bytes]:
-        begun = {"run_id": head.run_id, "type": "began"}
+    async def _stream(
+        self, head: Completion, body: ChatRequest, attending: Attending, target: Target
+    ) -> AsyncGenerator[bytes]:
+        begun = {"run_id": head.run_id, "type": "began", **target.told}
         yield head.chunk({"role": "assistant", "content": ""}, begun)
         last: Item | None = None
         async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id)) as items:

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from weft.app.serving.library import Published
+from weft.app.serving.automatic import AUTO
 from weft.app.serving.replies import Ended, Item, Waits
 from weft.app.serving.turns import Made, Turn
 from weft.core.errors import InputError, LimitError, NotFoundError, PolicyError, WeftError
@@ -29,7 +29,7 @@ from weft.server.openai.response_request import (
     line_of,
     said,
 )
-from weft.server.openai.targets import Targets
+from weft.server.openai.targets import Targets, automatic, refuse_tools
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 from weft.store.runs import Run
@@ -159,14 +159,16 @@ class Desk:
         return any(gates_at(self._host, one) for one in times)
 
     def _turn(self, body: ResponseRequest, entries: list[dict[str, Any]], by: Caller) -> Turn:
-        target = self._targets.find(body.model, by)
+        words = said(entries)
+        target = self._targets.target(body.model, by, body.weft.mode, words).one
+        if body.tools and (not isinstance(target, Made) or target.name == AUTO):
+            raise refuse_tools(body.model)
         if isinstance(target, Made):
-            return Turn(target=target, inputs=body.relay(entries), owner=by.owner, scope=_SCOPE)
-        if not isinstance(target, Published):
-            raise InputError("this model is not there yet", param="model")
+            inputs = automatic(words) if target.name == AUTO else body.relay(entries)
+            return Turn(target=target, inputs=inputs, owner=by.owner, choice=self._host.choice, scope=_SCOPE)
         return Turn(
             target=target,
-            messages=said(entries),
+            messages=words,
             inputs=body.weft.inputs,
             owner=by.owner,
             choice=self._host.choice,

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weft.app.hosting import Host
+from weft.app.serving.automatic import AUTO, Mode
+from weft.app.serving.inputs import Message
 from weft.app.serving.library import Published
 from weft.app.serving.passing import is_allowed, relayed
 from weft.app.serving.turns import Made
-from weft.core.errors import NotFoundError, PolicyError
+from weft.core.errors import NotFoundError, PolicyError, UnsupportedError
 from weft.server.caller import Caller
 from weft.spec.suggest import did_you_mean
 
-AUTO = "weft/auto"
 OFFLINE = "offline/"
 
 
 @dataclass(frozen=True, slots=True)
-class Automatic:
-    """``weft/auto``: who answers is found out from what is asked."""
+class Target:
+    """What answers: `one`, and for ``weft/auto`` the `mode` in which it was found."""
 
+    one: Published | Made
+    mode: str = ""
 
-Target = Published | Made | Automatic
+    @property
+    def told(self) -> dict[str, str]:
+        """What a client is told of it."""
+        return {"mode": self.mode, "target": self.one.name} if self.mode else {}
 
 
 class Targets:
@@ -31,15 +38,24 @@ class Targets:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def find(self, model: str, by: Caller) -> Target:
+    def target(self, model: str, by: Caller, mode: Mode, messages: Sequence[Message]) -> Target:
+        """What answers `messages` when `model` is asked for; `mode` is how ``weft/auto`` finds it.
+
+        Raises:
+            WeftError: see `find`; or ``weft/auto`` finds nobody.
+        """
+        if model != AUTO:
+            return Target(self.find(model, by))
+        route = self._host.automatic.route(mode, messages, tenant=by.tenant)
+        return Target(route.target, route.mode)
+
+    def find(self, model: str, by: Caller) -> Published | Made:
         """What `model` means to a caller.
 
         Raises:
             NotFoundError: nothing; a model that may not be asked as it stands is not there either.
             PolicyError: the service runs offline, and the model does not.
         """
-        if model == AUTO:
-            return Automatic()
         served = {one.name: one for one in self._host.library.all(tenant=by.tenant)}
         if model in served:
             return served[model]
@@ -66,3 +82,18 @@ def _entry(name: str, created: int, description: str, kind: str) -> dict[str, An
     owner = name.partition("/")[0] if kind == "model" else "weft"
     about = {"kind": kind, **({"description": description} if description else {})}
     return {"id": name, "object": "model", "created": created, "owned_by": owner, "weft": about}
+
+
+def refuse_tools(model: str) -> UnsupportedError:
+    """The refusal of a client's tools by something that brings its own."""
+    return UnsupportedError(
+        f"{model} calls tools of its own, and none of the client's",
+        fix="leave `tools` out, give the agent its tools in its workflow, or ask a model as it stands (`provider/name`)",
+        param="tools",
+    )
+
+
+def automatic(messages: Sequence[Message]) -> dict[str, Any]:
+    """The inputs of a run that plans what is asked: the request, and what was said before."""
+    last = max(place for place, one in enumerate(messages) if one.role == "user")
+    return {"request": messages[last].content, "messages": [one.as_json() for one in messages[:last]]}
