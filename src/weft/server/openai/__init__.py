@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from weft.server.openai import chat, errors, models, responses
+from weft.server.openai import chat, embeddings, errors, models, responses
 from weft.server.openai.attending import Attendance
 from weft.server.openai.targets import Targets
 from weft.server.rooms import Rooms
@@ -18,4 +18,5 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     api.include_router(models.router(targets))
     api.include_router(chat.router(rooms, targets, attendance))
     api.include_router(responses.router(rooms, targets, attendance))
+    api.include_router(embeddings.router(rooms))
     app.include_router(api)
