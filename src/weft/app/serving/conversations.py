@@ -59,8 +59,8 @@ class Conversations:
             NotFoundError: the named session is somebody else's.
         """
         if named:
-            if len(named) > MAX_NAME or not named.isprintable():
-                raise InputError(f"the name of a session has at most {MAX_NAME} printable characters")
+            if len(named) > MAX_NAME or not (named.isascii() and named.isprintable()):
+                raise InputError(f"the name of a session has at most {MAX_NAME} characters, printable ones of ASCII")
             known = self._journal.sessions.get(named, tenant=owner.tenant)
             if known is not None and known.principal != owner.principal:
                 raise NotFoundError(f"there is no session {named!r}", fix="leave it out to begin a new one")
@@ -80,7 +80,7 @@ class Conversations:
             principal=owner.principal,
             target=target,
             role=lines[-1].role if lines else "user",
-            content=lines[-1].text if lines else "",
+            content=lines[-1].text.encode(errors="replace").decode() if lines else "",
             run_id=run_id,
             chain=chain(lines),
             at=self._clock.micros(),

@@ -11,7 +11,7 @@ from weft.app.service import AS_WRITTEN, ModelChoice, RunRequest
 from weft.app.serving.inputs import Message, variables
 from weft.app.serving.library import Published
 from weft.core.canonical import digest
-from weft.core.errors import ConflictError
+from weft.core.errors import ConflictError, InputError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.plan.nodes import Plan
@@ -50,9 +50,16 @@ class Turn:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def digest(self) -> str:
-        """The hash of what is asked, whoever asks it."""
+        """The hash of what is asked, whoever asks it.
+
+        Raises:
+            InputError: an input has no form in JSON.
+        """
         asked = [self.target.name, self.target.version, [one.as_json() for one in self.messages], dict(self.inputs)]
-        return digest([*asked, self.session])
+        try:
+            return digest([*asked, self.session])
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InputError(f"the inputs cannot be kept as JSON: {error}", fix="send JSON values") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _Name = Field(min_length=1, max_length=200)
 class _Open(BaseModel):
     """Fields that are not known are ignored, as OpenAI's clients may send any."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
 class Url(_Open):

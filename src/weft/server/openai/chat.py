@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.requests import Request
 
 from weft.app.serving.automatic import AUTO
@@ -135,7 +135,7 @@ class _Chat:
         else:
             message = chunks.message_of(last, "".join(thoughts))
             whole = head.whole(message, chunks.finish_of(last), last.usage, told)
-        return JSONResponse(whole, headers=begun.headers)
+        return errors.Json(whole, headers=begun.headers)
 
     def _links(self, item: Ended | Paused) -> dict[str, str]:
         return {gate.id: link(self.rooms.url, gate) for gate in item.gates} if isinstance(item, Paused) else {}

@@ -20,7 +20,7 @@ By = Annotated[Caller, Depends(caller_of)]
 class EmbeddingRequest(BaseModel):
     """The body of a request for embeddings; fields that are not known are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     model: str = Field(min_length=1, max_length=200)
     input: str | list[str] | list[int] | list[list[int]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,14 @@ _TYPE: Mapping[int, str] = {
     413: "invalid_request_error",
     429: "rate_limit_error",
 }
+
+
+class Json(JSONResponse):
+    """JSON that can always be sent: what UTF-8 has no form for becomes a question mark."""
+
+    def render(self, content: Any) -> bytes:
+        """The body."""
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
 
 
 def status(error: WeftError) -> int:
@@ -49,7 +58,7 @@ def answer(error: WeftError, *, again: bool = True) -> Response:
         headers["Retry-After"] = str(max(1, round(float(after))))
     if error.code == "auth":
         headers["WWW-Authenticate"] = 'Bearer realm="weft"'
-    return JSONResponse(body(error), status(error), headers=headers)
+    return Json(body(error), status(error), headers=headers)
 
 
 def _problems(error: WeftError) -> list[Mapping[str, Any]]:

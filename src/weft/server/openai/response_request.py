@@ -17,7 +17,7 @@ from weft.server.openai.asking import MAX_TOOLS, Asked, FunctionSpec, Part, choi
 class InputItem(BaseModel):
     """One item of the input; fields that are not known are ignored."""
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     type: str = "message"
     id: str | None = Field(default=None, max_length=200)

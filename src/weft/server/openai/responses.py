@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.requests import Request
 
 from weft.core.errors import ConflictError
 from weft.server import sse
 from weft.server.caller import Caller, caller_of
+from weft.server.openai import errors
 from weft.server.openai.attending import Attendance, ClientGone, Stream, while_there
 from weft.server.openai.response_desk import Desk, Opened
 from weft.server.openai.response_request import ResponseRequest
@@ -46,7 +47,7 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
         id_ = desk.own(response_id, by)
         if stream:
             return sse.response(desk.stream(id_, starting_after=starting_after))
-        return JSONResponse(await desk.show(id_))
+        return errors.Json(await desk.show(id_))
 
     @api.delete("/{response_id}")
     async def delete(response_id: str, by: By) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
         """Cancel the run of a response."""
         id_ = desk.own(response_id, by)
         await rooms.host.cancel(id_.run_id, principal=by.principal)
-        return JSONResponse(await desk.show(id_))
+        return errors.Json(await desk.show(id_))
 
     @api.get("/{response_id}/input_items")
     async def input_items(
@@ -89,10 +90,10 @@ async def _answered(
     with attending:
         if body.background:
             attending.answered = True
-            return JSONResponse(await desk.show(opened.id), headers=opened.headers)
+            return errors.Json(await desk.show(opened.id), headers=opened.headers)
         found = await while_there(request, desk.whole(opened.id))
         attending.answered = True
-        return JSONResponse(found, headers=opened.headers)
+        return errors.Json(found, headers=opened.headers)
 
 
 def _page(items: list[dict[str, Any]], after: str, limit: int) -> dict[str, Any]:

@@ -82,7 +82,9 @@ def _key(request: Request, asked: Asked, turn: Turn, session: str) -> Mapping[st
     key = request.headers.get("idempotency-key", "")
     if len(key) > MAX_KEY:
         raise InputError(f"a key has at most {MAX_KEY} characters", fix="send a shorter Idempotency-Key")
-    if key:
-        return {"key": key, "key_s": DAY_S}
-    body = asked.model_dump(mode="json", exclude_defaults=True, exclude={"stream"})
-    return {"key": digest([turn.scope, session, body]), "key_s": REPEAT_S}
+    try:
+        body = asked.model_dump(mode="json", exclude_defaults=True, exclude={"stream"})
+        hash_ = digest([turn.scope, session, body])
+    except (ValueError, RecursionError):
+        raise InputError("the request holds what JSON has no form for, or is nested too deeply") from None
+    return {"key": key, "key_s": DAY_S} if key else {"key": hash_, "key_s": REPEAT_S}
