@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from weft.app.addresses import check_model_addresses
 from weft.app.egress import egress_policy
+from weft.app.hosting import Host
 from weft.app.serving.passing import is_allowed
 from weft.core.errors import InputError, NotFoundError, PolicyError
 from weft.core.owner import Owner
 from weft.models.embedding import Embedded, embed
 from weft.models.ref import ModelRef
 from weft.models.registry import ModelPool, check_credentials
-
-if TYPE_CHECKING:  # the host knows everything here
-    from weft.app.hosting import Host
 
 MAX_TEXTS, MAX_TEXT, MAX_ALL = 2_048, 200_000, 2_000_000
 """Texts of one request, characters of one text, and of all of them."""
