@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from weft.core.errors import NotFoundError
+from weft.core.errors import InputError, NotFoundError
 from weft.plan.nodes import Block, Call, Plan, Sequence
 from weft.spec.lint_templates import prompt_is_template
 from weft.spec.model.inputs import InputField, Inputs
@@ -48,6 +49,24 @@ def needed(workflow: Workflow, agent: str) -> set[str]:
     prompt = workflow.inline_agents()[agent].prompt
     read = reads(prompt).names if prompt_is_template(prompt, workflow) else set()
     return {name for name in workflow.inputs.required if name in read}
+
+
+def offered(plan: Plan, tools: Iterable[Mapping[str, Any]], *, agent: str = "") -> Plan:
+    """A plan whose `agent`, or only one, may call `tools` of the client as well as its own.
+
+    Raises:
+        InputError: there are several agents, or a tool has the name of another.
+    """
+    agents, own = plan.definitions["agents"], plan.definitions.get("tools") or {}
+    if not agent and len(agents) != 1:
+        raise InputError(f"{plan.workflow} has several agents: tools of the client are for one", fix="ask one agent")
+    name = agent or next(iter(agents))
+    definition = agents[name]
+    added = {one["name"]: {"kind": "client", **one} for one in tools}
+    if taken := sorted(added.keys() & {*own, *definition["tools"]}):
+        raise InputError(f"the agent has a tool {taken[0]!r} of its own", fix="give the client's tool another name")
+    more = {**definition, "tools": [*definition["tools"], *added]}
+    return replace(plan, definitions={**plan.definitions, "agents": {**agents, name: more}, "tools": {**own, **added}})
 
 
 def conversing(plan: Plan) -> Plan:

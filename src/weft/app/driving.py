@@ -18,6 +18,7 @@ from weft.agents.planning.performer import PlannerPerformer
 from weft.agents.relay import ModelPerformer
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
+from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
@@ -114,7 +115,14 @@ class Driving:
         given = dict(request.variables)
         if request.plan is not None:
             return Prepared(plan=request.plan, scope=given, inputs=given, warnings=())
-        return prepare(request.file, given, request.choice, session=request.session, at=iso(at), agent=request.agent)
+        prepared = prepare(
+            request.file, given, request.choice, session=request.session, at=iso(at), agent=request.agent
+        )
+        return (
+            replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
+            if request.tools
+            else prepared
+        )
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""

@@ -47,7 +47,18 @@ pattern:
       - {type: hitl, prompt: "Send it?", choices: [send, reject]}
       - {agent: clerk, input: "It was {{ hitl_response }}."}
 """
-FLOWS = {"desk": DESK, "asks": ASKS}
+SUMS = """
+version: 1
+name: sums
+runtime: {provider: openai, model_id: gpt-4o-mini}
+inputs: {required: {message: string}}
+agents: {adder: {prompt: You add., tools: [calculator]}}
+pattern:
+  type: chain
+  config:
+    steps: [{agent: adder, input: "{{ message }}"}]
+"""
+FLOWS = {"desk": DESK, "asks": ASKS, "sums": SUMS}
 
 
 @dataclass

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import openai
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
@@ -108,3 +110,91 @@ def test_a_picture_is_passed_on_and_an_address_is_not_fetched(client: OpenAI, pr
     parts[1]["image_url"]["url"] = "http://169.254.169.254/latest"
     with pytest.raises(Exception, match="addresses are not fetched"):
         client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": parts}])
+
+
+def test_an_agent_waits_for_the_tools_of_the_client_also_through_a_crash(
+    client: OpenAI, brain: Brain, provider: FakeProvider, service: Served
+) -> None:
+    brain.reply = forecaster
+    chat = client.chat.completions.with_raw_response
+    messages: list[Any] = [{"role": "user", "content": "Weather in Ulm and Bern?"}]
+    first = chat.create(model="desk/reader", messages=messages, tools=[WEATHER])
+    choice = first.parse().choices[0]
+    assert choice.finish_reason == "tool_calls"
+    asked = choice.message.tool_calls or []
+    assert [json.loads(one.function.arguments) for one in asked] == [{"at": "Ulm"}, {"at": "Bern"}]
+    run_id = first.headers["x-run-id"]
+    assert service.get(f"/api/v1/runs/{run_id}")["status"] == "waiting"
+    service.restart()
+    messages.append(choice.message)
+    messages += [
+        {"role": "tool", "tool_call_id": one.id, "content": said}
+        for one, said in zip(asked, ("wet", "dry"), strict=True)
+    ]
+    second = chat.create(model="desk/reader", messages=messages, tools=[WEATHER])
+    assert second.parse().choices[0].message.content == "It is wet and dry."
+    assert second.headers["x-run-id"] == run_id
+    assert len(provider.requests) == 2
+    again = chat.create(model="desk/reader", messages=messages, tools=[WEATHER])
+    assert again.parse().choices[0].message.content == "It is wet and dry."
+    assert len(provider.requests) == 2
+    messages[-1]["content"] = "other"
+    with pytest.raises(openai.ConflictError):
+        chat.create(model="desk/reader", messages=messages, tools=[WEATHER])
+    messages[-1]["tool_call_id"] = "call_" + "0" * 32
+    with pytest.raises(openai.NotFoundError):
+        chat.create(model="desk/reader", messages=messages, tools=[WEATHER])
+
+
+def test_an_agent_asks_for_tools_of_the_client_in_a_stream(client: OpenAI, brain: Brain) -> None:
+    brain.reply = forecaster
+    messages: list[Any] = [{"role": "user", "content": "Weather, streamed?"}]
+    with client.chat.completions.stream(model="desk/reader", messages=messages, tools=[WEATHER]) as stream:
+        for _ in stream:
+            pass
+        message = stream.get_final_completion().choices[0].message
+    messages.append(message)
+    for one in message.tool_calls or ():
+        messages.append({"role": "tool", "tool_call_id": one.id, "content": "wet"})
+    answer = client.chat.completions.create(model="desk/reader", messages=messages, tools=[WEATHER], stream=True)
+    assert "".join(one.choices[0].delta.content or "" for one in answer if one.choices) == "It is wet and wet."
+
+
+def test_a_response_of_an_agent_asks_for_tools_of_the_client(client: OpenAI, brain: Brain) -> None:
+    brain.reply = forecaster
+    tool: Any = {"type": "function", **WEATHER["function"]}
+    first = client.responses.create(model="desk/reader", input="Weather, as a response?", tools=[tool])
+    results: Any = [
+        {"type": "function_call_output", "call_id": one.call_id, "output": "wet"}
+        for one in first.output
+        if one.type == "function_call"
+    ]
+    assert len(results) == 2
+    second = client.responses.create(model="desk/reader", input=results, previous_response_id=first.id, tools=[tool])
+    assert second.output_text == "It is wet and wet."
+    assert client.responses.retrieve(first.id).output[0].type == "function_call"
+
+
+def test_several_agents_have_no_use_for_tools_of_the_client(client: OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="several agents"):
+        client.chat.completions.create(model="desk", messages=[{"role": "user", "content": "x"}], tools=[WEATHER])
+
+
+def test_what_an_agent_says_before_a_call_is_no_part_of_its_answer(client: OpenAI, brain: Brain) -> None:
+    def reply(request: Request) -> Turn:
+        results = [one["content"] for one in request.body["messages"] if one["role"] == "tool"]
+        return (
+            say("It is 42.")
+            if results
+            else Turn(text="Let me see.", calls=(ToolCall("calculator", {"expression": "6*7"}),))
+        )
+
+    brain.reply = reply
+    chunks = list(
+        client.chat.completions.create(
+            model="sums", messages=[{"role": "user", "content": "What is six times seven?"}], stream=True
+        )
+    )
+    assert "".join(one.choices[0].delta.content or "" for one in chunks) == "It is 42."
+    thoughts = "".join(getattr(one.choices[0].delta, "reasoning_content", "") for one in chunks)
+    assert thoughts == "Let me see."

@@ -212,3 +212,37 @@ def latest(service: Served) -> str:
     return subprocess.run(
         [*command, str(service.home / "journal.db")], capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def test_a_stream_that_the_service_dies_in_is_had_again_whole(
+    client: OpenAI, brain: Brain, service: Served, provider: FakeProvider
+) -> None:
+    brain.reply = lambda _: say("alpha beta gamma delta " * 8, pause_s=0.05)
+    asked = {"model": "desk/writer", "messages": [{"role": "user", "content": "stream"}], "stream": True}
+    stream = client.chat.completions.create(**asked)
+    run_id = next(iter(stream)).weft["run_id"]
+    with pytest.raises((openai.APIError, httpx.HTTPError)):
+        for number, _ in enumerate(stream):
+            if number == 8:
+                service.kill()
+    service.start()
+    again = list(client.chat.completions.create(**asked, extra_headers={"x-stainless-retry-count": "1"}))
+    assert again[0].weft["run_id"] == run_id
+    assert "".join(one.choices[0].delta.content or "" for one in again) == "alpha beta gamma delta " * 8
+
+
+def test_a_service_that_stops_ends_its_streams_and_leaves_the_run(
+    client: OpenAI, brain: Brain, service: Served
+) -> None:
+    brain.reply = lambda _: say("word " * 40, pause_s=0.05)
+    stream = client.chat.completions.create(
+        model="desk/writer", messages=[{"role": "user", "content": "stop"}], stream=True
+    )
+    first = next(iter(stream))
+    assert service.process is not None
+    service.process.terminate()
+    said = "".join(one.choices[0].delta.content or "" for one in stream)
+    assert said == "word " * 40, "running work is finished within server.drain_s"
+    assert service.process.wait(timeout=30) == 0
+    service.start()
+    assert service.get(f"/api/v1/runs/{first.weft['run_id']}")["status"] == "completed"

@@ -35,6 +35,7 @@ class Turn:
     `messages` is the conversation, the latest last; `inputs` are values by name, which go over what the messages say. `session`
     is the conversation that it belongs to. Under the same `key` (with `scope`, where keys are made) the same is done once:
     for `key_s` seconds a repeat is led to the run of the first. What is said `about` it stands in the run's options.
+    `tools` are the client's, see `RunRequest`.
     """
 
     target: Published | Made
@@ -47,6 +48,7 @@ class Turn:
     scope: str = "runs"
     key_s: float = DAY_S
     queued: bool = False
+    tools: tuple[Mapping[str, Any], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def digest(self) -> str:
@@ -55,7 +57,8 @@ class Turn:
         Raises:
             InputError: an input has no form in JSON.
         """
-        asked = [self.target.name, self.target.version, [one.as_json() for one in self.messages], dict(self.inputs)]
+        asked: list[Any] = [self.target.name, self.target.version, [one.as_json() for one in self.messages]]
+        asked += [dict(self.inputs), *self.tools]
         try:
             return digest([*asked, self.session])
         except (TypeError, ValueError, RecursionError) as error:
@@ -99,6 +102,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
         queued=turn.queued,
         agent=target.agent,
         run_id=run_id,
+        tools=turn.tools,
         about=turn.about,
         owner=turn.owner,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from itertools import takewhile
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -161,6 +162,11 @@ class ChatRequest(Asked):
     def lines(self) -> list[Line]:
         """The conversation, for its identity."""
         return [Line(one.role, one.text, one.calls) for one in self.messages]
+
+    def latest(self, role: str) -> list[ChatMessage]:
+        """The messages of a role at the end of the conversation."""
+        found = list(takewhile(lambda one: one.role == role, reversed(self.messages)))
+        return found[::-1]
 
     def said(self) -> tuple[Message, ...]:
         """The conversation in words, as agents and workflows are given it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -16,11 +16,12 @@ from weft.app.serving.replies import Ended, Item, Thought
 from weft.app.serving.turns import Made, Turn
 from weft.server.caller import Caller, caller_of
 from weft.server.openai import chunks, errors
-from weft.server.openai.asking import ChatRequest
+from weft.server.openai.asking import ChatRequest, tool_of
 from weft.server.openai.attending import Attendance, Attending, ClientGone, Stream, while_there
 from weft.server.openai.chunks import Completion
 from weft.server.openai.following import Paused, link, stopping, turn_of
-from weft.server.openai.targets import Target, Targets, automatic, refuse_tools
+from weft.server.openai.handing import calls_of, hand_in
+from weft.server.openai.targets import Target, Targets, automatic, refuse_tools, takes_tools
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 
@@ -51,13 +52,17 @@ class _Chat:
     attendance: Attendance
 
     async def answer(self, body: ChatRequest, request: Request, by: Caller) -> Response:
-        target = self.targets.target(body.model, by, body.weft.mode, body.said())
-        turn = self._turn(body, target, by)
-        lines = body.lines()
         host = self.rooms.host
-        begun = await self.attendance.begun(request, begin(host, turn, body, request, lines), stays=body.stays)
+        target = self.targets.target(body.model, by, body.weft.mode, body.said())
+        results = [(one.tool_call_id, one.text) for one in body.latest("tool")]
+        awaited = None if isinstance(target.one, Made) else await hand_in(host, results, by)
+        if awaited is not None:
+            begun, after = Begun(awaited.run.id, awaited.run.session), awaited.after
+        else:
+            beginning = begin(host, self._turn(body, target, by), body, request, body.lines())
+            begun, after = await self.attendance.begun(request, beginning, stays=body.stays), 0
         created = host.journal.runs.get(begun.run_id).created_at // 1_000_000
-        head = Completion(begun.run_id, body.model, created)
+        head = Completion(begun.run_id, body.model, created, after)
         attending = self.attendance.attend(begun.run_id, begun.turn, stays=body.stays)
         if body.stream:
             return Stream(self._stream(head, body, attending, target), attending, begun.headers)
@@ -65,7 +70,7 @@ class _Chat:
             return await while_there(request, self._whole(head, begun, attending))
 
     def _turn(self, body: ChatRequest, target: Target, by: Caller) -> Turn:
-        if body.tools and (not isinstance(target.one, Made) or target.one.name == AUTO):
+        if body.tools and not takes_tools(target.one):
             raise refuse_tools(body.model)
         if isinstance(target.one, Made):
             inputs = automatic(body.said()) if target.one.name == AUTO else body.relay()
@@ -75,6 +80,7 @@ class _Chat:
             target=target.one,
             messages=body.said(),
             inputs=body.weft.inputs,
+            tools=tuple(tool_of(one) for one in body.tools or ()),
             owner=by.owner,
             choice=self.rooms.host.choice,
             scope=_SCOPE,
@@ -86,7 +92,7 @@ class _Chat:
         begun = {"run_id": head.run_id, "type": "began", **target.told}
         yield head.chunk({"role": "assistant", "content": ""}, begun)
         last: Item | None = None
-        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id)) as items:
+        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id, after=head.after)) as items:
             async for item in items:
                 last = item
                 if isinstance(item, Ended | Paused):
@@ -106,7 +112,10 @@ class _Chat:
             return [chunks.failure(error)]
         told = chunks.ending(last, self._links(last))
         if isinstance(last, Paused):
-            found = [head.chunk({"content": last.text}, told), head.chunk({}, told, finish="stop")]
+            calls = calls_of(last)
+            pieces = [chunks.call_json(call) | {"index": at} for at, call in enumerate(calls)]
+            delta: dict[str, Any] = {"tool_calls": pieces} if calls else {"content": last.text}
+            found = [head.chunk(delta, told), head.chunk({}, told, finish="tool_calls" if calls else "stop")]
         else:
             found = [head.chunk({}, told, finish=chunks.finish_of(last))]
         return [*found, *([head.usage(last.usage)] if usage else []), chunks.DONE]
@@ -114,7 +123,7 @@ class _Chat:
     async def _whole(self, head: Completion, begun: Begun, attending: Attending) -> Response:
         thoughts: list[str] = []
         last: Item | None = None
-        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id)) as items:
+        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id, after=head.after)) as items:
             async for item in items:
                 last = item
                 if isinstance(item, Thought):
@@ -130,8 +139,10 @@ class _Chat:
             return response
         told = chunks.ending(last, self._links(last))
         if isinstance(last, Paused):
-            message = {"role": "assistant", "content": last.text, "refusal": None}
-            whole = head.whole(message, "stop", last.usage, told)
+            calls = calls_of(last)
+            message: dict[str, Any] = {"role": "assistant", "content": None if calls else last.text, "refusal": None}
+            message |= {"tool_calls": [chunks.call_json(call) for call in calls]} if calls else {}
+            whole = head.whole(message, "tool_calls" if calls else "stop", last.usage, told)
         else:
             message = chunks.message_of(last, "".join(thoughts))
             whole = head.whole(message, chunks.finish_of(last), last.usage, told)

@@ -27,6 +27,8 @@ class Completion:
     run_id: str
     model: str
     created: int
+    after: int = 0
+    """The event after which it begins, where a run goes on with what the client has handed in."""
 
     def chunk(self, delta: Mapping[str, Any], weft: Mapping[str, Any], *, finish: str | None = None) -> bytes:
         """One chunk."""
@@ -147,15 +149,14 @@ def message_of(item: Ended, thoughts: str) -> dict[str, Any]:
     if thoughts:
         message["reasoning_content"] = thoughts
     if calls:
-        message["tool_calls"] = [
-            {
-                "id": one["id"],
-                "type": "function",
-                "function": {"name": one["name"], "arguments": one["arguments"]},
-            }
-            for one in calls
-        ]
+        message["tool_calls"] = [call_json(one) for one in calls]
     return message
+
+
+def call_json(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call as a message has it."""
+    function = {"name": call["name"], "arguments": call["arguments"]}
+    return {"id": call["id"], "type": "function", "function": function}
 
 
 def error_of(item: Ended) -> WeftError | None:

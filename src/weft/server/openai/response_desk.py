@@ -18,6 +18,7 @@ from weft.server.caller import Caller
 from weft.server.openai import chunks
 from weft.server.openai.attending import Attending
 from weft.server.openai.following import Paused, gates_at, stopping, turn_of
+from weft.server.openai.handing import hand_in
 from weft.server.openai.response_events import Narration, after, events, framed
 from weft.server.openai.response_ids import ResponseId
 from weft.server.openai.response_request import (
@@ -28,8 +29,9 @@ from weft.server.openai.response_request import (
     entries_of,
     line_of,
     said,
+    said_of,
 )
-from weft.server.openai.targets import Targets, automatic, refuse_tools
+from weft.server.openai.targets import Targets, automatic, refuse_tools, takes_tools
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 from weft.store.runs import Run
@@ -68,6 +70,9 @@ class Desk:
         items = body.items
         if answers := approvals(items):
             return await self._approved(body, answers, by)
+        results = [(one.call_id, said_of(one)) for one in items if one.type == "function_call_output"]
+        if (awaited := await hand_in(self._host, results, by)) is not None:
+            return Opened(awaited.run.id, awaited.run.session, after=awaited.after)
         before: list[dict[str, Any]] = []
         session = body.named
         if body.previous_response_id is not None:
@@ -161,7 +166,7 @@ class Desk:
     def _turn(self, body: ResponseRequest, entries: list[dict[str, Any]], by: Caller) -> Turn:
         words = said(entries)
         target = self._targets.target(body.model, by, body.weft.mode, words).one
-        if body.tools and (not isinstance(target, Made) or target.name == AUTO):
+        if body.tools and not takes_tools(target):
             raise refuse_tools(body.model)
         if isinstance(target, Made):
             inputs = automatic(words) if target.name == AUTO else body.relay(entries)
@@ -170,6 +175,7 @@ class Desk:
             target=target,
             messages=words,
             inputs=body.weft.inputs,
+            tools=body.offered(),
             owner=by.owner,
             choice=self._host.choice,
             scope=_SCOPE,

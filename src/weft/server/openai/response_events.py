@@ -15,6 +15,7 @@ from weft.app.serving.replies import Called, Ended, Item, Said
 from weft.core.usage import Usage
 from weft.server.openai import chunks
 from weft.server.openai.following import Paused
+from weft.server.openai.handing import calls_of
 from weft.server.openai.response_ids import ResponseId
 from weft.server.sse import encode
 
@@ -114,7 +115,11 @@ class Narration:
 
     def _wait(self, item: Paused) -> Iterator[Event]:
         yield from self._hush()
+        for call in calls_of(item):
+            yield from self._call(call)
         for gate in item.gates:
+            if "client" in (gate.request.get("facts") or {}):
+                continue
             asked = approval_item(gate.id, gate.request)
             yield self._event("response.output_item.added", output_index=len(self.outcome.output), item=asked)
             yield from self._done(asked)

@@ -79,17 +79,25 @@ class ResponseRequest(Asked):
         kept = self.model_dump(mode="json", exclude_none=True, exclude={"input", "weft", "stream"})
         return {"kind": "response", **kept, "input": [one.model_dump(exclude_defaults=True) for one in self.items]}
 
-    def relay(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
-        """The inputs of a run that asks a model as it stands.
+    def offered(self) -> tuple[dict[str, Any], ...]:
+        """The tools of the client.
 
         Raises:
-            UnsupportedError: something is asked for that cannot be passed on.
+            UnsupportedError: one of them is no function.
         """
         others = [one.type for one in self.tools or () if one.type != "function" or not one.name]
         if others:
             raise UnsupportedError(
                 f"tools of the type {others[0]!r} are not run here", fix="offer functions", param="tools"
             )
+        return tuple(one.model_dump(exclude_none=True, exclude={"type"}) for one in self.tools or ())
+
+    def relay(self, entries: list[dict[str, Any]]) -> dict[str, Any]:
+        """The inputs of a run that asks a model as it stands.
+
+        Raises:
+            UnsupportedError: something is asked for that cannot be passed on.
+        """
         settings = {
             "temperature": self.temperature,
             "top_p": self.top_p,
@@ -102,7 +110,7 @@ class ResponseRequest(Asked):
         return {
             "messages": [*said, *entries],
             "settings": {name: value for name, value in settings.items() if value is not None},
-            "tools": [one.model_dump(exclude_none=True, exclude={"type"}) for one in self.tools or ()],
+            "tools": list(self.offered()),
             "form": _form(self.text),
         }
 
@@ -165,6 +173,11 @@ def line_of(entry: Mapping[str, Any]) -> Line:
 def said(entries: Iterable[Mapping[str, Any]]) -> tuple[Message, ...]:
     """A conversation in words, as agents and workflows are given it."""
     return tuple(Message(one["role"], text_of(one)) for one in entries if one["role"] != "tool")
+
+
+def said_of(item: InputItem) -> str:
+    """What a tool of the client gave."""
+    return text_of({"content": _content(item.output)})
 
 
 def text_of(entry: Mapping[str, Any]) -> str:

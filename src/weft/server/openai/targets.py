@@ -84,11 +84,18 @@ def _entry(name: str, created: int, description: str, kind: str) -> dict[str, An
     return {"id": name, "object": "model", "created": created, "owned_by": owner, "weft": about}
 
 
+def takes_tools(one: Published | Made) -> bool:
+    """Whether tools of the client are of use to it: a model as it stands, or an agent by itself."""
+    if isinstance(one, Made):
+        return one.name != AUTO
+    return bool(one.agent) or len(one.workflow.agents) == 1
+
+
 def refuse_tools(model: str) -> UnsupportedError:
     """The refusal of a client's tools by something that brings its own."""
     return UnsupportedError(
-        f"{model} calls tools of its own, and none of the client's",
-        fix="leave `tools` out, give the agent its tools in its workflow, or ask a model as it stands (`provider/name`)",
+        f"{model} has several agents: none of the client's tools is for all of them",
+        fix="leave `tools` out, or ask one agent (`workflow/agent`), or a model as it stands (`provider/name`)",
         param="tools",
     )
 
