@@ -173,7 +173,8 @@ def test_a_run_outlives_the_service(client: OpenAI, brain: Brain, service: Serve
     async def both() -> tuple[str, str]:
         asking = asyncio.to_thread(answered.create, model="desk", messages=ASK)
         task = asyncio.ensure_future(asking)
-        await asyncio.sleep(2.3)
+        while not any(one.prompt.startswith("Write of") for one in provider.requests):
+            await asyncio.sleep(0.05)
         before = latest(service)
         await asyncio.to_thread(service.restart)
         brain.reply = echo
