@@ -1,5 +1,7 @@
 # Every command makes its own environment first; see README.md. Without make: `scripts/bootstrap dev`, then the lines below.
 BIN := .venv/bin
+# What Python compiles is kept, even where the environment says not to: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check fmt bench lock clean

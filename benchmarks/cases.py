@@ -32,13 +32,14 @@ class Goal:
 
 @dataclass(frozen=True)
 class Case:
-    """One question. `metrics` are those shown, with their unit."""
+    """One question. `metrics` are those shown, with their unit. What is `long` is measured only when it is named."""
 
     name: str
     question: str
     sides: tuple[Side, ...]
     metrics: Mapping[str, str]
     goals: tuple[Goal, ...] = ()
+    long: bool = False
 
 
 WEFT = Side("weft", "benchmarks/weft_steps.py")
@@ -48,6 +49,12 @@ DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
 AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
 SWARM = Side("weft", "benchmarks/weft_swarm.py")
 TRAVEL = Side("weft", "benchmarks/weft_travel.py")
+WAITING = Side("weft", "benchmarks/weft_waiting.py")
+PATTERNS = (
+    Side("langgraph", "benchmarks/rivals/langgraph_patterns.py", ".venv-bench"),
+    Side("strands", "benchmarks/rivals/strands_patterns.py", ".venv-bench"),
+    Side("weft", "benchmarks/weft_patterns.py"),
+)
 COMMANDS = Side("weft", "benchmarks/startup.py")
 
 
@@ -92,6 +99,22 @@ def swarm_case(name: str, question: str) -> Case:
         (SWARM,),
         {"events_per_s": "events/s", "events": "", "seconds": "s", "peak_mb": "MiB"},
         (Goal("peak memory in MiB", lambda medians: medians[name, "weft"]["peak_mb"], 300),),
+    )
+
+
+def pattern_case(name: str, question: str) -> Case:
+    return Case(name, question, PATTERNS, {"ms_per_run_at_20": "ms", "ms_per_run_alone": "ms", "cpu_ms_per_run": "ms"})
+
+
+def timer_case(name: str, question: str, metrics: Mapping[str, str], *, long: bool = False) -> Case:
+    early = Goal("timers that rang early", lambda medians: medians[name, "weft"]["early"], 0)
+    shown = {"early": "", "p50_late_s": "s", "p99_late_s": "s", "peak_mb": "MiB", **metrics}
+    return Case(name, question, (WAITING,), shown, (early,), long=long)
+
+
+def decision_goal(how: str) -> Goal:
+    return Goal(
+        f"ms from the decision to the next step, {how}", lambda medians: medians["gates", "weft"][f"{how}_ms"], 100
     )
 
 
@@ -174,5 +197,18 @@ CASES = (
     ),
     swarm_case("gossip", "1,000 simulated agents tell each other what they know, through a partition"),
     swarm_case("consensus", "1,000 simulated agents agree on one decision, through a partition"),
+    pattern_case(
+        "graph", "a graph of six agents with a fan-out and a cycle: ten answers of a model that takes no time"
+    ),
+    pattern_case("supervisor", "an agent that gives work to five others at once: seven answers of the same model"),
+    timer_case("timers", "10,000 timers of one run, due at one moment", {}),
+    timer_case("timer_runs", "10,000 runs with a timer each, due at one moment", {"runs_per_s": "runs/s"}, long=True),
+    Case(
+        "gates",
+        "from the decision of a gate to the next step: of a run that is driven, and of one that a worker has to take up",
+        (WAITING,),
+        {"driven_ms": "ms", "driven_p95_ms": "ms", "undriven_ms": "ms", "undriven_p95_ms": "ms"},
+        (decision_goal("driven"), decision_goal("undriven")),
+    ),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )

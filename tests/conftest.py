@@ -1,6 +1,15 @@
-"""What every test shares: a machine that is busy with something else makes no test fail."""
+"""What every test shares: a machine that is busy with something else makes no test fail, and the fast suite is brief."""
+
+import gc
 
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")
+settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
+# As the commands have it: what is imported need not be looked through again and again.
+gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_configure(config):
+    """Without the slow tests, each property is tried with few examples as well; see `tests.examples`."""
+    settings.load_profile("brief" if config.option.markexpr == "not slow" else "busy")

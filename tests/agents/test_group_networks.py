@@ -5,6 +5,7 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from weft.agents.swarm import ballots, gossip
 from weft.agents.swarm.network import contacts, from_hex, groups, to_hex
 
@@ -50,7 +51,7 @@ def test_a_partition_keeps_facts_on_their_side_until_it_heals():
     assert 9 < len(states) <= 20
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     count=st.integers(2, 60),
     facts=st.integers(1, 20),
@@ -123,7 +124,7 @@ def test_the_larger_side_decides_and_the_smaller_one_hears_of_it_later():
     assert cut[-1]["done"]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     count=st.integers(1, 15),
     loss=st.floats(0, 0.7),
@@ -149,7 +150,7 @@ def test_there_is_never_a_second_decision(count, loss, cuts, seed):
     assert len(decided) <= 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(count=st.integers(1, 40), loss=st.floats(0, 0.3), last=st.integers(1, 10), seed=st.integers())
 def test_members_that_listen_to_each_other_decide_after_the_healing(count, loss, last, seed):
     network = {"loss": loss, "partitions": [{"first": 1, "last": last, "groups": 2}]}

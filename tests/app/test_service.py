@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from weft.app.service import ModelChoice, RunRequest
 from weft.core.errors import AuthError, InputError, SpecError, UnsupportedError
 from weft.core.settings_model import Settings
 from weft.core.settings_model import Telemetry as TelemetrySettings
+from weft.engine.questions import Answer
 
 OFFLINE = ModelChoice(offline=True)
 CHAIN = """
@@ -151,3 +153,58 @@ async def test_a_workflow_says_where_its_traces_go_and_the_settings_go_over_it(t
     assert {"invoke_workflow demo", "invoke_agent writer", "chat extract"} <= names
     assert count == len(sent(got))
     assert sent(elsewhere)
+
+
+async def test_another_workflow_begins_with_its_own_values_and_those_of_the_step_win(tmp_path: Path) -> None:
+    text = """
+        version: 1
+        name: inner
+        runtime: {provider: openai, model_id: gpt-4o-mini}
+        inputs:
+          required: {topic: string}
+          optional: {tone: {type: string, default: "dry {{ as it stands }}"}, place: {type: string, default: home}}
+          values: {topic: storms}
+        agents: {writer: {prompt: You write.}}
+        pattern: {type: chain, config: {steps: [{agent: writer, input: "{{ topic }}, {{ tone }}, {{ place }}"}]}}
+    """
+    write(tmp_path, text).rename(tmp_path / "inner.yaml")
+    steps = "steps:\n          - {workflow: inner.yaml, id: sub, inputs: {place: 'at {{ topic }}'}}\n"
+    file = write(tmp_path, CHAIN[: CHAIN.index("steps:")].replace("version: 0", "version: 1") + steps)
+    async with service(tmp_path) as s:
+        run_id = await s.start(RunRequest(file=file, out=tmp_path / "a", choice=OFFLINE, variables={"topic": "sea"}))
+        result = await s.drive(run_id)
+        assert result.status == "completed", result.error
+        [inner] = [run for run in s.runs() if run.parent == run_id]
+        prompts = [event.data["prompt"] for event in s.events(inner.id) if event.kind == "step.input"]
+    assert prompts == ["storms, dry {{ as it stands }}, at sea"]
+
+
+async def test_the_spans_of_a_child_run_hang_below_the_step_that_started_it(tmp_path: Path) -> None:
+    child = write(
+        tmp_path, CHAIN.replace("name: demo", "name: inner").replace("        - {path: trace.json, from: $TRACE}\n", "")
+    )
+    child = child.rename(tmp_path / "inner.yaml")
+    steps = "steps:\n          - {type: hitl, prompt: Go on?}\n          - {workflow: inner.yaml, id: sub}"
+    head = CHAIN[: CHAIN.index("steps:")].replace("version: 0", "version: 1")
+    file = write(tmp_path, head + steps + "\n")
+    with receiver() as (address, got):
+        telemetry = TelemetrySettings(endpoint=address)
+        async with service(tmp_path, telemetry=telemetry) as s:
+            run_id = await s.start(RunRequest(file=file, out=tmp_path / "a", choice=OFFLINE))
+            await s.drive(run_id)
+        async with service(tmp_path, telemetry=telemetry) as s:
+            await s.decide(run_id, None, Answer(by="ada", verdict="approve"))
+            result = await s.drive(run_id)
+            assert result.status == "completed", result.error
+            [inner] = [run for run in s.runs() if run.parent == run_id]
+        spans = {(one.name, attribute(one, "weft.run.id")): one for one in sent(got)}
+    below = [one for (_, owner), one in spans.items() if owner == inner.id]
+    top = spans["invoke_workflow inner", inner.id]
+    [step] = [one for one in spans.values() if one.span_id == top.parent_span_id]
+    assert attribute(step, "weft.run.id") == run_id
+    assert {one.trace_id for one in below} == {spans["invoke_workflow demo", run_id].trace_id}
+    assert {"invoke_agent writer", "chat extract"} <= {one.name for one in below}
+
+
+def attribute(span: Any, name: str) -> str:
+    return next(str(one.value.string_value) for one in span.attributes if one.key == name)

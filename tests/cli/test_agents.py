@@ -11,6 +11,7 @@ def brief(weft):
     return weft.folder / "agents" / "atomic" / "brief"
 
 
+@pytest.mark.slow
 def test_a_new_agent_runs_and_passes_its_test_at_once(weft, brief):
     said = weft("agents", "test", "brief", "--json")
     assert said.code == 0
@@ -61,6 +62,7 @@ def test_input_that_does_not_fit_is_refused_before_anything_runs(weft, brief, gi
     assert weft("runs", "list", "--json").json["runs"] == []
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_says_why(weft, brief):
     (brief / "tests.yaml").write_text(
         """

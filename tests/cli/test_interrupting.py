@@ -27,6 +27,7 @@ def wait_until_recorded(weft, path, timeout=30):
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_without_doing_anything_twice(weft):
     weft.write("flow.yaml", steps(*SLOW))
     process = weft.start("run", "flow.yaml")
@@ -44,6 +45,7 @@ def test_a_killed_run_resumes_without_doing_anything_twice(weft):
     assert weft("verify", "last").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_leaves_the_run_resumable_and_says_how(weft, number, code):
     weft.write("flow.yaml", steps(*SLOW))
@@ -72,6 +74,7 @@ def test_an_interrupted_run_says_so_in_json(weft):
     assert said.json["run_id"] == only_run(weft)["run_id"]
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_the_process_and_harms_nothing(weft):
     weft.write("flow.yaml", steps(*SLOW))
     process = weft.start("run", "flow.yaml")
@@ -84,6 +87,7 @@ def test_a_second_signal_ends_the_process_and_harms_nothing(weft):
     assert weft.effects().count("one") == 1
 
 
+@pytest.mark.slow
 def test_a_detached_run_is_watched_and_cancelled_by_other_processes(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 20), ("three", 0)))
     said = weft.finish(weft.start("run", "flow.yaml", "--detach"))
@@ -101,6 +105,7 @@ def test_a_detached_run_is_watched_and_cancelled_by_other_processes(weft):
     assert weft("cancel", run_id).code == 17
 
 
+@pytest.mark.slow
 def test_a_detached_run_finishes_on_its_own_and_leaves_a_log(weft):
     weft.write("flow.yaml", steps(("one", 0)))
     data = weft.finish(weft.start("run", "flow.yaml", "--detach", "--json")).json
@@ -112,6 +117,7 @@ def test_a_detached_run_finishes_on_its_own_and_leaves_a_log(weft):
     assert weft("show", data["run_id"], "--json").json["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cancelled_from_elsewhere_exits_with_10_and_says_so(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 20)))
     process = weft.start("run", "flow.yaml")
@@ -122,6 +128,7 @@ def test_a_run_that_is_cancelled_from_elsewhere_exits_with_10_and_says_so(weft):
     assert "was cancelled" in said.err
 
 
+@pytest.mark.slow
 def test_a_second_driver_is_refused_while_the_first_lives(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 20)))
     weft.start("run", "flow.yaml")
@@ -132,6 +139,7 @@ def test_a_second_driver_is_refused_while_the_first_lives(weft):
     assert weft("why", "last").out.count("/two") == 1
 
 
+@pytest.mark.slow
 def test_a_doubtful_step_waits_for_a_person_who_settles_it(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 20), effect="once"))
     process = weft.start("run", "flow.yaml")

@@ -84,6 +84,27 @@ def test_the_run_of_a_plan_shows_its_milestones(desk):
     assert [one["number"] for one in desk("show", child, "--json").json["milestones"]] == [1, 2]
 
 
+def test_the_run_that_made_a_plan_shows_how_far_it_is_carried_out(desk):
+    run = desk("run", "plan.yaml", "--var", f"request={REQUEST}", "--json").json["run_id"]
+    child = desk("runs", "list", "--children", "--json").json["runs"][0]["run_id"]
+    assert f"milestone 2 of 2 reached: writer (run {child})" in desk("show", run).out
+    reached = desk("show", run, "--json").json["milestones"]
+    assert [(one["number"], one["run"]) for one in reached] == [(1, child), (2, child)]
+
+
+def test_deleting_a_run_takes_the_plan_that_is_kept_for_its_request_along(desk):
+    run = desk("run", "plan.yaml", "--var", f"request={REQUEST}", "--json").json["run_id"]
+    other = desk("run", "plan.yaml", "--var", "request=Research owls.", "--json").json["run_id"]
+    assert len(desk("plans", "list", "--json").json["plans"]) == 2
+    assert desk("runs", "delete", run, "--force").code == 0
+    assert [one["request"] for one in desk("plans", "list", "--json").json["plans"]] == ["research owls"]
+    kept = [file.read_text() for file in desk.folder.rglob("plans/*") if file.is_file()]
+    assert not any("bees" in text.lower() for text in kept)
+    assert desk("runs", "cleanup", "--max-age-days", "0", "--force").code == 0
+    assert desk("show", other).code != 0
+    assert desk("plans", "list", "--json").json["plans"] == []
+
+
 def test_a_plan_is_approved_with_a_choice(weft):
     approving(weft)
     run = weft("run", "plan.yaml", "--var", f"request={REQUEST}", "--json").json["run_id"]

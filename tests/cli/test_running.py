@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.cli.conftest import steps
 
 
@@ -52,6 +54,7 @@ def test_a_failing_step_fails_the_run_with_10_and_says_what_to_do(weft):
     assert (failed.code, failed.json["status"], failed.json["error"]["code"]) == (10, "failed", "tool")
 
 
+@pytest.mark.slow
 def test_resuming_a_failed_run_does_only_what_had_not_succeeded(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", -1)))
     assert weft("run", "flow.yaml").code == 10
@@ -116,6 +119,7 @@ def test_a_missing_input_is_named_and_exits_with_2(weft):
     assert weft.effects() == []
 
 
+@pytest.mark.slow
 def test_asking_needs_a_terminal(weft, monkeypatch):
     weft.write("flow.yaml", steps(("one", 0)) + INPUT)
     process = weft.start("run", "flow.yaml", "--ask", stdin=-3)
@@ -165,6 +169,7 @@ def test_what_this_version_does_not_run_exits_with_18_and_leaves_a_report(weft):
     assert as_json.json["error"]["problems"][0]["pointer"].startswith("/pattern/config/steps/0")
 
 
+@pytest.mark.slow
 def test_what_a_tool_prints_is_no_result(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", -1)))
     said = weft.finish(weft.start("run", "flow.yaml"))

@@ -45,6 +45,7 @@ def test_help_loads_no_command_and_nothing_heavy(weft):
     assert [name for name in modules if name.startswith("weft.cli.groups.")] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "plan"])
 def test_questions_about_files_load_neither_settings_nor_journal_nor_engine(weft, command):
     weft.write("flow.yaml", steps(("one", 0)))

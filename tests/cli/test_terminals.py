@@ -9,6 +9,8 @@ import subprocess
 import sys
 import termios
 
+import pytest
+
 from tests.cli.conftest import steps
 
 
@@ -35,6 +37,7 @@ def on_terminal(weft, *args, columns=80, rows=24, typed=b"", **environment):
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), written.decode(errors="replace")
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_live_tree_and_the_result(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 0.5)))
     code, written = on_terminal(weft, "run", "flow.yaml")
@@ -44,6 +47,7 @@ def test_a_terminal_gets_a_live_tree_and_the_result(weft):
     assert "\x1b[?25h" in written, "the cursor is shown again"
 
 
+@pytest.mark.slow
 def test_a_narrow_and_low_terminal_is_no_harm(weft):
     weft.write("flow.yaml", steps(*((f"step-with-a-long-name-{place}", 0) for place in range(20)), ("last", 0.3)))
     code, written = on_terminal(weft, "run", "flow.yaml", columns=20, rows=5)
@@ -55,6 +59,7 @@ def test_a_narrow_and_low_terminal_is_no_harm(weft):
     assert code == 0
 
 
+@pytest.mark.slow
 def test_no_color_takes_colours_away(weft):
     weft.write("flow.yaml", steps(("one", -1)))
     _, colourful = on_terminal(weft, "validate", "nowhere.yaml")
@@ -63,6 +68,7 @@ def test_no_color_takes_colours_away(weft):
     assert "\x1b[" not in plain
 
 
+@pytest.mark.slow
 def test_a_dumb_terminal_gets_plain_lines(weft):
     weft.write("flow.yaml", steps(("one", 0)))
     code, written = on_terminal(weft, "run", "flow.yaml", TERM="dumb")
@@ -71,6 +77,7 @@ def test_a_dumb_terminal_gets_plain_lines(weft):
     assert "begin   /one" in written
 
 
+@pytest.mark.slow
 def test_ask_asks_for_what_is_missing(weft):
     flow = steps(("one", 0)).replace("name: one, sec", "name: '{{ who }}', sec")
     weft.write("flow.yaml", flow + "inputs: {required: {who: {type: string, description: the name}}}\n")
@@ -80,6 +87,7 @@ def test_ask_asks_for_what_is_missing(weft):
     assert "Ada slept" in written
 
 
+@pytest.mark.slow
 def test_a_reader_that_leaves_ends_the_command_quietly(weft):
     weft.write("flow.yaml", steps(*((f"step-{place}", 0) for place in range(60))))
     assert weft("run", "flow.yaml", "--quiet").code == 0
@@ -92,6 +100,7 @@ def test_a_reader_that_leaves_ends_the_command_quietly(weft):
         assert (said.code, said.err) == (141, ""), command
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_nobody_reads_its_progress(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 0)))
     read, write = os.pipe()
@@ -103,6 +112,7 @@ def test_a_run_goes_on_when_nobody_reads_its_progress(weft):
     assert weft.effects() == ["one", "two"]
 
 
+@pytest.mark.slow
 def test_a_locale_without_unicode_is_no_harm(weft):
     weft.write("flow.yaml", steps(("one", 0)).replace("name: one, sec", 'name: "Zoë ☃", sec'))
     ascii_only = {
@@ -120,6 +130,7 @@ def test_a_locale_without_unicode_is_no_harm(weft):
     assert weft.finish(weft.start("show", "last", env=ascii_only)).code == 0
 
 
+@pytest.mark.slow
 def test_a_closed_standard_input_is_no_harm(weft):
     weft.write("flow.yaml", steps(("one", 0)))
     said = weft.finish(weft.start("run", "flow.yaml", "--quiet", stdin=subprocess.DEVNULL))

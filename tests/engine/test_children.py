@@ -211,6 +211,7 @@ async def test_a_waiting_child_is_cancelled_with_its_parent_and_with_the_branch_
     await world.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_death_at_every_append_of_parent_or_child_changes_nothing(when):
     plan = parent(call("a"), fan(child("one"), child("two"), name="f"), call("b"), value={"f": "last_response"})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.engine.plans import Case, cases, expected, tolerated
 from tests.engine.world import World, as_plan, call, chain, fan, simulated
+from tests.examples import examples
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.engine.fold import fold
 from weft.engine.fork import Changes, Forks
@@ -17,7 +18,7 @@ from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import SimulatedClock, simulate
 
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def forks(world: World) -> Forks:
@@ -276,3 +277,20 @@ async def test_whoever_meddles_with_a_shared_past_or_with_where_it_ends_is_found
         with pytest.raises(MismatchError):
             await world.engine.drive(run_id)
         await world.close()
+
+
+def test_a_fork_may_have_options_and_an_id_of_its_own():
+    async def main():
+        world = World()
+        run_id = await world.engine.start(PLAN, {}, options={"out": "/one", "force": True})
+        await world.engine.drive(run_id)
+        make = forks(world)
+        assert await make.fork(run_id, make.point(run_id, "/a"), new_id="own", options={"out": "/two"}) == "own"
+        assert (await world.resume("own")).status == "completed"
+        assert world.state("own").options == world.journal.runs.get("own").options == {"out": "/two", "force": True}
+        assert world.state(run_id).options["out"] == "/one"
+        events = world.journal.events("own")
+        await world.close()
+        return events
+
+    assert replay("own", PLAN, simulate(main)).difference is None

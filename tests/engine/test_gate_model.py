@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.world import World, as_plan, call, chain, fan
+from tests.examples import examples
 from weft.core.errors import ConflictError
 from weft.engine.answering import NewSignal
 from weft.engine.questions import Answer
@@ -84,7 +85,7 @@ async def act(world, run_id, kind, detail, told):
         await drive(world, run_id, detail if kind == "crash" else None)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(acts, st.integers(0, 2**16), st.sampled_from([0.0, 30.0, 120.0]))
 def test_one_outcome_whatever_falls_together(acts, seed, beside: float):
     async def main():
@@ -112,13 +113,13 @@ def test_one_outcome_whatever_falls_together(acts, seed, beside: float):
             assert wake_sources(run, world.state(run_id))
             await asyncio.sleep(DEADLINE)
             await drive(world, run_id, None)
-        check(world, run_id, told)
+        check(world, run_id, told, deaths=sum(kind == "crash" for _, kind, _ in acts))
         await world.close()
 
     simulate(main, seed=seed)
 
 
-def check(world, run_id, told):
+def check(world, run_id, told, *, deaths):
     run = world.journal.runs.get(run_id)
     assert run.ended
     (gate,) = world.journal.gates.of(run_id)
@@ -137,11 +138,12 @@ def check(world, run_id, told):
         assert ends
     else:
         assert run.status == "cancelled"
-    assert all(count == 1 for count in world.performer.effects.values())
+    # What may be done again under its key is, when the process dies before its end is written.
+    assert all(1 <= count <= 1 + deaths for count in world.performer.effects.values())
     assert world.journal.verify(run_id).intact
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(st.tuples(times, st.integers(0, 3)), max_size=6),
     st.lists(st.tuples(times, st.integers(1, 9)), max_size=4),

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from tests.engine.machines import FAILED, Case, Reference, cases, latest, performer
 from tests.engine.world import World, as_plan, call, chain, simulated
+from tests.examples import examples
 from weft.plan.nodes import Arrow, Loop, Machine, Node, State
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
 
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 SCOPE = {"x": "0", "y": "0"}
 
 
@@ -204,6 +205,7 @@ async def walked_again(kind: str, at: int) -> tuple[int, int, int]:
     return len(events), known, sizes[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ROUNDS)
 @simulated
 async def test_a_long_past_costs_a_resumed_run_no_more_than_a_short_one(kind):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.engine.plans import Case, cases
 from tests.engine.world import DyingWriter, World, call, chain, fan
+from tests.examples import examples
 from weft.core.errors import MismatchError
 from weft.engine.replay import replay
 from weft.plan.nodes import (
@@ -34,7 +35,7 @@ from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
 
 RELAXED = settings(
-    max_examples=80,
+    max_examples=examples(80),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -141,7 +142,7 @@ def test_time_limits_and_waits_come_out_again_without_any_time_passing():
     quick = Block(name="quick", body=chain(call("x"), name="s"), timeout_s=50)
     plan = Plan(
         workflow="w",
-        root=Graph(name="", children=(quick, Wait(name="w", seconds="3600"), slow), join=Join(policy="best_effort")),
+        root=Graph(name="", children=(quick, Wait(name="w", seconds="300"), slow), join=Join(policy="best_effort")),
     )
     check(plan, recorded(plan, {"/slow/never": Trouble(seconds=1e6)}))
 

@@ -219,6 +219,7 @@ def check_cancelled(world, run_id, deaths: int = 0):
     return back
 
 
+@pytest.mark.slow
 @simulated
 async def test_a_cancel_at_every_moment_undoes_what_is_not_finished():
     seen = set()

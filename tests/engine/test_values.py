@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.engine.world import Doing, World, as_plan, call, chain, fan, simulated
+from tests.examples import examples
 from weft.core.canonical import dumps, loads
 from weft.core.errors import InputError, MismatchError
 from weft.engine.port import Done
@@ -199,7 +200,7 @@ async def test_the_first_step_sees_the_inputs_as_a_resumed_run_does():
     await world.close()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(JSON)
 def test_outputs_are_the_same_live_and_from_the_journal(value):
     @simulated

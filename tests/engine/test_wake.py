@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.engine.plans import Case, cases
 from tests.engine.world import World, as_plan, call, chain, fan, simulated
+from tests.examples import examples
 from weft.engine.why import wake_sources
 from weft.plan.nodes import Block, Call, Choose, Graph, Loop, Map, Node, Plan, Retry, Sequence, Wait
 from weft.testing.failpoints import Crash, CrashingWriter, bury
@@ -34,7 +35,7 @@ def with_once(node: Node, draw) -> Node:
     return node
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases(), st.data(), st.integers(0, 2**16))
 def test_every_open_run_has_a_wake_source_that_moves_it_on(case: Case, data, seed: int) -> None:
     plan = Plan(workflow="random", root=with_once(case.plan.root, data.draw))

@@ -137,6 +137,7 @@ async def test_death_at_every_append_changes_nothing(name, when):
         await die_and_finish(name, whole, at=at, when=when)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WORKFLOWS)
 @simulated
 async def test_death_at_every_effect_boundary_changes_nothing(name):

@@ -59,6 +59,7 @@ def reopened(folder, database, wal):
     return count
 
 
+@pytest.mark.slow
 async def test_a_log_that_is_cut_off_at_any_frame_holds_what_was_acknowledged_up_to_there(tmp_path):
     (tmp_path / "live").mkdir()
     database, wal, acknowledged = await written(tmp_path / "live")

@@ -209,6 +209,7 @@ async def test_a_row_keeps_its_source_through_a_second_agent() -> None:
     assert await ask(f"How many ships were there in 2019?\n\nNotes:\n\n- {first}") == first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["The barn {n} burned in the storm and cost {n} crowns. ", "what, and who {n}? "])
 async def test_many_quotations_of_a_long_text_are_found_in_seconds(unit: str) -> None:
     text = "".join(unit.format(n=n) for n in range(10_000))

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 from pydantic_ai import Agent, NativeOutput, PromptedOutput, UnexpectedModelBehavior
+from tests.examples import examples
 
 from weft.models.offline.brief import read_brief
 from weft.models.offline.model import OfflineModel
@@ -240,7 +241,7 @@ TEXTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(SCHEMAS, TEXTS)
 def test_what_is_called_complete_is_valid(schema: Any, text: str) -> None:
     filled = fill(schema, text)
@@ -257,7 +258,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(JSON, SCHEMAS)
 def test_what_satisfies_here_satisfies_the_reference_validator(value: Any, schema: Any) -> None:
     if satisfies(value, schema, schema):

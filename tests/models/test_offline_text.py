@@ -193,6 +193,7 @@ async def test_tokens_are_counted_on_both_sides() -> None:
     assert result.usage.output_tokens == count_pieces(result.output)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["word " * 200_000, "x" * 1_000_000, "a. " * 300_000, "| a | b |\n" * 100_000, "{" * 500_000, "# h\n" * 250_000],

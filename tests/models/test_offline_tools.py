@@ -167,6 +167,7 @@ def test_arguments_are_found_in_the_task(task: str, expected: Any) -> None:
     assert [(call.tool, dict(call.arguments)) for call in found] == ([expected] if expected else [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", ["a-", "a/", "a.", "1+", "1-", "(", "word-", "a@b.", '"', "2024-", "A b "])
 def test_a_hostile_task_is_read_in_seconds(seed: str) -> None:
     tools = [tool(name, name, **{name: "string"}) for name in ("path", "expression", "pattern", "url", "email", "city")]

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from py_trees.common import Status
 
+from tests.examples import examples
 from tests.patterns.flows import run, tool
 from weft.testing.simulation import simulate
 
-RELAXED = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @dataclass(frozen=True)

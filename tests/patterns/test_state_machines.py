@@ -8,12 +8,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transitions import Machine
 
+from tests.examples import examples
 from tests.patterns.flows import Doer, FlowWorld, compiled, tool
 from weft.engine.answering import NewSignal
 from weft.testing.simulation import simulate
 
 logging.getLogger("transitions").setLevel(logging.ERROR)
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+RELAXED = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 EVENTS = ("GO", "STOP", "TICK")
 
 

@@ -53,6 +53,7 @@ async def test_a_crash_at_any_append_changes_nothing_about_the_result(tmp_path, 
     assert found.count(None) <= 2, "only a run that was never begun may have no result"
 
 
+@pytest.mark.slow
 async def test_the_budget_of_the_plan_holds_for_all_its_steps(tmp_path):
     cast = Cast(**LINES)
     config = f"{CONFIG}  budget: {{max_steps: 2}}\n"

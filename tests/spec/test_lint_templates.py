@@ -137,3 +137,53 @@ def test_templates_in_direct_tool_calls_are_checked_too():
 def test_the_samples_are_free_of_errors():
     for path in FILES.glob("*.yaml"):
         assert check(path).errors == ()
+
+
+NESTED = """\
+version: 1
+name: nested
+runtime: {provider: offline}
+inputs: {values: {topic: bees}}
+agents: {a: {prompt: Work.}}
+pattern:
+  type: chain
+  config:
+    steps:
+      - {set: {mood: "'dry'"}}
+      - id: inner
+        pattern: %s
+"""
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rule", "pointer"),
+    [
+        ('{type: routing, config: {router: {agent: a, input: "{{ topik }}"}, routes: {x: {then: [{agent: a}]}}}}', "undeclared-name", "router/input"),
+        ('{type: routing, config: {router: {agent: a}, routes: {x: {then: [{agent: a, input: "{{ nodse }}"}]}}}}', "undeclared-name", "routes/x/then/0/input"),
+        ('{type: chain, config: {steps: [{agent: a, input: "{{ steps[1].response }}"}, {agent: a}]}}', "later-step", "steps/0/input"),
+        ('{type: graph, config: {nodes: {n: {agent: a}}, edges: [{from: n, choose: [{when: "nodes.k.response", to: n}]}]}}', "unknown-node", "edges/0/choose/0/when"),
+        ('{type: evaluator_optimizer, config: {producer: a, evaluator: {agent: a, input: "{{ drfat }}"}, accept: {min_score: 1}}}', "undeclared-name", "evaluator/input"),
+        ('{type: orchestrator_workers, config: {orchestrator: {agent: a, input: "{{ goal }}"}, worker_template: {agent: a}}}', "undeclared-name", "orchestrator/input"),
+        ('{type: vote, config: {agents: [{agent: a, count: 3}], choices: [x, y], input: "{{ topci }}"}}', "undeclared-name", "input"),
+        ('{type: chain, config: {steps: [{pattern: {type: routing, config: {router: {agent: a, input: "{{ tpc }}"}, routes: {x: {then: [{agent: a}]}}}}}]}}', "undeclared-name", "steps/0/pattern/config/router/input"),
+        ('{type: chain, config: {steps: [{agent: a, input: "{{ chosen_route }}"}]}}', "undeclared-name", "steps/0/input"),
+    ],
+)  # fmt: skip
+def test_templates_of_a_nested_pattern_are_checked_for_their_names(pattern, rule, pointer):
+    found = check_text(NESTED % pattern, "a.yaml").problems
+    assert [(one.rule, one.place.pointer) for one in found] == [
+        (rule, f"/pattern/config/steps/1/pattern/config/{pointer}")
+    ]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        '{type: routing, config: {router: {agent: a, input: "{{ mood }} {{ topic }} {{ steps[0] }}"}, routes: {x: {then: [{agent: a, input: "{{ chosen_route }}"}]}}}}',
+        '{type: evaluator_optimizer, config: {producer: a, evaluator: {agent: a, input: "{{ draft }} {{ mood }}"}, accept: {min_score: 1}}}',
+        '{type: chain, config: {steps: [{agent: a}, {map: {items: "[1]", do: {agent: a, input: "{{ item }} {{ steps[0].response }}"}}}]}}',
+        '{type: orchestrator_workers, config: {orchestrator: {agent: a}, worker_template: {agent: a}, writeup: {agent: a, input: "{{ workers }} {{ last_response }}"}}}',
+    ],
+)
+def test_a_nested_pattern_sees_its_own_names_and_what_is_around_it(pattern):
+    assert check_text(NESTED % pattern, "a.yaml").problems == ()

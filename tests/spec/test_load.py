@@ -46,14 +46,19 @@ def test_the_published_schema_is_current():
     assert json.loads(SCHEMA.read_text()) == json_schema()
 
 
+@pytest.fixture(scope="module")
+def published():
+    schema = json.loads(SCHEMA.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
-def test_the_published_schema_admits_the_samples(path):
+def test_the_published_schema_admits_the_samples(path, published):
     from weft.spec.files import read_source
     from weft.spec.tree import plain_data
 
-    schema = json.loads(SCHEMA.read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.Draft202012Validator(schema).validate(plain_data(read_source(path).root))
+    published.validate(plain_data(read_source(path).root))
 
 
 @pytest.mark.parametrize(
@@ -233,6 +238,7 @@ def test_a_cycle_is_shown_in_its_order():
     assert message == "the tasks wait for each other: a → c → b → a"
 
 
+@pytest.mark.slow
 def test_thousands_of_tasks_in_a_row_load_in_seconds():
     started = time.process_time()
     lines = ["- {id: t0, agent: writer}"]

@@ -42,10 +42,16 @@ def migrate(engine, act, to):
         act(settings, to)
 
 
+def ours(name, kind, parents):
+    """All but the full-text index, whose tables SQLite makes by itself."""
+    return not (kind == "table" and name.startswith("messages_words"))
+
+
 def test_the_migrations_make_exactly_the_tables_of_the_code(engine):
     migrate(engine, command.upgrade, "head")
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        context = MigrationContext.configure(connection, opts={"include_name": ours})
+        assert compare_metadata(context, metadata) == []
         made = inspect(connection)
         for table in metadata.sorted_tables:
             columns = {column["name"]: column["nullable"] for column in made.get_columns(table.name)}
@@ -53,15 +59,15 @@ def test_the_migrations_make_exactly_the_tables_of_the_code(engine):
             assert {index["name"] for index in made.get_indexes(table.name)} == {index.name for index in table.indexes}
 
 
-def test_the_events_table_and_its_partial_index_are_what_a_fresh_create_all_makes(engine, tmp_path):
+def test_a_new_journal_has_the_schema_that_the_migrations_come_to(engine, tmp_path):
     migrate(engine, command.upgrade, "head")
+    Journal(tmp_path / "other.db").close()
     other = create_engine(f"sqlite:///{tmp_path / 'other.db'}")
-    metadata.create_all(other)
 
     def definitions(of):
         with of.connect() as connection:
             rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
-        return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
+        return {name: " ".join(sql.split()).replace("( ", "(").replace(" )", ")") for name, sql in rows}
 
     assert definitions(engine) == definitions(other)
     other.dispose()
@@ -92,13 +98,14 @@ def test_a_database_of_a_newer_weft_is_refused_and_left_alone(tmp_path):
     connection.close()
 
 
-def test_an_up_to_date_database_opens_without_the_migration_tool(tmp_path):
-    Journal(tmp_path / "weft.db").close()
+@pytest.mark.slow
+def test_a_new_database_and_one_up_to_date_open_without_the_migration_tool(tmp_path):
     code = (
         "import sys; from weft.store.journal import Journal; Journal(sys.argv[1]).close();"
         "sys.exit('alembic' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "weft.db")], check=False).returncode == 0
+    for _ in range(2):
+        assert subprocess.run([sys.executable, "-c", code, str(tmp_path / "weft.db")], check=False).returncode == 0
 
 
 def test_a_first_opening_that_is_cut_off_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -163,6 +163,7 @@ def test_without_the_extra_the_warning_says_what_to_install(warnings):
     assert "pip install 'weft[otlp]'" in warnings()[0]
 
 
+@pytest.mark.slow
 def test_more_spans_than_the_queue_holds_are_dropped_not_kept():
     release = threading.Event()
 

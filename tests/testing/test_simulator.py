@@ -186,3 +186,40 @@ def test_members_are_shared_out_among_the_entries_that_have_a_count():
     assert [part.count for _, part in walk(workflow.pattern) if isinstance(part, Member)] == [5, 6]
     with pytest.raises(InputError, match="too few"):
         scaled(workflow, agents=1, partitions=())
+
+
+ASKING = """{type: chain, config: {steps: [
+    {agent: a, input: Write.},
+    {type: hitl, prompt: "Which one?", choices: [send, keep, reject], id: which},
+    {type: hitl, prompt: "How many?", form: {count: integer}, id: how},
+    {agent: b, input: Go.}]}}"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(None, "waiting"), ("approve", "completed"), ("reject", "failed"), ("random", None)]
+)
+def test_people_answer_as_they_were_told_to(answer, status, tmp_path):
+    path = file(tmp_path, ASKING)
+    reports = [rehearse(Simulation(file=path, answer=answer, seed=seed)) for seed in range(3)]
+    assert status is None or {one.status for one in reports} == {status}
+    assert sum(sum(one.answered.values()) for one in reports) == {None: 0, "approve": 6, "reject": 3}.get(
+        answer, sum(sum(one.answered.values()) for one in reports)
+    )
+    again = rehearse(Simulation(file=path, answer=answer, seed=2))
+    assert (again.digest, again.answered) == (reports[2].digest, reports[2].answered)
+
+
+def test_people_who_answer_at_random_take_every_choice_in_the_end(tmp_path):
+    path = file(tmp_path, ASKING)
+    seen = set()
+    for seed in range(12):
+        seen |= set(rehearse(Simulation(file=path, answer="random", seed=seed)).answered)
+    assert {"send", "keep", "reject"} <= seen
+
+
+def test_processes_that_die_while_people_answer_change_no_answer(tmp_path):
+    path = file(tmp_path, ASKING)
+    reports = [rehearse(Simulation(file=path, answer="approve", seed=7, faults=Faults(crashes=0.2))) for _ in range(2)]
+    assert {one.status for one in reports} == {"completed"}
+    assert reports[0].crashes > 0
+    assert reports[0].digest == reports[1].digest

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.examples import examples
 
 from weft.core.errors import ToolError, WeftError
 from weft.tools.builtin.calculator import calculator
@@ -267,7 +268,7 @@ async def test_head_and_tail_give_whole_lines(context, workdir):
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=examples(50))
 @given(text=st.text(alphabet="ab\nü", max_size=40), lines=st.integers(1, 12))
 async def test_head_and_tail_agree_with_the_lines_of_the_file(text, lines, context, workdir):
     (workdir / "t").write_text(text)
@@ -355,6 +356,7 @@ async def test_a_pattern_that_is_no_regular_expression_is_explained(context, wor
     await refused("grep", context, pattern="a" * 1001, path="a")
 
 
+@pytest.mark.slow
 async def test_a_catastrophic_pattern_is_cut_off(context, workdir):
     (workdir / "a").write_text("a" * 60 + "b\n")
     start = time.monotonic()

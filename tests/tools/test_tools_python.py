@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import threading
 import time
 
 import pytest
@@ -232,6 +233,26 @@ async def test_threads_are_given_back(context):
     built = tool("sleeps_briefly", threads=Threads(limit=1))
     for _ in range(20):
         assert await run_tool(built, {}, context) == "done"
+
+
+async def test_a_thread_that_has_finished_takes_the_next_call():
+    threads = Threads()
+    used = [await threads.run(threading.get_ident) for _ in range(20)]
+    assert len(set(used)) == 1
+
+
+async def test_threads_without_work_end(monkeypatch):
+    monkeypatch.setattr("weft.tools.threads._IDLE_S", 0.01)
+    threads, before = Threads(), set(threading.enumerate())
+
+    async def call(number: int) -> int:
+        # The pauses lie around the time after which a thread gives up waiting, so that the two meet.
+        await asyncio.sleep(number % 7 * 0.004)
+        return await threads.run(lambda: number)
+
+    assert await asyncio.gather(*map(call, range(60))) == list(range(60))
+    while any(thread.name == "weft-tool" for thread in set(threading.enumerate()) - before):
+        await asyncio.sleep(0.01)
 
 
 async def test_a_timeout_of_the_tools_own_is_not_taken_for_ours(context):

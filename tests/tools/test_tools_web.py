@@ -53,6 +53,7 @@ async def test_what_is_no_html_is_given_as_it_is_and_what_is_no_text_is_refused(
             await use("web_fetch", context, url=server.url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("coding", ["gzip", "deflate"])
 async def test_a_decompression_bomb_is_stopped_at_the_limit(coding, context):
     zeros = b"a" * 200_000_000

@@ -115,7 +115,7 @@ async def unchanged(context: StepContext, before: str, tool: Tool, around: ToolC
         WeftError: nobody answered in time, or the tool's server cannot be reached.
         StepSuspended: nobody has answered yet.
     """
-    if not isinstance(tool, Changeable):
+    if not tool.spec.group or not isinstance(tool, Changeable):
         return
     difference = await tool.difference(around)
     if difference is None:

@@ -10,11 +10,10 @@ from pydantic_ai import Agent, RunContext, ToolFailed
 from pydantic_ai import Tool as PydanticTool
 from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
-from pydantic_ai.toolsets import FunctionToolset
 
 from weft.agents.calling import call_tool
-from weft.agents.compaction import Compacting
-from weft.agents.durability import ARGUMENTS, EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability
+from weft.agents.compaction import Compactor
+from weft.agents.durability import ARGUMENTS, EARLIER, FAILED, RESULT, STEP, AgentCall, JournalDurability, alone
 from weft.agents.output import CORRECTIONS, hold_to_schema, output_type
 from weft.core.errors import Place, SpecError
 from weft.engine.port import StepContext
@@ -66,9 +65,6 @@ class AgentBuilder:
         self, name: str, definition: Mapping[str, Any], tools: Mapping[str, Tool], stream: Callable[..., Any] | None
     ) -> Agent[AgentCall, Any]:
         schema = definition.get("output_schema")
-        toolset: FunctionToolset[AgentCall] = FunctionToolset(
-            [self._tool(tool) for tool in tools.values()], id="tools", max_retries=CORRECTIONS
-        )
         agent: Agent[AgentCall, Any] = Agent(
             self.open_model(model_ref(definition)),
             name=name,
@@ -76,9 +72,10 @@ class AgentBuilder:
             output_type=output_type(schema, agent=name),
             model_settings=_settings(definition),
             retries={"tools": CORRECTIONS, "output": CORRECTIONS},
-            toolsets=[toolset] if tools else [],
-            capabilities=[Compacting(self.open_model), JournalDurability(event_stream_handler=stream)],
+            tools=[self._tool(tool) for tool in tools.values()],
+            capabilities=[JournalDurability(Compactor(self.open_model).shown, event_stream_handler=stream)],
         )
+        alone(agent)
         if schema is not None:
             hold_to_schema(agent, schema)
         return agent

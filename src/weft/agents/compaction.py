@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from pydantic_ai import RunContext
-from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.direct import model_request
 from pydantic_ai.messages import (
     ModelMessage,
@@ -21,7 +19,7 @@ from pydantic_ai.messages import (
     ToolReturnPart,
     UserPromptPart,
 )
-from pydantic_ai.models import Model, ModelRequestContext
+from pydantic_ai.models import Model
 from pydantic_ai.settings import ModelSettings
 
 from weft.agents.durability import AgentCall
@@ -44,23 +42,17 @@ _TASK = (
 )
 
 
-class Compacting(AbstractCapability[AgentCall]):
+class Compactor:
     """Shows each request the conversation as its call's `View` has it, and shortens that first when it has grown too long."""
 
     def __init__(self, open_model: Callable[[ModelRef], Model]) -> None:
         self._open_model = open_model
 
-    async def before_model_request(
-        self, ctx: RunContext[AgentCall], request_context: ModelRequestContext
-    ) -> ModelRequestContext:
-        """See `AbstractCapability`. The history that the agent keeps is left as it is: only the request changes."""
-        call = ctx.deps
-        messages = list(request_context.messages)
+    async def shown(self, call: AgentCall, messages: list[ModelMessage]) -> list[ModelMessage]:
+        """The messages to send in place of `messages`, which are left as they are."""
         if call.view.compaction is not None:
             await self._shorten(call, call.view, call.view.compaction, messages)
-        if call.view.cut:
-            request_context.messages = call.view.of(messages)
-        return request_context
+        return call.view.of(messages) if call.view.cut else messages
 
     async def _shorten(self, call: AgentCall, view: View, how: Compaction, messages: list[ModelMessage]) -> None:
         shown = view.of(messages)

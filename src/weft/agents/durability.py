@@ -7,28 +7,31 @@ it: structure, never time or order of arrival. A step that is in the journal is 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter
-from pydantic_ai import RunContext
+from pydantic_ai import Agent, RunContext
+from pydantic_ai.agent import EventStreamHandler
 from pydantic_ai.agent.abstract import AbstractAgent
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
     BaseDurabilityCapability,
+    BoundDurableOperation,
     DurabilityEngineSpec,
+    DurableOperation,
     DurableOperationBackend,
-    DurableOperationId,
-    JournalCallableOperationBackend,
-    ModelRequestId,
-    RoleBasedOperationConfig,
+    ModelRequestParams,
     ToolsetCallToolId,
+    ToolsetCallToolParams,
+    durable_unit_scope,
 )
-from pydantic_ai.messages import ModelResponse
-from pydantic_ai.usage import RequestUsage
+from pydantic_ai.messages import ModelMessage, ModelResponse
+from pydantic_ai.models import ModelRequestContext
 
 from weft.agents.approval import approved, handed_in, unchanged
 from weft.agents.correction import Tries, successes
@@ -68,58 +71,87 @@ ARGUMENTS: ContextVar[Mapping[str, Any] | None] = ContextVar("weft_tool_argument
 EARLIER: ContextVar[tuple[Mapping[str, Any], ...]] = ContextVar("weft_tool_earlier", default=())
 FAILED: ContextVar[str | None] = ContextVar("weft_tool_failed", default=None)
 RESULT: ContextVar[tuple[Any] | None] = ContextVar("weft_tool_result", default=None)
-_USAGE: TypeAdapter[RequestUsage] = TypeAdapter(RequestUsage)
+_RESPONSE: TypeAdapter[ModelResponse] = TypeAdapter(ModelResponse)
 
-Body = Callable[[], Awaitable[object]]
+Show = Callable[[AgentCall, list[ModelMessage]], Awaitable[list[ModelMessage]]]
+"""Gives the messages to send for those of a conversation, which stay as they are."""
+ParamsT = TypeVar("ParamsT")
+WireT = TypeVar("WireT")
+ResultT = TypeVar("ResultT")
 
 
-class StepBackend(JournalCallableOperationBackend[None]):
+@dataclass(frozen=True, slots=True)
+class Unit(BoundDurableOperation[ParamsT, WireT, ResultT]):
+    """One of Pydantic AI's durable units as a step; those that are neither requests nor tool calls have no effect and just run."""
+
+    made_of: DurableOperation[ParamsT, WireT, ResultT]
+
+    @property
+    def operation(self) -> DurableOperation[ParamsT, WireT, ResultT]:
+        """What it was made of."""
+        return self.made_of
+
+    async def __call__(self, params: ParamsT, *, config: object | None = None) -> ResultT:
+        """Perform it, or answer it from the journal."""
+        del config
+        if isinstance(params, ModelRequestParams):
+            return cast("ResultT", await _request(params.run_context.deps, partial(self._handled, params)))
+        codec = self.made_of.result_codec
+
+        async def body() -> object:
+            return codec.dump(await self._handled(params))
+
+        if isinstance(params, ToolsetCallToolParams) and isinstance(self.made_of.operation_id, ToolsetCallToolId):
+            return codec.load(await _tool_call(params.ctx, params.name, params.tool_args, body))
+        return codec.load(await body())
+
+    async def _handled(self, params: ParamsT) -> ResultT:
+        with durable_unit_scope():
+            return await self.made_of.handler(params)
+
+
+class StepBackend(DurableOperationBackend[None]):
     """Turns Pydantic AI's durable units into steps."""
 
-    async def execute(
-        self,
-        *,
-        operation_id: DurableOperationId,
-        name: str,
-        body: Body,
-        cache_key: tuple[object, ...],
-        config: None,
-    ) -> object:
-        """Perform one unit as a step; units that are neither requests nor tool calls have no effect and just run."""
-        del name, config
-        if isinstance(operation_id, ModelRequestId):
-            # (model id, messages, settings, parameters, run context)
-            run = cast("RunContext[AgentCall]", cache_key[4])
-            return await _request(run.deps, body)
-        if isinstance(operation_id, ToolsetCallToolId):
-            # (tool name, arguments, run context, tool)
-            run = cast("RunContext[AgentCall]", cache_key[2])
-            return await _tool_call(run, cast("str", cache_key[0]), cast("dict[str, Any]", cache_key[1]), body)
-        return await body()
+    def bind(
+        self, operation: DurableOperation[ParamsT, WireT, ResultT]
+    ) -> BoundDurableOperation[ParamsT, WireT, ResultT]:
+        """See `DurableOperationBackend`."""
+        return Unit(operation)
+
+    def config_for_tool(self, operation: object, *, tool: object | None, tool_name: str) -> None:
+        """See `DurableOperationBackend`: a step is not configured by its tool."""
+        del operation, tool, tool_name
+
+    def registrations(self) -> Sequence[Callable[..., object]]:
+        """See `DurableOperationBackend`: nothing is registered ahead."""
+        return ()
 
 
-async def _request(call: AgentCall, body: Body) -> object:
+async def _request(call: AgentCall, ask: Callable[[], Awaitable[Any]]) -> ModelResponse:
     # Requests of one call follow each other, so their number is structure; the messages that are sent may be a summary.
     index, call.requests = call.requests, call.requests + 1
 
     async def perform(_: StepContext) -> Done:
-        value = cast("dict[str, Any]", await body())
-        spent = ModelResponse(parts=[], usage=_USAGE.validate_python(value["usage"]))
-        return Done(_lean(value), usage_of(spent, call.model))
+        response: ModelResponse = await ask()
+        return Done(_lean(response), usage_of(response, call.model))
 
-    return await call.context.step(
+    value = await call.context.step(
         f"agent/model[{index}]", perform, type="model", target=call.model.id, input={"agent": call.agent}, spends=True
     )
+    return cast("ModelResponse", JSON_CODEC.load(ModelResponse, value))
 
 
-def _lean(response: dict[str, Any]) -> dict[str, Any]:
-    """A response without the fields that say nothing; they come back as defaults."""
-    kept = {name: value for name, value in response.items() if value is not None}
-    kept["parts"] = [{name: value for name, value in part.items() if value is not None} for part in response["parts"]]
-    return kept
+def _lean(response: ModelResponse) -> dict[str, Any]:
+    """A response as JSON without the fields that say nothing; they come back as defaults."""
+    value: dict[str, Any] = _RESPONSE.dump_python(response, mode="json", exclude_none=True)
+    value["usage"] = {name: amount for name, amount in value["usage"].items() if amount}
+    return value
 
 
-async def _tool_call(run: RunContext[AgentCall], name: str, arguments: dict[str, Any], body: Body) -> object:
+async def _tool_call(
+    run: RunContext[AgentCall], name: str, arguments: dict[str, Any], body: Callable[[], Awaitable[object]]
+) -> object:
     call, tool = run.deps, run.deps.tools[name]
     tries = Tries.of(run.messages, name, before=call.before)
     refusal = tries.refusal(name)
@@ -195,16 +227,34 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
 
     _backend: StepBackend
 
+    def __init__(self, show: Show, *, event_stream_handler: EventStreamHandler[AgentCall] | None = None) -> None:
+        super().__init__(event_stream_handler=event_stream_handler)
+        self.id = "journal"  # without one, each run draws one
+        self._show = show
+
+    async def before_model_request(
+        self, ctx: RunContext[AgentCall], request_context: ModelRequestContext
+    ) -> ModelRequestContext:
+        """Send the conversation as its call sees it; the history that the agent keeps is left as it is."""
+        # Part of this capability, since each further one costs every hook of a run a copy of its context.
+        request_context.messages = await self._show(ctx.deps, request_context.messages)
+        return await super().before_model_request(ctx, request_context)
+
     def _bind_to_agent(self, agent: AbstractAgent[AgentCall, Any]) -> None:
-        self._backend = StepBackend(
-            agent_name=self.name, config=RoleBasedOperationConfig(model=None, event=None, capability=None, tool=None)
-        )
+        self._backend = StepBackend()
+        # The base would bind these anew for each request, under names that hold the model's; our steps have names of their own.
+        self._bound_model_operations = self._bind_model_operations(self._backend, model_id=None, model_name="default")
         self._register_toolsets(agent)
 
     @property
     def in_durable_context(self) -> bool:
         """Whether the agent is called by a run."""
         return CALL.get() is not None
+
+    async def _model_request_operation(self, params: ModelRequestParams) -> ModelResponse:
+        # The base would look its model up as if the request had come to another machine; ours is the one that the agent has.
+        model = self._models_by_id["default"]
+        return await model.request(params.messages, params.model_settings, params.model_request_parameters)
 
     def get_durable_operation_backend(self) -> DurableOperationBackend[Any]:
         """The backend that turns units into steps."""
@@ -228,3 +278,14 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
             return None
         clock = call.context.clock
         return lambda: to_datetime(clock.micros())
+
+
+def alone(agent: Agent[AgentCall, Any]) -> None:
+    """Leave this capability the only one of `agent`.
+
+    Pydantic AI adds two by itself: one searches for tools, one delivers messages that tools enqueue. Ours do neither, and each
+    would cost every hook of a run a copy of its context.
+    """
+    root = agent._root_capability  # noqa: SLF001 -- no public way leaves them out; a contract test holds this one
+    own = [leaf for leaf in root.capabilities if isinstance(leaf, JournalDurability)]
+    agent._root_capability = replace(root, capabilities=own)  # noqa: SLF001 -- see above

@@ -101,10 +101,7 @@ class AgentPerformer:
             tools=tools,
             tool_context=self._builder.tool_context,
             before=sum(message.kind == "response" for message in earlier),
-            view=View(
-                compaction=Compaction.of(policy, model),
-                overhead=request_overhead(instructions, list(tools.values())),
-            ),
+            view=_view(Compaction.of(policy, model), instructions, tools),
         )
         wanted = call.input.get("answer")
         answered = await _ask(
@@ -160,6 +157,12 @@ class AgentPerformer:
             "messages": pack(answered.messages),
             **({"data": answered.data} if "answer" in call.input else {}),
         }
+
+
+def _view(compaction: Compaction | None, instructions: str, tools: Mapping[str, Tool]) -> View:
+    """What a call sees of its conversation; what goes along with each request is counted only where something may be shortened."""
+    overhead = 0 if compaction is None else request_overhead(instructions, list(tools.values()))
+    return View(compaction=compaction, overhead=overhead)
 
 
 async def _ask(

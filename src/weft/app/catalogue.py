@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from weft.plan.definitions import DEFAULT_MODELS, PROVIDERS
@@ -21,6 +21,7 @@ class ToolFacts:
     effect: str
     arguments: Mapping[str, bool]
     allowed: bool
+    input_schema: Mapping[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """The tool as plain data."""
@@ -59,6 +60,7 @@ def catalogue() -> Catalogue:
                     for argument in tool.spec.input_schema["properties"]
                 },
                 allowed=name != "python_exec",
+                input_schema=tool.spec.input_schema,
             )
             for name, tool in sorted(tools.items())
         ],

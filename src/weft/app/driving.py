@@ -23,6 +23,7 @@ from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.programs import PythonWorkflows
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
 from weft.app.toolbox import tools_of
@@ -38,6 +39,7 @@ from weft.models.registry import ModelPool, check_credentials
 from weft.net.client import HttpClient
 from weft.plan.codec import plan_hash
 from weft.plan.nodes import Plan
+from weft.python.programs import FunctionPerformer, RandomPerformer
 from weft.secrets.resolve import SecretRef, Secrets
 from weft.store.journal import Journal
 from weft.store.planned import DRAFTS, PlannedDrafts
@@ -51,9 +53,12 @@ _PLANS = 128
 class Driving:
     """An engine with its performers, and the bus on which it tells what happens."""
 
-    def __init__(self, settings: Settings, journal: Journal, *, streaming: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, programs: PythonWorkflows, *, streaming: bool = False
+    ) -> None:
         self._settings = settings
         self._journal = journal
+        self._programs = programs
         self._clock = SystemClock()
         self._redactor = new_redactor()
         self._policy = egress_policy(settings)
@@ -62,7 +67,9 @@ class Driving:
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
-        self._telemetry = TelemetryListener(settings.telemetry, self._redactor)
+        self._telemetry = TelemetryListener(
+            settings.telemetry, self._redactor, lambda run_id: journal.runs.get(run_id).parent, journal.events
+        )
         builder = AgentBuilder(self._models.open, self._tool_context)
         performers: dict[str, Performer] = {
             "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
@@ -71,6 +78,8 @@ class Driving:
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
             "swarm": SwarmPerformer(),
+            "function": FunctionPerformer(),
+            "random": RandomPerformer(),
             "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS)),
         }
         self.engine = Engine(
@@ -81,6 +90,7 @@ class Driving:
             listeners=(BusListener(self.bus, self._clock), self._telemetry),
             mask=self._redactor.known.json,
             near_s=settings.limits.timer_s,
+            programs=programs,
         )
         if settings.tools.allowed_modules and str(Path.cwd()) not in sys.path:
             # At the end, so that a file of the project can stand in for no module of the library.
@@ -116,7 +126,13 @@ class Driving:
         if request.plan is not None:
             return Prepared(plan=request.plan, scope=given, inputs=given, warnings=())
         prepared = prepare(
-            request.file, given, request.choice, session=request.session, at=iso(at), agent=request.agent
+            request.file,
+            given,
+            request.choice,
+            session=request.session,
+            at=iso(at),
+            programs=self._programs,
+            agent=request.agent,
         )
         return (
             replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
@@ -127,7 +143,7 @@ class Driving:
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
         definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
-        self._telemetry.watch(run_id, definitions, lambda: self._journal.events(run_id))
+        self._telemetry.watch(run_id, definitions)
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:
@@ -142,6 +158,7 @@ class Driving:
             "force": request.force,
             "workdir": str(Path(workdir).resolve()),
             **({"about": dict(request.about)} if request.about else {}),
+            **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
         }
 
@@ -168,7 +185,7 @@ class Driving:
         if known is None or known[0] is not plan:
             for secret in (plan.definitions.get("secrets") or {}).values():
                 self._redactor.register(os.environ.get(secret["key"], ""))
-            tools = tools_of(plan, self._settings, self._policy)
+            tools = tools_of(plan, self._settings, self._policy, self._programs)
             if len(self._tools) >= _PLANS:
                 self._tools.clear()
             known = self._tools[id(plan)] = (plan, tools)

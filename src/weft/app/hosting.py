@@ -10,35 +10,46 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from weft.app.egress import egress_policy
+from weft.app.flags import Flags
+from weft.app.identity import Identity
 from weft.app.local import LocalService
-from weft.app.service import ModelChoice, RunRequest
+from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.automatic import Automatic
 from weft.app.serving.conversations import Conversations
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
+from weft.app.serving.sessions import Sessions
 from weft.app.serving.tails import Tails
 from weft.app.serving.turns import Begun, Turn, differs, new_run_id, request_of
+from weft.app.telling.carriers import HttpCarrier, MailCarrier
+from weft.app.telling.news import News
+from weft.app.telling.signing import Keyring
+from weft.app.telling.teller import Carrier, Teller
 from weft.core.clock import SystemClock
-from weft.core.errors import ConflictError, NotFoundError, WeftError
+from weft.core.errors import ConflictError, NotFoundError, RateLimitError, TransientError, WeftError
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
 from weft.engine.local import RunResult
 from weft.engine.questions import Answer
+from weft.net.client import HttpClient
 from weft.store.audit import Entry, note
 from weft.store.gates import mark_due
-from weft.store.requests import Request, hold, known, let_go
+from weft.store.requests import Request, find, hold, let_go
 
 _LOG = logging.getLogger("weft.host")
+_HOUSE_S = 600.0
 
 
 class Host:
     """Everything that the service does, in the words of no protocol.
 
     Runs are driven as tasks of this process, `settings.server.runs` at most at once; what is asked for beyond that waits in the
-    queue. `choice` goes over what workflows say of their models.
+    queue. `choice` goes over what workflows say of their models; `url` is the address under which the service is
+    reached.
     """
 
-    def __init__(self, settings: Settings, *, choice: ModelChoice | None = None) -> None:
+    def __init__(self, settings: Settings, *, choice: ModelChoice | None = None, url: str = "") -> None:
         self.settings = settings
         self.choice = choice or ModelChoice(
             provider=settings.provider, model=settings.model, base_url=settings.base_url
@@ -50,20 +61,50 @@ class Host:
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
-        self.conversations = Conversations(self.journal, self.replies, self.tails, self.clock)
+        self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
+        self.conversations = Conversations(self.journal, self.replies, self.tails, self.sessions, self.clock)
+        self.identity = Identity(self.journal, self.clock)
+        self.flags = Flags(self.journal, self.clock)
+        self.news = News(self.journal, self.service.bus)
+        self.keys = Keyring(settings.home)
+        self.http = HttpClient(egress_policy(settings))
+        self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
         self._work: asyncio.Task[None] | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._drives: dict[str, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
         self._work = asyncio.ensure_future(self._worker.run(drain_s=self.settings.server.drain_s))
+        self._keeping = asyncio.ensure_future(self._keep_house())
+        self.teller.open()
+
+    def _carriers(self, url: str) -> dict[str, Carrier]:
+        server = self.settings.server
+        smtp = server.smtp_url.get_secret_value() if server.smtp_url is not None else None
+        return {
+            "weft": HttpCarrier(self.http, self.keys, self.clock),
+            "smtp": MailCarrier(smtp, server.mail_from, url),
+        }
+
+    async def _keep_house(self) -> None:
+        """Forget what has had its time, now and then."""
+        while True:
+            try:
+                await self.sessions.expire()
+            except WeftError as error:
+                _LOG.warning("sessions could not be forgotten: %s", error.message)
+            await self.clock.sleep(_HOUSE_S)
 
     async def drain(self) -> None:
         """Take up nothing new, and let running work go on for as long as the settings allow; what is left can be resumed."""
         self.draining = True
         self._worker.stop()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
         if self._drives:
             await asyncio.wait(list(self._drives.values()), timeout=self.settings.server.drain_s)
         left = dict(self._drives)
@@ -79,8 +120,31 @@ class Host:
 
     async def close(self) -> None:
         """Let go of everything."""
+        self.news.close()
         self.tails.close()
+        await self.teller.close()
+        await self.http.aclose()
         await self.service.close()
+
+    async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
+        """Begin a turn of a session: after its latest turn, or after the one named. A repeat under its key is no new turn.
+
+        With `queue`, a turn that is running is waited for.
+
+        Raises:
+            ConflictError: a turn of the session is running, or waits for an answer.
+            WeftError: as for `begin`.
+        """
+        if turn.key and (known := await self._known(turn)) is not None:
+            return known
+        if queue:
+            await self.sessions.free(turn.owner, turn.session)
+        async with self.sessions.lock(turn.owner, turn.session):
+            prepared = await self.sessions.prepare(turn, after=after)
+            # What the key stands for is what was asked, not what the session adds to it.
+            begun = await self._begin(prepared, body=turn.digest())
+            await self.sessions.begun(prepared, begun)
+            return begun
 
     async def begin(self, turn: Turn) -> Begun:
         """Start the run that a turn asks for, or find the one that it has become before; nobody has to wait for its end.
@@ -90,11 +154,33 @@ class Host:
             ConflictError: its key was used for something else, or the service is about to stop.
             WeftError: the run cannot be started.
         """
+        return await self._begin(turn, body=turn.digest())
+
+    async def _known(self, turn: Turn) -> Begun | None:
+        """What a turn has become under its key before."""
+        held = await self.journal.writer.submit(find(turn.owner.tenant, turn.owner.principal, turn.scope, turn.key))
+        if held is None or held.until <= self.clock.micros() or not self._exists(held.run_id):
+            return None
+        if held.body != turn.digest():
+            raise differs(turn)
+        return Begun(held.run_id, first=False)
+
+    async def _begin(self, turn: Turn, *, body: str) -> Begun:
         run_id = new_run_id()
         if not turn.key:
             await self.start(request_of(turn, run_id, self.settings.home))
             return Begun(run_id, first=True)
-        request = _held(turn, run_id, self.clock.micros())
+        now = self.clock.micros()
+        request = Request(
+            tenant=turn.owner.tenant,
+            principal=turn.owner.principal,
+            scope=turn.scope,
+            key=turn.key,
+            body=body,
+            run_id=run_id,
+            at=now,
+            until=now + int(turn.key_s * 1_000_000),
+        )
         held = await self.journal.writer.submit(hold(request))
         if not held.same:
             raise differs(turn)
@@ -114,28 +200,49 @@ class Host:
         return Begun(held.run_id, first=held.first)
 
     async def known(self, turn: Turn) -> str | None:
-        """The run that a turn has become before, or None."""
-        if not turn.key:
-            return None
-        found: str | None = await self.journal.writer.submit(known(_held(turn, "", self.clock.micros())))
-        return found
+        """The run that a turn has become before, or is about to; None for a new one, and for another one under its key."""
+        owner = turn.owner
+        held = await self.journal.writer.submit(find(owner.tenant, owner.principal, turn.scope, turn.key))
+        same = held is not None and held.until > self.clock.micros() and held.body == turn.digest()
+        return held.run_id if held is not None and same else None
 
     async def forget(self, turn: Turn, run_id: str) -> None:
         """Lead repeats of a turn to its run no more: it came to nothing, and asking again is to start another."""
         if turn.key:
-            await self.journal.writer.submit(let_go(_held(turn, run_id, self.clock.micros())))
+            owner = turn.owner
+            held = await self.journal.writer.submit(find(owner.tenant, owner.principal, turn.scope, turn.key))
+            if held is not None and held.run_id == run_id:
+                await self.journal.writer.submit(let_go(held))
 
     async def start(self, request: RunRequest) -> str:
         """Start a run and drive it in the background."""
         if self.draining:
-            raise ConflictError("the service is about to stop", fix="ask again in a moment")
+            raise TransientError("the service is about to stop", fix="ask again in a moment", retry_after_s=5)
+        self._admit(request.owner.tenant)
         full = len(self._drives) >= self.settings.server.runs
         run_id = await self.service.start(replace(request, queued=request.queued or full))
         if not (request.queued or full):
             self.tails.hold(run_id)
             self._spawn(run_id)
-        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", {"file": request.file.name})
+        facts = {"file": request.file.name}
+        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
         return run_id
+
+    def _admit(self, tenant: str) -> None:
+        """Let a run begin, as far as the flags allow it now."""
+        if not self.flags.value("runs.accept", tenant=tenant):
+            raise TransientError("no new runs are taken at the moment", fix="ask again later", retry_after_s=60)
+        most = self.flags.value("runs.open_most", tenant=tenant)
+        if most and len(self._drives) >= most:
+            raise RateLimitError(f"{most} runs are open, and no more may be", fix="ask again later", retry_after_s=5)
+
+    async def fork(
+        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+    ) -> str:
+        """Create a run that shares the past of another one; see `Service.fork`. Its artifacts have a folder of their own."""
+        new = new_run_id()
+        fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
+        return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Service.drive`."""
@@ -146,11 +253,13 @@ class Host:
         if run_id not in self._drives and not self.draining:
             self._spawn(run_id, reopen=reopen)
 
-    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
-        """Answer a gate; the run goes on at once."""
+    async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
+        """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
         decided = await self.service.decide(run_id, gate, answer)
         self._wake(run_id)
-        await self.audit(answer.by, "gate.decide", f"run/{run_id}", {"gate": gate or ""})
+        facts = {"gate": decided.gate.id, **({"for": answer.by} if principal not in {"", answer.by} else {})}
+        who, tenant = principal or answer.by, decided.gate.tenant
+        await self.audit(who, "gate.decide", f"run/{run_id}", facts, tenant=tenant)
         return decided
 
     async def signal(self, run_id: str, signal: NewSignal) -> bool:
@@ -162,7 +271,8 @@ class Host:
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
         done = await self.service.cancel(run_id, reason=reason)
-        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]})
+        tenant = self.journal.runs.get(run_id).tenant
+        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]}, tenant=tenant)
         return done
 
     async def audit(
@@ -215,19 +325,6 @@ class Host:
             _LOG.exception("a defect while driving %s", run_id)
         finally:
             self._drives.pop(run_id, None)
-
-
-def _held(turn: Turn, run_id: str, now: int) -> Request:
-    return Request(
-        tenant=turn.owner.tenant,
-        principal=turn.owner.principal,
-        scope=turn.scope,
-        key=turn.key,
-        body=turn.digest(),
-        run_id=run_id,
-        at=now,
-        until=now + int(turn.key_s * 1_000_000),
-    )
 
 
 def _report(what: str, about: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from weft.bus.envelope import DELTA, Envelope
 from weft.bus.local import LocalBus
 from weft.core.clock import Clock
+from weft.core.errors import WeftError
 from weft.core.event import Event
 from weft.core.settings_model import Telemetry
 from weft.telemetry.content import EVERYTHING, NOTHING
@@ -39,16 +40,29 @@ class BusListener:
 
 
 class TelemetryListener:
-    """Projects the events of runs into spans and sends them on, where the settings or else the workflow say where to."""
+    """Projects the events of runs and of their child runs into spans and sends them on, where the settings or else the workflow say where to.
 
-    def __init__(self, settings: Telemetry, redactor: Redactor) -> None:
+    `above` tells the run that a run is a child of, `history` the events that a run has.
+    """
+
+    def __init__(
+        self,
+        settings: Telemetry,
+        redactor: Redactor,
+        above: Callable[[str], str | None],
+        history: Callable[[str], list[Event]],
+    ) -> None:
         self._settings = settings
         self._redactor = redactor
+        self._above = above
+        self._history = history
+        self._children: dict[str, set[str]] = {}
+        self._not_ours: set[str] = set()
         self._exporters: dict[tuple[str, str, float], TraceExporter] = {}
         self._projections: dict[str, Projection] = {}
 
-    def watch(self, run_id: str, definitions: Mapping[str, Any], history: Callable[[], list[Event]]) -> None:
-        """From now on project the run; `history` is what it has of events, which were told by who drove it before."""
+    def watch(self, run_id: str, definitions: Mapping[str, Any]) -> None:
+        """From now on project the run; the events that it has were told by who drove it before."""
         options = self._options(definitions)
         if options is None:
             return
@@ -57,17 +71,44 @@ class TelemetryListener:
         if exporter is None:
             exporter = self._exporters[key] = TraceExporter(options, self._redactor)
         projection = self._projections[run_id] = Projection((exporter, RunMetrics()))
-        projection.prime(history())
+        projection.prime(self._history(run_id))
 
     def leave(self, run_id: str) -> None:
         """This process drives the run no more."""
         self._projections.pop(run_id, None)
+        for child in self._children.pop(run_id, ()):
+            self._projections.pop(child, None)
+        if not self._projections:
+            self._not_ours.clear()
 
     def event(self, event: Event) -> None:
         """Take in an event that is durable."""
-        projection = self._projections.get(event.run_id)
+        if not self._projections:
+            return
+        projection = self._projections.get(event.run_id) or self._adopted(event)
         if projection is not None:
             projection.on_events((event,))
+
+    def _adopted(self, event: Event) -> Projection | None:
+        """The projection of the run above, when `event` is the first that is told here of a child run of it."""
+        run_id = event.run_id
+        if run_id in self._not_ours:
+            return None
+        try:
+            above = self._above(run_id)
+        except WeftError:  # it is not there (any more): seeing a run must never harm it
+            above = None
+        projection = None if above is None else self._projections.get(above)
+        if above is None or projection is None:
+            self._not_ours.add(run_id)
+            return None
+        self._projections[run_id] = projection
+        top = next((watched for watched, children in self._children.items() if above in children), above)
+        self._children.setdefault(top, set()).add(run_id)
+        if event.kind != "run.created":
+            # It was begun before, and maybe by somebody else.
+            projection.prime(one for one in self._history(run_id) if one.seq < event.seq)
+        return projection
 
     def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
         """Deltas are no spans."""

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weft.app.parts import load
-from weft.app.service import AS_WRITTEN, Checked, ModelChoice, RunRequest
+from weft.app.service import AS_WRITTEN, Checked, ModelChoice, NewFork, RunRequest
 
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.desk import Desk, NewAutomation
     from weft.app.automation.worker import Report, Worker
+    from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
+    from weft.app.programs import PythonWorkflows
     from weft.app.reasoning import Iteration
     from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
@@ -67,12 +70,12 @@ class LocalService:
 
     def check(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Checked:
         """See `Service.check`."""
-        checked: Checked = load("documents").check(file, choice)
+        checked: Checked = load("documents").check(file, choice, self._programs_for(file))
         return checked
 
     def plan(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Plan:
         """See `Service.plan`."""
-        plan: Plan = load("documents").plan(file, choice)
+        plan: Plan = load("documents").plan(file, choice, self._programs_for(file))
         return plan
 
     def preview(self, file: Path, request: str, choice: ModelChoice = AS_WRITTEN) -> Mapping[str, Any]:
@@ -91,7 +94,7 @@ class LocalService:
 
     def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Service.missing_inputs`."""
-        missing: Mapping[str, str] = load("documents").missing_inputs(file, variables)
+        missing: Mapping[str, str] = load("documents").missing_inputs(file, variables, self._programs_for(file))
         return missing
 
     async def start(self, request: RunRequest) -> str:
@@ -153,10 +156,16 @@ class LocalService:
         return self._journal.forks.promoted()
 
     async def fork(
-        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+        self,
+        run_id: str,
+        *,
+        at: str | None = None,
+        before: str | None = None,
+        changes: Mapping[str, str],
+        new: NewFork | None = None,
     ) -> str:
         """See `Service.fork`."""
-        return await self._travel.fork(run_id, at=at, before=before, changes=changes)
+        return await self._travel.fork(run_id, at=at, before=before, changes=changes, new=new)
 
     def diff(self, first: str, second: str) -> list[Line]:
         """See `Service.diff`."""
@@ -232,12 +241,19 @@ class LocalService:
 
     async def delete(self, run_id: str) -> list[str]:
         """See `Service.delete`."""
+        planning = load("planning")
+        made: frozenset[tuple[str, str]] = frozenset()
+        if self._drafts.all():
+            made = await asyncio.to_thread(planning.requests_of, self._journal, run_id)
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
+        await asyncio.to_thread(planning.forget_requests, self._drafts, made)
         return gone
 
     def own_tools(self, file: Path) -> list[dict[str, Any]]:
         """See `Service.own_tools`."""
-        tools: list[dict[str, Any]] = load("tools").own_tools(self.plan(file, AS_WRITTEN), self._settings)
+        tools: list[dict[str, Any]] = load("tools").own_tools(
+            self.plan(file, AS_WRITTEN), self._settings, self._programs
+        )
         return tools
 
     async def try_servers(self, file: Path) -> list[Tried]:
@@ -268,6 +284,11 @@ class LocalService:
     async def add_automation(self, new: NewAutomation) -> Automation:
         """See `Service.add_automation`."""
         return await self._desk.add(new)
+
+    async def sync_automations(self, path: Path, how: Manner | None = None) -> Synced:
+        """See `Service.sync_automations`."""
+        synced: Synced = await load("written").sync(self._desk, path, how)
+        return synced
 
     async def pause_automation(self, name: str, *, paused: bool) -> Automation:
         """See `Service.pause_automation`."""
@@ -310,6 +331,15 @@ class LocalService:
         return desk
 
     @cached_property
+    def _programs(self) -> PythonWorkflows:
+        """The Python files that this service has loaded."""
+        programs: PythonWorkflows = load("programs").PythonWorkflows()
+        return programs
+
+    def _programs_for(self, file: Path) -> PythonWorkflows | None:
+        return self._programs if load("naming").named(file) else None
+
+    @cached_property
     def _settings(self) -> Settings:
         settings: Settings = self._given or load("settings").load_settings()
         return settings
@@ -330,7 +360,7 @@ class LocalService:
 
     @cached_property
     def _travel(self) -> Travel:
-        travel: Travel = load("travel").Travel(self._journal)
+        travel: Travel = load("travel").Travel(self._journal, self._programs)
         return travel
 
     @property
@@ -341,6 +371,8 @@ class LocalService:
     @property
     def _driving(self) -> Driving:
         if self._drives is None:
-            self._drives = load("driving").Driving(self._settings, self._journal, streaming=self._streaming)
+            self._drives = load("driving").Driving(
+                self._settings, self._journal, self._programs, streaming=self._streaming
+            )
         assert self._drives is not None
         return self._drives

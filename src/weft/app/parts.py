@@ -10,6 +10,7 @@ PARTS = {
     "documents": "weft.app.documents",
     "clock": "weft.core.clock",
     "desk": "weft.app.automation.desk",
+    "written": "weft.app.automation.written",
     "worker": "weft.app.automation.worker",
     "journal": "weft.store.journal",
     "driving": "weft.app.driving",
@@ -26,6 +27,8 @@ PARTS = {
     "servers": "weft.app.servers",
     "mcp": "weft.tools.mcp.pool",
     "planning": "weft.app.planning",
+    "programs": "weft.app.programs",
+    "naming": "weft.python.naming",
     "planned": "weft.store.planned",
     "mcp-desk": "weft.app.mcp",
 }

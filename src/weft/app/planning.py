@@ -6,13 +6,17 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from weft.agents.planning.estimate import cost_text, estimate
-from weft.core.errors import InputError
+from weft.app.view import RunView
+from weft.core.errors import InputError, NotFoundError
 from weft.plan.codec import plan_hash, to_json
 from weft.plan.nodes import Plan
 from weft.plan.planner.build import milestones, outline, plan_of
 from weft.plan.planner.cards import cards_of
+from weft.plan.planner.keys import normalised
 from weft.plan.planner.parse import MAX_REQUEST
 from weft.plan.planner.rules import propose
+from weft.store.journal import Journal
+from weft.store.planned import PlannedDrafts
 
 
 def preview(plan: Plan, request: str) -> dict[str, Any]:
@@ -53,6 +57,32 @@ def preview(plan: Plan, request: str) -> dict[str, Any]:
         "questions": [{"text": one.text, "choices": list(one.choices)} for one in found.questions],
         "missing": list(found.missing),
     }
+
+
+def requests_of(journal: Journal, run_id: str) -> frozenset[tuple[str, str]]:
+    """For which requests, each with its workflow, a run and its child runs have made plans."""
+    runs, seen = [run_id], set[str]()
+    made: set[tuple[str, str]] = set()
+    while runs:
+        one = runs.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        try:
+            workflow = journal.runs.get(one).workflow
+        except NotFoundError:
+            continue
+        view = RunView(journal.events(one))
+        made |= {(workflow, normalised(plan["request"])) for plan in view.made_plans()}
+        runs += [step.run for step in view.root.walk() if step.run]
+    return frozenset(made)
+
+
+def forget_requests(drafts: PlannedDrafts, made: frozenset[tuple[str, str]]) -> None:
+    """Remove the drafts that are kept for these requests: they hold them in plain text."""
+    for kept in drafts.all() if made else ():
+        if (kept.workflow, kept.request) in made:
+            drafts.remove(kept.key)
 
 
 def _settings(node: Any) -> Iterator[Mapping[str, Any]]:

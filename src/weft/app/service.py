@@ -13,6 +13,7 @@ from weft.core.owner import LOCAL, Owner
 if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal and the engine
     from weft.app.automation.desk import NewAutomation
     from weft.app.automation.worker import Report, Worker
+    from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.reasoning import Iteration
     from weft.bus.envelope import Envelope
@@ -65,9 +66,10 @@ class RunRequest:
     """What a run is started with. Files that tools may read are those under `workdir`, the workflow's folder by default.
 
     With `agent`, only that agent of the file is run: on the input `message`, and `messages`, what was said before.
-    `run_id` is the id that the run is to have, a new one by default. A `plan` is run as it stands, with `variables` as its scope;
-    `file` then only says where it belongs. What is said `about` it can be read again in the run's options.
-    `tools` (``name``, ``description``, ``parameters``) are the client's own, for the one agent that is run.
+    `run_id` is the id that the run is to have, a new one by default; `turn` what it is in a conversation: what was ``asked``, and
+    the run that it comes ``after``. A `plan` is run as it stands, with `variables` as its scope; `file` then only says where it belongs.
+    What is said `about` it can be read again in the run's options. `tools` (``name``, ``description``, ``parameters``) are the client's
+    own, for the one agent that is run.
     """
 
     file: Path
@@ -85,6 +87,15 @@ class RunRequest:
     tools: tuple[Mapping[str, Any], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
     owner: Owner = LOCAL
+    turn: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFork:
+    """The id that a fork is to have, and the folder of its artifacts."""
+
+    run_id: str
+    out: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,12 +214,19 @@ class Service(Protocol):
         ...
 
     async def fork(
-        self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
+        self,
+        run_id: str,
+        *,
+        at: str | None = None,
+        before: str | None = None,
+        changes: Mapping[str, str],
+        new: NewFork | None = None,
     ) -> str:
         """Create a run that shares the past of another one, and return its id; nobody drives it yet.
 
         It forks `at` an event's number or at the end of a step, or just `before` a step began, else where the run stands.
-        `changes` are new values: ``name`` of the scope, ``/step.key`` of what is recorded.
+        `changes` are new values: ``name`` of the scope, ``/step.key`` of what is recorded. Without `new`, it writes its files
+        where that run does.
         """
         ...
 
@@ -302,6 +320,16 @@ class Service(Protocol):
 
     async def add_automation(self, new: NewAutomation) -> Automation:
         """Keep a schedule or a trigger; see `Desk.add`."""
+        ...
+
+    async def sync_automations(self, path: Path, how: Manner | None = None) -> Synced:
+        """Make active what a workflow file, or every one below a folder, says of schedules and triggers.
+
+        Raises:
+            SpecError: a workflow has problems.
+            InputError: an input is missing, or the file says nothing of it.
+            ConflictError: a name is taken.
+        """
         ...
 
     async def pause_automation(self, name: str, *, paused: bool) -> Automation:

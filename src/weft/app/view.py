@@ -73,7 +73,10 @@ class StepView:
 
 
 class RunView:
-    """The tree of a run's steps; feed it events in order. Parts of paths that are no steps of their own appear as groups."""
+    """The tree of a run's steps; feed it events in order. Parts of paths that are no steps of their own appear as groups.
+
+    `carried_out` are the milestones that runs of plans made here have reached, by run; whoever knows those runs fills it.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.root = StepView(path="", type="run")
@@ -82,6 +85,7 @@ class RunView:
         self.waits: list[dict[str, Any]] = []
         self.warnings: list[dict[str, Any]] = []
         self.milestones: list[dict[str, Any]] = []
+        self.carried_out: dict[str, list[dict[str, Any]]] = {}
         self.inherited = Usage()
         self.seq = 0
         for event in events:
@@ -112,6 +116,10 @@ class RunView:
         """The plans that were made in the run, as the planner has left them."""
         steps = (step for step in self.root.walk() if step.type == "planner" and step.target == "make")
         return [{"path": step.path, **step.value} for step in steps if isinstance(step.value, dict)]
+
+    def plan_runs(self) -> list[str]:
+        """The runs that may carry out plans that were made here: those of its child steps, when there are such plans."""
+        return [step.run for step in self.root.walk() if step.run] if self.made_plans() else []
 
     def step(self, path: str) -> StepView:
         """The step at `path`, made when it is not there yet, with everything above it."""
@@ -153,7 +161,9 @@ class RunView:
         step, data = self.step(event.path), event.data
         if not step.started:
             step.started = event.at
-        if event.kind == "step.started":
+        if event.kind == "step.asked":
+            step.type, step.target = data["type"], data.get("target", "")
+        elif event.kind == "step.started":
             step.type, step.target = data.get("type", ""), data.get("target", "")
             step.attempts, step.run = data.get("attempt", 1), data.get("run", "")
             step.status, step.input = "running", data.get("input", step.input)
@@ -162,19 +172,21 @@ class RunView:
         elif event.kind == "step.retrying":
             step.status, step.attempts, step.next_at = "retrying", data["attempt"], data["next_at"]
             step.error = data["error"]
-        elif event.kind == "step.completed":
-            step.status, step.ended, step.error, step.value = "completed", event.at, None, data["value"]
-            self._describe(step, data)
-            step.own = Usage.from_json(data.get("usage") or {})
-        elif event.kind == "step.failed":
-            step.status, step.ended, step.error = "failed", event.at, data["error"]
-            self._describe(step, data)
+        elif event.kind in {"step.completed", "step.failed"}:
+            self._end(step, event)
         elif event.kind == "gate.opened":
             step.type, step.target, step.status, step.input = "gate", data.get("prompt", ""), "waiting", data
         elif event.kind == "signal.awaited":
             step.type, step.target, step.status = "signal", " or ".join(data["names"]), "waiting"
         elif event.kind in {"node.completed", "node.failed"}:
             step.status, step.ended = event.kind.removeprefix("node."), event.at
+
+    def _end(self, step: StepView, event: Event) -> None:
+        data = event.data
+        step.status, step.ended = event.kind.removeprefix("step."), event.at
+        step.error, step.value = data.get("error"), data.get("value", step.value)
+        self._describe(step, data)
+        step.own = Usage.from_json(data["usage"]) if "usage" in data else step.own
 
     def _describe(self, step: StepView, data: dict[str, Any]) -> None:
         """What the end of a step says about it, when it had no beginning of its own."""

@@ -174,6 +174,9 @@ COMMANDS: Mapping[str, Entry] = {
         section="Automation",
         members={
             "add": Entry(target=f"{_GROUPS}.schedules:add", help="Run a workflow at set times."),
+            "sync": Entry(
+                target=f"{_GROUPS}.schedules:sync", help="Make active what workflow files say of when they run."
+            ),
             "next": Entry(target=f"{_GROUPS}.schedules:upcoming", help="Show when a schedule is next due."),
             **_members("schedule"),
         },

@@ -20,6 +20,7 @@ from weft.core.errors import InputError, StorageError
 from weft.core.settings import Settings, load_settings
 from weft.core.settings_model import absolute
 from weft.server.application import build
+from weft.server.wire import guarded
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -60,11 +61,13 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
     port = listening.getsockname()[1]
     name = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
     url = settings.server.public_url or f"http://{name}:{port}"
-    service = Host(settings, choice=choice)
+    service = Host(settings, choice=choice, url=url)
     try:
         app = build(service, url=url)
         config = uvicorn.Config(
             app,
+            http=guarded(settings.server),
+            ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -99,6 +102,7 @@ async def _until_stopped(server: Any, listening: socket.socket, service: Host, u
     if not as_json:
         tell("stopping: running work is finished, or left to be resumed")
     await service.drain()
+    service.news.close()
     service.tails.close()
     server.should_exit = True
     await running

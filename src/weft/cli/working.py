@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from weft.app.memory import settle
@@ -16,10 +17,11 @@ from weft.cli.terminal import clean, say_json, tell
 from weft.core.clock import SystemClock, iso
 from weft.core.settings import load_settings
 
+_SYNCED = ("added", "changed", "unchanged", "removed")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def work(*, once: bool, concurrency: int, drain: float, as_json: bool) -> int:
+def work(path: Path | None, *, once: bool, concurrency: int, drain: float, as_json: bool) -> int:
     """Work until a signal comes; a second one ends the process at once, which the journal survives."""
     settings = load_settings()
     logs.start(settings.log.level, settings.log.format)
@@ -45,6 +47,10 @@ def work(*, once: bool, concurrency: int, drain: float, as_json: bool) -> int:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, stop, number)
+        if path is not None:
+            synced = await service.sync_automations(path)
+            names = {what: [one.name for one in getattr(synced, what)] for what in _SYNCED}
+            report("synced", {what: " ".join(found) for what, found in names.items() if found})
         report("ready", {"concurrency": concurrency})
         await worker.run(once=once, drain_s=drain)
         report("stopped", {})

@@ -8,9 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+from json import encoder
 from typing import Any
 
-_ENCODE = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _quick() -> Any:
+    """The encoder's own C part, made once instead of for each value, without its search for cycles; None where there is none."""
+    make = getattr(encoder, "c_make_encoder", None)
+    own = _ENCODER
+    if make is None:
+        return None
+    separators = (own.key_separator, own.item_separator)
+    return make(
+        None, own.default, encoder.encode_basestring, None, *separators, own.sort_keys, own.skipkeys, own.allow_nan
+    )
+
+
+_QUICK = _quick()
 _DECODE = json.JSONDecoder().decode
 
 
@@ -21,11 +37,32 @@ def dumps(value: Any) -> bytes:
         ValueError: `value` holds a NaN, an infinity or a cycle.
         TypeError: `value` holds something that JSON has no form for.
     """
-    text: str = _ENCODE(value)
+    text = _encode(value)
     try:
         return text.encode()
     except UnicodeEncodeError:
         return text.encode(errors="replace")
+
+
+def _encode(value: Any) -> str:
+    if _QUICK is not None:
+        try:
+            return "".join(_QUICK(value, 0))
+        except RecursionError:
+            # Too deep, or a cycle: who searches for cycles says which.
+            return _ENCODER.encode(value)
+    return _ENCODER.encode(value)
+
+
+def as_written(value: Any) -> bytes:
+    """`value` as JSON whose keys keep their order, for what people or models read in that order.
+
+    Raises:
+        ValueError: `value` holds a NaN, an infinity or a cycle.
+        TypeError: `value` holds something that JSON has no form for.
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace")
 
 
 def loads(data: bytes) -> Any:

@@ -183,6 +183,16 @@ class Server(Group):
     )
     runs: int = Field(default=256, ge=1, le=100_000, description="Runs that it drives at the same time.")
     drain_s: float = Field(default=30.0, ge=0, le=3_600, description="How long running work may go on when it stops.")
+    smtp_url: SecretStr | None = Field(
+        default=None, description="The mail server for notifications: smtp://user:password@host:port, or smtps://."
+    )
+    mail_from: str = Field(default="weft@localhost", min_length=3, max_length=254, description="The sender of mail.")
+    session_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=36_500,
+        description="Days after its last turn when a session is forgotten; none keeps it.",
+    )
     max_request_bytes: int = Field(default=10_485_760, ge=1_024, description="The largest request that it reads.")
     request_s: Seconds = Field(default=30.0, description="Time in which a request must have arrived, in seconds.")
 

@@ -31,11 +31,27 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         """The sum, field by field."""
-        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in Usage.__slots__})
+        return Usage(
+            requests=self.requests + other.requests,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens + other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            cost=self.cost + other.cost,
+            unpriced=self.unpriced + other.unpriced,
+        )
 
     def __sub__(self, other: Usage) -> Usage:
         """What this has more than `other`, field by field."""
-        return Usage(**{name: getattr(self, name) - getattr(other, name) for name in Usage.__slots__})
+        return Usage(
+            requests=self.requests - other.requests,
+            input_tokens=self.input_tokens - other.input_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens - other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens - other.cache_write_tokens,
+            cost=self.cost - other.cost,
+            unpriced=self.unpriced - other.unpriced,
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The usage as journaled: only what is not zero, money as a decimal string."""

@@ -95,8 +95,18 @@ class Forks:
             scope[name] = _as_old(text, known[name], name)
         return Changes(scope=scope, edits=tuple(edits))
 
-    async def fork(self, run_id: str, seq: int, changes: Changes | None = None) -> str:
+    async def fork(
+        self,
+        run_id: str,
+        seq: int,
+        changes: Changes | None = None,
+        *,
+        new_id: str | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> str:
         """Create a fork of a run at its event `seq`, durably, and return its id. Nobody drives it yet.
+
+        `new_id` is the id that it is to have; `options` go over those of the run.
 
         Raises:
             NotFoundError: there is no such run or event any more.
@@ -107,7 +117,8 @@ class Forks:
         owner = self._journal.forks.owner(run_id, seq)
         edits = [{"path": path, "at": list(at), "value": value} for path, at, value in changes.edits]
         data = {"of": run_id, "base": {"run": owner, "seq": seq}, "scope": dict(changes.scope), "edits": edits}
-        new_id = self._new_id()
+        data |= {"options": dict(options)} if options else {}
+        new_id = new_id or self._new_id()
         forked = Draft(self._clock.micros(), "run.forked", "", given(data))
         create = NewRun(
             id=new_id,
@@ -115,7 +126,7 @@ class Forks:
             plan_hash=run.plan_hash,
             plan=None,
             inputs=json.dumps(_inputs(run, changes)),
-            options=json.dumps(run.options),
+            options=json.dumps({**run.options, **(options or {})}),
             tenant=run.tenant,
             principal=run.principal,
             session=run.session,

@@ -12,7 +12,9 @@ from weft.core.errors import InternalError, WeftError
 from weft.engine.children import Children
 from weft.engine.context import Step, Surroundings
 from weft.engine.gates import Gates
+from weft.engine.patience import around_limit, only_people, waited
 from weft.engine.port import (
+    Asked,
     Composite,
     Failure,
     GateRequest,
@@ -31,6 +33,9 @@ from weft.engine.steps import Performing
 from weft.engine.unwinding import Unwinding
 from weft.engine.waiting import Waiting
 from weft.plan.nodes import Budget, Call, Child, Plan
+
+_LOOK_AGAIN_S = 0.25
+"""Between two looks at a time limit that stands still."""
 
 
 class EmbeddedRuntime:
@@ -132,14 +137,16 @@ class EmbeddedRuntime:
             # The limit's beginning is history: a resumed run has only what is left of it.
             since = self._clock.micros()
             self._recorder.note("timer.set", path, {"due": since})
-        left = since / 1_000_000 + seconds - self._clock.micros() / 1_000_000
-        outcome = await self._race(work, left) if left > 0 else None
+        limit = partial(self._left, path, since, seconds)
+        outcome = await self._race(work, limit) if limit() > 0 else None
         if outcome is None:
             outcome = Failure(error)
         elif isinstance(outcome, Suspended):
-            due = since + int(seconds * 1_000_000)
-            limit = {"kind": "limit", "path": path, "due": due, "wake": due}
-            return Suspended((*outcome.waits, limit))
+            wait: dict[str, Any] = {"kind": "limit", "path": path}
+            if not only_people(outcome.waits, around_limit(path)):
+                due = self._clock.micros() + int(limit(exactly=True) * 1_000_000)
+                wait |= {"due": due, "wake": due}
+            return Suspended((*outcome.waits, wait))
         if path:
             # The winner of a race is history before the program sees it. At the root the run's own end says it.
             if isinstance(outcome, Failure):
@@ -148,10 +155,19 @@ class EmbeddedRuntime:
                 await self.finish(path, Composite(None), decision=True)
         return outcome
 
-    async def _race(self, work: Callable[[], Awaitable[Outcome]], seconds: float) -> Outcome | None:
-        """The outcome of `work`, or None when the alarm rang first."""
+    def _left(self, path: str, since: int, seconds: float, *, exactly: bool = False) -> float:
+        """Seconds that are left of a time limit; at least so many, unless it is asked `exactly`."""
+        now = self._clock.micros()
+        left = since / 1_000_000 + seconds - now / 1_000_000
+        if left > 0 and not exactly:
+            # What people take makes it only longer: time enough to look when it would be over.
+            return left
+        return left + waited(self._recorder.history(), around_limit(path), since, now) / 1_000_000
+
+    async def _race(self, work: Callable[[], Awaitable[Outcome]], left: Callable[[], float]) -> Outcome | None:
+        """The outcome of `work`, or None when nothing was `left` of its time first."""
         task = asyncio.ensure_future(work())
-        alarm = asyncio.ensure_future(self._clock.sleep(seconds))
+        alarm = asyncio.ensure_future(self._alarm(left))
         try:
             await asyncio.wait([task, alarm], return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else None
@@ -159,6 +175,15 @@ class EmbeddedRuntime:
             alarm.cancel()
             task.cancel()
             await asyncio.gather(task, alarm, return_exceptions=True)
+
+    async def _alarm(self, left: Callable[[], float]) -> None:
+        seconds = left()
+        while seconds > 0:
+            await self._clock.sleep(seconds)
+            seconds = left()
+            if seconds > 0:
+                # It stood still meanwhile, and may still do: with little left, not looked at all the time.
+                seconds = max(seconds, _LOOK_AGAIN_S)
 
     def finished(self, path: str) -> Composite | Failure | None:
         """See `Runtime.finished`."""
@@ -171,7 +196,9 @@ class EmbeddedRuntime:
         payload = state.written(path, composite)
         data = loads(payload)
         await self._recorder.record_node("node.completed", path, payload, data, durable=decision)
-        return state.finish(path, data)
+        done = state.finished[path]
+        assert isinstance(done, Composite), "what has just ended well is not there any more"
+        return done
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
@@ -179,8 +206,6 @@ class EmbeddedRuntime:
         data = {"error": error.as_json()}
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
-        self._recorder.state.finished[path] = Failure(error)
-        self._recorder.state.paths.add(path)
 
     def position(self, path: str) -> Kept | None:
         """See `Runtime.position`."""
@@ -196,22 +221,28 @@ class EmbeddedRuntime:
         """See `Runtime.recorded`."""
         return self._recorder.state.outcomes.get(path)
 
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return {at: asked for at, asked in self._recorder.state.asked.items() if at.startswith(f"{path}/")}
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
+        self._performing.go_on()
+        self._recorder.note("step.asked", path, asked.as_json())
+
     def undo(self, path: str) -> Undo:
         """See `Runtime.undo`."""
         return self._recorder.state.undo.get(path, Undo())
 
-    def undoable(self, path: str, child: str) -> None:
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
         """See `Runtime.undoable`."""
+        del late
         self._recorder.note("node.undoable", path, {"child": child})
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         if self.undo(path).error is None:
             await self._recorder.record("node.undoing", path, {"error": error.as_json()})
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self._recorder.state.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""

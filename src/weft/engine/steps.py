@@ -217,7 +217,7 @@ class Performing:
             self.recorder.note_outcome("step.completed", step.path, payload, data)
         else:
             await self.recorder.record_outcome("step.completed", step.path, payload, data, done.usage)
-        return self.recorder.state.succeed(step.path, data)
+        return self.recorder.state.outcomes[step.path]
 
     async def _fail(self, step: Step, error: WeftError, context: LiveContext) -> Outcome:
         if not error.place.path:
@@ -227,7 +227,7 @@ class Performing:
         payload = dumps(data)
         data = loads(payload)
         await self.recorder.record_outcome("step.failed", step.path, payload, data, None)
-        return self.recorder.state.fail(step.path, data)
+        return self.recorder.state.outcomes[step.path]
 
     async def _back_off(self, step: Step, context: LiveContext, error: WeftError, again: Again) -> None:
         if not again.parked:

@@ -71,7 +71,7 @@ class Waiting:
     linger_s: float = LINGER_S
     _busy: int = 0
     _moves: int = 0
-    _waiters: list[_Waiter] = field(default_factory=list)
+    _waiters: dict[_Waiter, None] = field(default_factory=dict)
     _lingering: asyncio.Task[None] | None = None
 
     def working(self, parent: Activity | None = None) -> Working:
@@ -111,13 +111,13 @@ class Waiting:
         """
         waiter = _Waiter(asyncio.get_running_loop().create_future(), due, timer, activity)
         alarm = None if due is None else asyncio.ensure_future(self._alarm(waiter, due))
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
         self._inside(activity, 1)
         self._stir()
         try:
             return await waiter.woken
         finally:
-            self._waiters.remove(waiter)
+            del self._waiters[waiter]
             self._inside(activity, -1)
             self._stir()
             if alarm is not None:

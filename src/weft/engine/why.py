@@ -65,6 +65,8 @@ def _outside(run: Run, state: RunState) -> list[WakeSource]:
         return [WakeSource(kind="driver", text=text, due=run.due, fix=f"`weft resume {run.id}` makes it go on")]
     sources = _gates(run.id, state) + _signals(run.id, state)
     for wait in state.waits:
+        if wait.get("kind") == "limit" and wait.get("due") is None:
+            continue  # it stands still, and wakes nobody
         if wait.get("kind") in {"timer", "limit"}:
             text = "a timer" if wait["kind"] == "timer" else "the time limit of what is inside"
             fix = f"`weft resume {run.id}` makes it go on then"

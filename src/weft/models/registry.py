@@ -241,8 +241,10 @@ def _http_client(timeout_s: float) -> AsyncClient:
     from httpx2 import AsyncClient, Limits, Timeout  # noqa: PLC0415 -- only a process that opens models needs it
 
     from weft.models.bounded import bound_answer  # noqa: PLC0415 -- same
+    from weft.net.authorities import authorities  # noqa: PLC0415 -- same
 
     return AsyncClient(
+        verify=authorities(),
         event_hooks={"response": [bound_answer]},
         timeout=Timeout(timeout_s, connect=min(10.0, timeout_s)),
         limits=Limits(max_connections=1_000, max_keepalive_connections=100),

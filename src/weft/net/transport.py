@@ -18,7 +18,8 @@ from typing import Any
 import httpcore2
 import httpx2
 
-from weft.core.errors import InputError, PolicyError
+from weft.core.errors import PolicyError
+from weft.net.authorities import authorities
 from weft.net.egress import EgressPolicy, check_address, check_url, literal_address
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -128,7 +129,7 @@ class EgressTransport(httpx2.AsyncBaseTransport):
     ) -> None:
         self._policy = policy
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl_context or _authorities(),
+            ssl_context=ssl_context or authorities(),
             network_backend=EgressBackend(policy, resolver=resolver, dialer=dialer),
             max_connections=_CONNECTIONS,
             max_keepalive_connections=_IDLE,
@@ -168,16 +169,6 @@ class EgressTransport(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         await self._pool.aclose()
-
-
-def _authorities() -> ssl.SSLContext:
-    try:
-        return httpx2.create_ssl_context()
-    except OSError as error:  # an SSLError is one
-        raise InputError(
-            f"the certificate authorities cannot be read: {error}",
-            fix="correct or unset SSL_CERT_FILE and SSL_CERT_DIR",
-        ) from error
 
 
 class _Body(httpx2.AsyncByteStream):

@@ -10,19 +10,25 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import control, health, openai, problems
+from weft.server import control, described, health, hooks, live, openai, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
 
-PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (health.install, control.install, openai.install)
+PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
+    health.install,
+    control.install,
+    live.install,
+    hooks.install,
+    openai.install,
+)
 """What puts each part of the service into an application. The order is that of the routes."""
 
 
 def build(host: Host, *, url: str) -> FastAPI:
     """The whole service over `host`, reachable under `url`."""
     settings = host.settings.server
-    doorkeeper = Doorkeeper(settings)
+    doorkeeper = Doorkeeper(settings, host.identity)
     rooms = Rooms(host, doorkeeper, url.rstrip("/"))
 
     @asynccontextmanager
@@ -44,6 +50,7 @@ def build(host: Host, *, url: str) -> FastAPI:
     )
     app.state.host = host
     problems.install(app, rooms.forms)
+    described.install(app)
     for install in PARTS:
         install(app, rooms)
     return app

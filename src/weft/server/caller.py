@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from weft.app.identity import PREFIX, Identity
 from weft.core.errors import AuthError
 from weft.core.owner import LOCAL, Owner
 from weft.core.settings_model import Server
@@ -38,27 +39,29 @@ class Caller:
 
 
 class Doorkeeper:
-    """Finds out who calls. With no token in the settings, everybody who reaches the service is its one local user."""
+    """Finds out who calls: whoever shows a key, whoever shows the token of the settings, and else, where none is set, the local user."""
 
-    def __init__(self, settings: Server) -> None:
+    def __init__(self, settings: Server, identity: Identity) -> None:
         self._token = settings.token.get_secret_value() if settings.token is not None else None
+        self._identity = identity
 
     def admit(self, headers: Mapping[str, str]) -> Caller:
         """The caller whose request has these headers, their names in lower case.
 
         Raises:
-            AuthError: a credential is needed, and this is none.
+            AuthError: a credential is needed and missing, or this is none.
         """
-        if self._token is None:
+        scheme, _, shown = headers.get("authorization", "").partition(" ")
+        shown = shown.strip() if scheme.lower() == "bearer" else ""
+        if shown.startswith(PREFIX):
+            known = self._identity.known(shown)
+            return Caller(known.owner, known.rights)
+        if self._token is None or hmac.compare_digest(shown.encode(), self._token.encode()):
             return Caller()
-        given = headers.get("authorization", "")
-        scheme, _, token = given.partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self._token.encode()):
-            raise AuthError(
-                "the token is missing or wrong" if given else "a token is needed",
-                fix="send `Authorization: Bearer …` with the token of the service's settings (server.token)",
-            )
-        return Caller()
+        raise AuthError(
+            "the token is wrong" if shown else "a token is needed",
+            fix="send `Authorization: Bearer …` with a key, or the token of the service's settings (server.token)",
+        )
 
 
 def caller_of(request: Request) -> Caller:

@@ -14,7 +14,9 @@ from weft.server.rooms import Rooms
 
 def install(app: FastAPI, rooms: Rooms) -> None:
     """Put the health checks into `app`."""
-    router = APIRouter(prefix="/health", tags=["health"])
+    router = APIRouter(
+        prefix="/health", tags=["health"], generate_unique_id_function=lambda route: f"health_{route.name}"
+    )
     host = rooms.host
 
     @router.get("/live")

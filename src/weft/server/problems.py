@@ -44,13 +44,13 @@ STATUS: Mapping[str, int] = {
 
 
 def status_of(error: WeftError) -> int:
-    """The HTTP status of an error."""
-    return STATUS.get(error.code, 500)
+    """The HTTP status of an error: that of its code, unless it names a closer one itself."""
+    return int(error.ids.get("status") or STATUS.get(error.code, 500))
 
 
-def problem(error: WeftError, *, instance: str = "") -> dict[str, Any]:
+def problem(error: WeftError, *, instance: str = "", status: int | None = None) -> dict[str, Any]:
     """An error as problem details: the members of RFC 9457, and ours (``code``, ``fix``, ``place``, ``ids``, ``problems``)."""
-    status = status_of(error)
+    status = status_of(error) if status is None else status
     own = error.as_json()
     detail = own.pop("message")
     return {
@@ -63,7 +63,7 @@ def problem(error: WeftError, *, instance: str = "") -> dict[str, Any]:
     }
 
 
-def answer(error: WeftError, *, instance: str = "") -> Response:
+def answer(error: WeftError, *, instance: str = "", status: int | None = None) -> Response:
     """An error as a response."""
     headers = {}
     after = error.ids.get("retry_after_s")
@@ -71,8 +71,8 @@ def answer(error: WeftError, *, instance: str = "") -> Response:
         headers["Retry-After"] = str(max(1, round(float(after))))
     if error.code == "auth":
         headers["WWW-Authenticate"] = 'Bearer realm="weft"'
-    status = status_of(error)
-    return JSONResponse(problem(error, instance=instance), status, headers=headers, media_type=MEDIA_TYPE)
+    told = problem(error, instance=instance, status=status)
+    return JSONResponse(told, told["status"], headers=headers, media_type=MEDIA_TYPE)
 
 
 def error_of(exception: Exception) -> WeftError:
@@ -122,11 +122,13 @@ def install(app: FastAPI, forms: Forms) -> None:
 
     async def handle(request: Request, exception: Exception) -> Response:
         error = error_of(exception)
+        status = exception.status_code if isinstance(exception, HTTPException) else None
         form = form_of(request.url.path, forms)
-        response = form(error) if form is not None else answer(error, instance=request.url.path)
+        response = answer(error, instance=request.url.path, status=status) if form is None else form(error)
+        if form is not None and status is not None:
+            response.status_code = status
         if isinstance(exception, HTTPException):
-            # Such as 405, whose `Allow` says what is taken.
-            response.status_code = exception.status_code
+            # Such as those of 405, whose `Allow` says what is taken.
             for name, value in (exception.headers or {}).items():
                 response.headers[name] = value
         return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from weft.core.errors import Problem
+from weft.spec.lint_automation import automation_problems
 from weft.spec.lint_flow import flow_problems
 from weft.spec.lint_people import people_problems
 from weft.spec.lint_schemas import schema_problems
@@ -53,6 +54,7 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
         *swarm_problems(workflow, source),
         *flow_problems(workflow, source),
         *people_problems(workflow, source),
+        *automation_problems(workflow, source),
         *value_problems(workflow, source),
         *schema_problems(workflow, source),
         *template_problems(workflow, source),

@@ -13,6 +13,7 @@ from weft.spec.references import Key, Reads, reads
 from weft.spec.scopes import ALWAYS, OURS, STEP_FACTS, Site
 from weft.spec.sites import sites
 from weft.spec.sites_flow import flow_sites
+from weft.spec.sites_nested import nested_sites
 from weft.spec.suggest import did_you_mean
 from weft.spec.template import is_template
 from weft.spec.tree import Source
@@ -24,8 +25,13 @@ _METHODS = frozenset({"get", "keys", "values", "items"})
 def template_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
     """Findings about every template of `workflow` that this version renders."""
     inputs = workflow.inputs.names() | ALWAYS
-    for site in chain(sites(workflow), flow_sites(workflow)):
+    seen: set[Pointer] = set()
+    for site in chain(sites(workflow), nested_sites(workflow), flow_sites(workflow)):
         for pointer, text in site.texts:
+            # Who knows a place best comes first.
+            if pointer in seen:
+                continue
+            seen.add(pointer)
             try:
                 found = reads(text)
             except TemplateError as error:

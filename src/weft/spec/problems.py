@@ -31,6 +31,7 @@ _TYPES = {
 _FORMS = {
     r"^https?://\S+$": "an address that starts with http:// or https://",
     r"^[A-Za-z0-9._:-]+$": "an id of letters, digits and . _ : -",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "a name of letters, digits and . _ -",
     r"^[a-z0-9][a-z0-9._-]*$": "a tag of small letters, digits and . _ -",
     r"^[A-Za-z_][A-Za-z0-9_]*$": "a name of letters, digits and _",
     r"^[A-Za-z_][A-Za-z0-9_.:-]*$": "a name of letters, digits and _ . : -",

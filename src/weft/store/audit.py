@@ -30,6 +30,31 @@ class Entry:
     seq: int = 0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries. An `act` or `target` that ends in ``*`` is the beginning of one; times are in microseconds."""
+
+    principal: str | None = None
+    act: str | None = None
+    target: str | None = None
+    outcome: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def conditions(self) -> Iterator[Any]:
+        """The filter in the words of the database."""
+        for column in (audit.c.principal, audit.c.act, audit.c.target, audit.c.outcome):
+            value = getattr(self, column.name)
+            if value is not None and value.endswith("*"):
+                yield column.startswith(value[:-1], autoescape=True)
+            elif value is not None:
+                yield column == value
+        if self.since is not None:
+            yield audit.c.at >= self.since
+        if self.until is not None:
+            yield audit.c.at < self.until
+
+
 class Audit:
     """Questions about what was done."""
 
@@ -38,12 +63,10 @@ class Audit:
         self._path = path
 
     def list(
-        self, *, tenant: str = "local", act: str | None = None, before: int | None = None, limit: int = 50
+        self, which: AuditFilter = AuditFilter(), *, tenant: str = "local", before: int | None = None, limit: int = 50
     ) -> list[Entry]:
         """Entries, the newest first; `before` is the number of the last entry of the page before."""
-        query = select(audit).where(audit.c.tenant == tenant)
-        if act is not None:
-            query = query.where(audit.c.act == act)
+        query = select(audit).where(audit.c.tenant == tenant, *which.conditions())
         if before is not None:
             query = query.where(audit.c.seq < before)
         with self._read() as connection:

@@ -210,6 +210,31 @@ def set_paused(changed: Automation) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
+def change(changed: Automation) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: give an automation another rule and request; what it has done stays.
+
+    Raises:
+        NotFoundError: there is none of this name and kind.
+    """
+
+    def work(connection: sqlite3.Connection) -> None:
+        done = connection.execute(
+            "UPDATE automations SET rule=?, request=?, next_at=? WHERE tenant=? AND name=? AND kind=?",
+            (
+                json.dumps(dict(changed.rule)),
+                json.dumps(dict(changed.request)),
+                changed.next_at,
+                changed.tenant,
+                changed.name,
+                changed.kind,
+            ),
+        )
+        if done.rowcount != 1:
+            raise _unknown(changed.name)
+
+    return work
+
+
 def remove(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection], None]:
     """Work for the writer: forget an automation and its firings; runs that it has started stay.
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
@@ -84,6 +84,28 @@ class Gates:
             .order_by(gates.c.opened_at.desc(), gates.c.id)
             .limit(limit)
         )
+        with self._read() as connection:
+            return [_gate(row) for row in connection.execute(query)]
+
+    def search(
+        self,
+        *,
+        tenant: str = "local",
+        status: str | None = "open",
+        run_id: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 100,
+    ) -> list[Gate]:
+        """Gates, the newest first; `before` is the (opened_at, id) of the last one of the page before."""
+        query = _query().where(gates.c.tenant == tenant)
+        if status is not None:
+            query = query.where(gates.c.status == status)
+        if run_id is not None:
+            query = query.where(gates.c.run_id == run_id)
+        if before is not None:
+            at, last = before
+            query = query.where(or_(gates.c.opened_at < at, (gates.c.opened_at == at) & (gates.c.id > last)))
+        query = query.order_by(gates.c.opened_at.desc(), gates.c.id).limit(limit)
         with self._read() as connection:
             return [_gate(row) for row in connection.execute(query)]
 

@@ -18,15 +18,20 @@ from weft.store import history
 from weft.store.append import Append
 from weft.store.audit import Audit
 from weft.store.automations import Automations
+from weft.store.consumption import Consumption
+from weft.store.chains import Chains
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
+from weft.store.flags import SetFlags
 from weft.store.forks import Forks
 from weft.store.gates import Gates
 from weft.store.history import Verdict
+from weft.store.identity import Identities
 from weft.store.inbox import Inbox
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.signals import Signals
+from weft.store.webhooks import Webhooks
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
 
@@ -58,7 +63,6 @@ class Journal:
         self._reader = self.database.connect()
         self._reading = threading.Lock()
         engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
-        self.sessions = Sessions(engine, path)
         self.runs = Runs(engine, self.drivers, path)
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path)
@@ -66,6 +70,12 @@ class Journal:
         self.automations = Automations(engine, path)
         self.workflows = Workflows(engine, path)
         self.audit = Audit(engine, path)
+        self.sessions = Sessions(engine, path)
+        self.chains = Chains(engine, path)
+        self.webhooks = Webhooks(engine, path)
+        self.flags = SetFlags(engine, path)
+        self.identities = Identities(engine, path)
+        self.consumption = Consumption(engine, path)
         self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
 
     async def append(self, append: Append) -> int:

@@ -53,15 +53,20 @@ def hold(request: Request) -> Callable[[sqlite3.Connection], Held]:
     return work
 
 
-def known(request: Request) -> Callable[[sqlite3.Connection], str | None]:
-    """Work for the writer: the run of the first request like this one, or None."""
+def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[sqlite3.Connection], Request | None]:
+    """Work for the writer: the request that is known under a key."""
 
-    def work(connection: sqlite3.Connection) -> str | None:
+    def work(connection: sqlite3.Connection) -> Request | None:
         row = connection.execute(
-            "SELECT run_id FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=? AND body=? AND until>?",
-            (request.tenant, request.principal, request.scope, request.key, request.body, request.at),
+            "SELECT body, run_id, at, until FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=?",
+            (tenant, principal, scope, key),
         ).fetchone()
-        return None if row is None else str(row[0])
+        if row is None:
+            return None
+        body, run_id, at, until = row
+        return Request(
+            tenant=tenant, principal=principal, scope=scope, key=key, body=body, run_id=run_id, at=at, until=until
+        )
 
     return work
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
@@ -18,6 +19,7 @@ from weft.core.usage import Usage
 from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.drivers import Drivers
+from weft.store.listing import RunFilter, page
 from weft.store.tables import firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
@@ -199,24 +201,19 @@ class Runs:
 
         Without `children`, only those that no other run has started.
         """
-        query = select(*_COLUMNS).where(runs.c.tenant == tenant)
-        if not children:
-            query = query.where(runs.c.parent.is_(None))
-        if status is not None:
-            query = query.where(runs.c.status == status)
-        if workflow is not None:
-            query = query.where(runs.c.workflow == workflow)
-        if before is not None:
-            at, run_id = before
-            query = query.where(
-                or_(runs.c.created_at < at, and_(runs.c.created_at == at, runs.c.id < run_id)),
-            )
-        query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit)
+        which = RunFilter(statuses=() if status is None else (status,), workflow=workflow, children=children)
+        return self.search(which, tenant=tenant, before=before, limit=limit)
+
+    def search(
+        self, which: RunFilter, *, tenant: str = "local", before: tuple[int, str] | None = None, limit: int = 50
+    ) -> builtins.list[Run]:
+        """The runs that `which` lets through, newest first; see `list`."""
+        query = page(select(*_COLUMNS).where(runs.c.tenant == tenant), which, before, limit)
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
     def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[sqlite3.Connection], None]:
-        """Work for the writer: store a plan, canonical JSON, under its hash, for a child that runs it."""
+        """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (plan_hash, body))

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
+from sqlalchemy.dialects.sqlite import dialect
+from sqlalchemy.schema import CreateIndex, CreateTable
+
 from weft.core.errors import MismatchError
+from weft.store.service_tables import metadata
 
 HEAD = "0005"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
+_ALEMBIC = """CREATE TABLE IF NOT EXISTS alembic_version (
+    version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)"""
+_SEARCH = (
+    "CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')",
+    (
+        "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
+        "INSERT INTO messages_words(rowid, content) VALUES (new.rowid, new.content); END"
+    ),
+    (
+        "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
+        "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
+    ),
+)
+"""What the tables as the code sees them cannot say: SQLite's own full-text index over the messages."""
 
 
 def current(connection: sqlite3.Connection) -> str | None:
@@ -21,7 +41,7 @@ def current(connection: sqlite3.Connection) -> str | None:
 
 
 def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
-    """Run the missing migrations. Nothing is imported and nothing happens when there are none.
+    """Run the missing migrations, or make the tables at once where there are none. Nothing happens when nothing is missing.
 
     Raises:
         MismatchError: the database was written by a newer Weft.
@@ -34,7 +54,10 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
             f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
             fix="use the Weft that wrote it, or point WEFT_HOME at another folder",
         )
-    # Alembic costs most of a second to import and is needed once in a database's life.
+    if at is None and to == "head":
+        _create(connection)
+        return
+    # Alembic costs most of a second to import and is needed only for a database of an older Weft.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine  # noqa: PLC0415
@@ -49,3 +72,27 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
         connection.execute("BEGIN IMMEDIATE")
         config.attributes["connection"] = bound
         command.upgrade(config, to)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Make the newest schema in an empty database: what the migrations come to, as a test holds the two to each other."""
+    cursor = connection.cursor()
+    cursor.execute("BEGIN IMMEDIATE")
+    try:
+        if current(connection) is None:  # another process may have been quicker
+            for statement in _statements():
+                cursor.execute(statement)
+            cursor.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
+    except BaseException:
+        connection.rollback()
+        raise
+    cursor.execute("COMMIT")
+
+
+@cache
+def _statements() -> tuple[str, ...]:
+    sqlite = dialect()
+    tables = metadata.sorted_tables
+    made = [CreateTable(table).compile(dialect=sqlite) for table in tables]
+    made += [CreateIndex(index).compile(dialect=sqlite) for table in tables for index in sorted(table.indexes, key=str)]
+    return (_ALEMBIC, *map(str, made), *_SEARCH)

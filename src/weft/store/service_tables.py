@@ -48,7 +48,7 @@ sessions = Table(
     Column("principal", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("title", Text, nullable=False, server_default=""),
-    Column("head", Text),  # the message with which the conversation goes on
+    Column("head", Text),  # the run of the turn with which the conversation goes on
     Column("created_at", Integer, nullable=False),
     Column("updated_at", Integer, nullable=False),
     Column("expires_at", Integer),
@@ -56,28 +56,31 @@ sessions = Table(
     Index("sessions_by_time", "tenant", "principal", "updated_at"),
 )
 
-messages = Table(
+messages = Table(  # what was said in sessions, for searching; made from the runs, and made anew when it is gone
     "messages",
     metadata,
     Column("tenant", Text, nullable=False),
-    Column("id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("role", Text, nullable=False),  # user, assistant
     Column("session", Text, nullable=False),
-    Column("parent", Text),
-    Column("role", Text, nullable=False),  # user, assistant, system
+    Column("principal", Text, nullable=False),
     Column("content", Text, nullable=False),
-    Column("run_id", Text),
-    Column("usage", Text),
-    Column("chain", Text, nullable=False, server_default=""),  # the hash of the conversation up to this message
-    Column("created_at", Integer, nullable=False),
-    PrimaryKeyConstraint("tenant", "id"),
-    Index("messages_by_session", "tenant", "session", "created_at"),
-    Index("messages_by_chain", "tenant", "chain", "created_at"),
-    Index(
-        "messages_by_run",
-        "run_id",
-        sqlite_where=text("run_id IS NOT NULL"),
-        postgresql_where=text("run_id IS NOT NULL"),
-    ),
+    Column("at", Integer, nullable=False),
+    PrimaryKeyConstraint("run_id", "role"),
+    Index("messages_by_session", "tenant", "session"),
+)
+
+chains = Table(  # conversations as clients send them again: the hash of what was said, and the run that answered it
+    "chains",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("chain", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "run_id"),
+    Index("chains_by_hash", "tenant", "principal", "chain", "at"),
 )
 
 webhooks = Table(  # whom to tell what happens

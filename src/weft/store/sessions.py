@@ -1,45 +1,55 @@
-"""Sessions: conversations, and what was said to start each of their turns. What was answered is in the journal of the turn's run."""
+"""Sessions: conversations made of runs, each a turn. What was said is in the runs; here is what only the session knows.
+
+``messages`` repeats what was said, for searching. It is filled from the runs whenever somebody searches.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, and_, exists, func, or_, select, text
 
+from weft.core.errors import NotFoundError
+from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.service_tables import messages, sessions
+from weft.store.tables import runs
+
+_WORDS = re.compile(r"\w+")
+_MOST_WORDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One conversation. Times are microseconds since the epoch; `head` is the latest message."""
+    """One conversation with `target`. `head` is the run of the turn with which it goes on; times are microseconds."""
 
     id: str
-    principal: str
     target: str
-    title: str
-    head: str | None
-    created_at: int
-    updated_at: int
+    principal: str = "local"
+    title: str = ""
+    head: str | None = None
+    created_at: int = 0
+    updated_at: int = 0
+    expires_at: int | None = None
     tenant: str = "local"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A message that began a turn: the run that answers it, and the hash (`chain`) of the conversation up to it."""
+class Spoken:
+    """Something that was said in a session: in the run `run_id`, by ``user`` or ``assistant``."""
 
-    id: str
+    run_id: str
+    role: str
     session: str
     principal: str
-    target: str
-    role: str
     content: str
-    run_id: str
-    chain: str
     at: int
     tenant: str = "local"
 
@@ -51,38 +61,93 @@ class Sessions:
         self._engine = engine
         self._path = path
 
-    def get(self, session: str, *, tenant: str = "local") -> Session | None:
-        """The session of this id, if there is one."""
-        columns = [column for column in sessions.c if column.name != "expires_at"]
-        query = select(*columns).where(sessions.c.tenant == tenant, sessions.c.id == session)
+    def get(self, session_id: str, *, tenant: str = "local", principal: str | None = None) -> Session:
+        """The session of this id; with `principal`, only if it is theirs.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session_id)
+        if principal is not None:
+            query = query.where(sessions.c.principal == principal)
         with self._read() as connection:
             row = connection.execute(query).first()
-        return None if row is None else Session(**row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        if row is None:
+            raise NotFoundError(f"there is no session {session_id!r}", fix="list the sessions to see those there are")
+        return Session(**row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
-    def last_run(self, session: str, *, tenant: str = "local") -> str | None:
-        """The run of a session's latest turn."""
-        latest = (
-            select(messages.c.run_id)
-            .where(messages.c.tenant == tenant, messages.c.session == session, messages.c.run_id.is_not(None))
-            .order_by(messages.c.created_at.desc(), messages.c.id.desc())
-            .limit(1)
+    def of(
+        self,
+        *,
+        principal: str,
+        tenant: str = "local",
+        target: str | None = None,
+        before: tuple[int, str] | None = None,
+        limit: int = 50,
+    ) -> list[Session]:
+        """Sessions of somebody, the latest first; `before` is (updated_at, id) of the last one of the page before."""
+        query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.principal == principal)
+        if target is not None:
+            query = query.where(sessions.c.target == target)
+        if before is not None:
+            at, last = before
+            later = and_(sessions.c.updated_at == at, sessions.c.id < last)
+            query = query.where(or_(sessions.c.updated_at < at, later))
+        query = query.order_by(sessions.c.updated_at.desc(), sessions.c.id.desc()).limit(limit)
+        with self._read() as connection:
+            return [Session(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+
+    def turns(self, session_id: str, *, tenant: str = "local") -> list[tuple[str, str, dict[str, Any]]]:
+        """The runs of a session that no other run has started, oldest first: id, status and options."""
+        query = (
+            select(runs.c.id, runs.c.status, runs.c.options)
+            .where(runs.c.tenant == tenant, runs.c.session == session_id, runs.c.parent.is_(None))
+            .order_by(runs.c.created_at, runs.c.id)
         )
         with self._read() as connection:
-            found: str | None = connection.execute(latest).scalar_one_or_none()
-        return found
+            return [(row.id, row.status, json.loads(row.options)) for row in connection.execute(query)]
 
-    def following(self, chain: str, principal: str, *, tenant: str = "local", limit: int = 16) -> list[tuple[str, str]]:
-        """The sessions and runs of a principal in which a conversation of the hash `chain` was answered, the latest first."""
+    def unread(self, *, principal: str, tenant: str = "local", limit: int = 500) -> list[str]:
+        """Runs of somebody's sessions that have ended and whose words are not in ``messages`` yet, oldest first."""
+        known = exists().where(messages.c.run_id == runs.c.id)
         query = (
-            select(messages.c.session, messages.c.run_id)
-            .join(sessions, (sessions.c.tenant == messages.c.tenant) & (sessions.c.id == messages.c.session))
-            .where(messages.c.tenant == tenant, messages.c.chain == chain, sessions.c.principal == principal)
-            .where(messages.c.run_id.is_not(None))
-            .order_by(messages.c.created_at.desc())
+            select(runs.c.id)
+            .join(sessions, (sessions.c.tenant == runs.c.tenant) & (sessions.c.id == runs.c.session))
+            .where(runs.c.tenant == tenant, sessions.c.principal == principal, runs.c.parent.is_(None))
+            .where(runs.c.status.in_(list(TERMINAL)), ~known)
+            .order_by(runs.c.created_at)
             .limit(limit)
         )
         with self._read() as connection:
-            return [(row[0], row[1]) for row in connection.execute(query)]
+            return list(connection.execute(query).scalars())
+
+    def search(self, words: str, *, principal: str, tenant: str = "local", limit: int = 50) -> list[Spoken]:
+        """What somebody's sessions say that holds all of `words`, the best match first. The last word may be a beginning."""
+        terms = [f'"{word}"' for word in _WORDS.findall(words)[:_MOST_WORDS]]
+        if not terms:
+            return []
+        query = (
+            select(messages)
+            .join(text("messages_words"), text("messages_words.rowid = messages.rowid"))
+            .where(text("messages_words MATCH :terms"), messages.c.tenant == tenant, messages.c.principal == principal)
+            .order_by(text("bm25(messages_words)"), messages.c.at.desc())
+            .limit(limit)
+        )
+        with self._read() as connection:
+            rows = connection.execute(query, {"terms": " ".join(terms) + "*"})
+            return [Spoken(**row._mapping) for row in rows]  # noqa: SLF001 -- same
+
+    def expired(self, at: int, *, limit: int = 100) -> list[Session]:
+        """Sessions that are to be forgotten at `at`."""
+        query = select(sessions).where(sessions.c.expires_at <= at).order_by(sessions.c.expires_at).limit(limit)
+        with self._read() as connection:
+            return [Session(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+
+    def count(self, *, principal: str, tenant: str = "local") -> int:
+        """How many sessions somebody has."""
+        query = select(func.count()).where(sessions.c.tenant == tenant, sessions.c.principal == principal)
+        with self._read() as connection:
+            return int(connection.execute(query).scalar_one())
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
@@ -90,34 +155,80 @@ class Sessions:
             yield connection
 
 
-def remember(said: Said) -> Callable[[sqlite3.Connection], None]:
-    """Work for the writer: keep a message, as the latest of its session, which is made if it is not there."""
+def open_session(session: Session) -> Callable[[sqlite3.Connection], bool]:
+    """Work for the writer: keep a session unless it is there; whether it is that person's now.
 
-    def work(connection: sqlite3.Connection) -> None:
-        where = (said.tenant, said.session)
-        row = connection.execute("SELECT head FROM sessions WHERE tenant=? AND id=?", where).fetchone()
-        if row is None:
-            connection.execute(
-                "INSERT INTO sessions (tenant, id, principal, target, title, created_at, updated_at) VALUES (?,?,?,?,?,?,?)",
-                (*where, said.principal, said.target, said.content[:80], said.at, said.at),
-            )
+    A session of this id that is somebody else's stays theirs.
+    """
+
+    def work(connection: sqlite3.Connection) -> bool:
         connection.execute(
-            "INSERT INTO messages (tenant, id, session, parent, role, content, run_id, chain, created_at)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT OR IGNORE INTO sessions (tenant, id, principal, target, title, head, created_at, updated_at, expires_at) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
             (
-                said.tenant,
-                said.id,
-                said.session,
-                row[0] if row else None,
-                said.role,
-                said.content,
-                said.run_id,
-                said.chain,
-                said.at,
+                session.tenant,
+                session.id,
+                session.principal,
+                session.target,
+                session.title,
+                session.head,
+                session.created_at,
+                session.updated_at,
+                session.expires_at,
             ),
         )
+        (owner,) = connection.execute(
+            "SELECT principal FROM sessions WHERE tenant=? AND id=?", (session.tenant, session.id)
+        ).fetchone()
+        return bool(owner == session.principal)
+
+    return work
+
+
+def go_on(
+    session: Session, head: str | None, *, at: int, expires_at: int | None
+) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: from now on the conversation goes on after the turn `head`."""
+
+    def work(connection: sqlite3.Connection) -> None:
         connection.execute(
-            "UPDATE sessions SET head=?, updated_at=? WHERE tenant=? AND id=?", (said.id, said.at, *where)
+            "UPDATE sessions SET head=?, updated_at=?, expires_at=? WHERE tenant=? AND id=?",
+            (head, at, expires_at, session.tenant, session.id),
+        )
+
+    return work
+
+
+def rename(session: Session, title: str, *, at: int) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: give a session another title."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "UPDATE sessions SET title=?, updated_at=? WHERE tenant=? AND id=?", (title, at, session.tenant, session.id)
+        )
+
+    return work
+
+
+def remove(session: Session) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: forget a session; its runs are somebody else's business."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        where = (session.tenant, session.id)
+        connection.execute("DELETE FROM messages WHERE tenant=? AND session=?", where)
+        connection.execute("DELETE FROM chains WHERE tenant=? AND session=?", where)
+        connection.execute("DELETE FROM sessions WHERE tenant=? AND id=?", where)
+
+    return work
+
+
+def write_down(said: Sequence[Spoken]) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: keep what was said, for searching."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "INSERT OR IGNORE INTO messages (tenant, run_id, role, session, principal, content, at) VALUES (?,?,?,?,?,?,?)",
+            [(one.tenant, one.run_id, one.role, one.session, one.principal, one.content, one.at) for one in said],
         )
 
     return work

@@ -39,11 +39,17 @@ class Projection:
         """This process drives the run no more: what is open in it will be told by the one that does."""
         self._folds.pop(run_id, None)
 
+    def _above(self, event: Event) -> tuple[SpanFold, str] | None:
+        """The run above that of `event`, its first one, and the step there that started it."""
+        above = event.data.get("parent") if event.kind == "run.created" and isinstance(event.data, dict) else None
+        folding = self._folds.get(above["run"]) if above else None
+        return None if above is None or folding is None else (folding, above["path"])
+
     def _take(self, event: Event, sinks: Sequence[SpanSink]) -> None:
         try:
             folding = self._folds.get(event.run_id)
             if folding is None:
-                folding = self._folds[event.run_id] = SpanFold(event.run_id)
+                folding = self._folds[event.run_id] = SpanFold(event.run_id, self._above(event))
             for span in folding.feed(event):
                 for sink in sinks:
                     sink(span)

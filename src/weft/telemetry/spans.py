@@ -69,11 +69,19 @@ class _Open:
 
 
 class SpanFold:
-    """Folds the events of one run into spans, holding only what is open."""
+    """Folds the events of one run into spans, holding only what is open.
 
-    def __init__(self, run_id: str) -> None:
+    `within` is the fold of the run above and the step there that started this one: its spans then belong to the same trace.
+    """
+
+    def __init__(self, run_id: str, within: tuple[SpanFold, str] | None = None) -> None:
         self._run_id = run_id
         self._trace_id = trace_id(run_id)
+        self._above: str | None = None
+        if within is not None:
+            above, path = within
+            self._trace_id = above._trace_id  # noqa: SLF001 -- another of this class
+            self._above = span_id(above._run_id, path)  # noqa: SLF001 -- same
         self._open: dict[str, _Open] = {}
         self._root: _Open | None = None
         self._handlers: Mapping[str, Callable[[Event, Mapping[str, Any]], list[Span]]] = {
@@ -235,7 +243,7 @@ class SpanFold:
             run_id=self._run_id,
             trace_id=self._trace_id,
             span_id=span_id(self._run_id, one.path),
-            parent_id=span_id(self._run_id, parent_path(one.path)) if one.path else None,
+            parent_id=span_id(self._run_id, parent_path(one.path)) if one.path else self._above,
             path=one.path,
             type=one.type,
             name=name,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.app.automation.rules import MAX_MISSED, FileTrigger, Schedule, check, due, made, seconds, shifted, times
+from weft.app.automation.rules import MAX_MISSED, FileTrigger, Schedule, check, due, made, shifted, times
 from weft.core.clock import iso
 from weft.core.errors import InputError
+from weft.spec.recurrence import seconds
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.app.conftest import TWO
 from weft.app.serving.inputs import Message, variables
 from weft.core.errors import InputError, NotFoundError, SpecError
-
-from .conftest import TWO
 
 
 def test_workflows_and_their_agents_are_served_under_their_names(host):

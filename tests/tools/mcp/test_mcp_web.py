@@ -104,6 +104,7 @@ async def browse(address):
         assert (await browser.get(address)).status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_login_in_a_browser_gives_tokens_that_runs_use_and_refresh(tmp_path):
     async with served(WebServer(guarded=True, expires_in=1)) as web:
         bench = Bench(tmp_path)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, Schedule, check, read, shifted, times
+from weft.app.automation.rules import FileTrigger, HookTrigger, Rule, RunTrigger, Schedule, check, read, shifted, times
 from weft.app.documents import prepare
 from weft.app.service import AS_WRITTEN, ModelChoice
 from weft.core.clock import Clock, iso
@@ -20,21 +21,30 @@ from weft.store.automations import Automation
 from weft.store.journal import Journal
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_KINDS: Mapping[type[Rule], str] = {Schedule: "schedule", FileTrigger: "file", RunTrigger: "run"}
+_KINDS: Mapping[type[Rule], str] = {
+    Schedule: "schedule",
+    FileTrigger: "file",
+    RunTrigger: "run",
+    HookTrigger: "webhook",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewAutomation:
-    """What an automation starts, and by which rule. With `pin`, it refuses to start a workflow that has changed since."""
+    """What an automation starts, and by which rule. With `pin`, it refuses to start a workflow that has changed since.
+
+    One that is `written` comes from the file itself, and follows it.
+    """
 
     rule: Rule
     file: Path
     name: str = ""
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, Any] = field(default_factory=dict)
     out: Path = Path("artifacts")
     choice: ModelChoice = AS_WRITTEN
     workdir: Path | None = None
     pin: bool = False
+    written: bool = False
 
 
 class Desk:
@@ -52,6 +62,18 @@ class Desk:
             InputError: the rule is wrong, or an input is missing.
             ConflictError: there is an automation of this name.
         """
+        made = self.ready(new)
+        await self._journal.writer.submit(store.add(made))
+        self._journal.inbox.ring()
+        return made
+
+    def ready(self, new: NewAutomation) -> Automation:
+        """The automation that `new` would be, once its rule and its workflow are known to be good. Nothing is kept.
+
+        Raises:
+            SpecError: the workflow has problems.
+            InputError: the rule is wrong, or an input is missing.
+        """
         now = self._clock.micros()
         rule, given = self._ready(new.rule, now)
         prepared = prepare(new.file, {**given, **new.variables}, new.choice, session="", at=iso(now))
@@ -60,7 +82,7 @@ class Desk:
             raise InputError(
                 f"{name!r} cannot be the name of an automation", fix="give a --name of letters, digits, dots and dashes"
             )
-        made = Automation(
+        return Automation(
             name=name,
             kind=_KINDS[type(rule)],
             rule=rule.model_dump(mode="json"),
@@ -68,9 +90,25 @@ class Desk:
             next_at=_first(rule, now),
             created_at=now,
         )
-        await self._journal.writer.submit(store.add(made))
+
+    async def apply(self, works: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
+        """Do what `works` say in one transaction: all of it or nothing. Workers hear of it.
+
+        Raises:
+            ConflictError: an automation of a name that is to be added was made meanwhile.
+            NotFoundError: one that is to be changed has gone meanwhile.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            for one in works:
+                one(connection)
+
+        await self._journal.writer.submit(work)
         self._journal.inbox.ring()
-        return made
+
+    def all(self) -> list[Automation]:
+        """Every automation, by name."""
+        return self._journal.automations.of_kind()
 
     async def pause(self, name: str, *, paused: bool) -> Automation:
         """Pause an automation, or let it go on from now: times and ends that fell into the pause are not made up for.
@@ -128,6 +166,8 @@ class Desk:
             if not folder.is_dir():
                 raise InputError(f"there is no folder {str(folder)!r}", fix="make it first, or name another one")
             return rule.model_copy(update={"folder": str(folder)}), {rule.variable: str(folder / "example")}
+        if isinstance(rule, HookTrigger):
+            return rule, {rule.variable: "{}"}
         assert isinstance(rule, RunTrigger)
         return rule.model_copy(update={"since": now}), {"run": "", "status": "completed", "response": "example"}
 
@@ -149,4 +189,5 @@ def _stored(new: NewAutomation, pinned: str) -> dict[str, Any]:
         **({"choice": choice} if choice else {}),
         **({"workdir": str(new.workdir.resolve())} if new.workdir else {}),
         **({"plan_hash": pinned} if pinned else {}),
+        **({"written": True} if new.written else {}),
     }

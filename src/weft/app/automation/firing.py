@@ -12,7 +12,7 @@ from fnmatch import translate
 from itertools import islice
 from pathlib import Path
 
-from weft.app.automation.rules import FileTrigger, RunTrigger, Schedule, due, read
+from weft.app.automation.rules import FileTrigger, HookTrigger, RunTrigger, Schedule, due, read
 from weft.core.clock import iso
 from weft.core.ids import uuid7
 from weft.store.automations import Automation, Firing
@@ -60,6 +60,8 @@ class Occasions:
             return self._ticks(automation, rule, now)
         if isinstance(rule, FileTrigger):
             return list(islice(self._files(automation, rule, now), MAX_FILES)), None
+        if isinstance(rule, HookTrigger):
+            return [], None  # the service notes its occasions when they come
         assert isinstance(rule, RunTrigger)
         return list(self._ends(automation, rule, now)), None
 

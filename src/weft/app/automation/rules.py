@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from weft.core.clock import to_datetime
 from weft.core.errors import InputError
+from weft.spec.model.automation import FileArrival, WrittenAutomation, WrittenSchedule
+from weft.spec.recurrence import LONGEST_S, seconds, ticks, zone
 
 Overlap = Literal["skip", "buffer", "allow", "cancel"]
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
-_LONGEST_S = 3_660 * 86_400.0
 _PROMPT_S = 60.0
 """A start that is late by less was not missed: workers are busy, restarted, replaced."""
 MAX_MISSED = 1_000
@@ -40,10 +36,10 @@ class Schedule(Rule):
 
     cron: str | None = None
     tz: str = "UTC"
-    every: Annotated[float, Field(ge=1, le=_LONGEST_S)] | None = None
+    every: Annotated[float, Field(ge=1, le=LONGEST_S)] | None = None
     since: int = 0
     overlap: Overlap = "skip"
-    catch_up_s: Annotated[float, Field(ge=0, le=_LONGEST_S)] = 3_600.0
+    catch_up_s: Annotated[float, Field(ge=0, le=LONGEST_S)] = 3_600.0
     jitter_s: Annotated[float, Field(ge=0, le=86_400)] = 0.0
 
 
@@ -64,27 +60,25 @@ class RunTrigger(Rule):
     since: int = 0
 
 
-_Made = TypeVar("_Made", bound=Rule)
-RULES: dict[str, type[Rule]] = {"schedule": Schedule, "file": FileTrigger, "run": RunTrigger}
-"""The rule of each kind of automation."""
+class HookTrigger(Rule):
+    """The service is sent a signed message: each message starts one run, whose input `variable` gets its body, as text.
 
-
-def seconds(text: str) -> float:
-    """The length that a text such as ``90``, ``15m`` or ``1h30m`` says, in seconds.
-
-    Raises:
-        InputError: it says none.
+    `scheme` is the form of the signature; another `version` of the secret makes the one before worthless.
     """
-    plain = text.strip().lower()
-    if re.fullmatch(r"\d+(\.\d+)?", plain):
-        plain += "s"
-    parts = _DURATION.findall(plain)
-    if not parts or "".join(number + unit for number, unit in parts) != plain:
-        raise InputError(f"{text[:40]!r} is no length of time", fix="write for example 30s, 15m, 1h30m or 2d")
-    length = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if length > _LONGEST_S:
-        raise InputError(f"{text[:40]!r} is longer than ten years", fix="choose a shorter time")
-    return length
+
+    scheme: Literal["standard", "github"] = "standard"
+    variable: str = "body"
+    version: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+
+
+_Made = TypeVar("_Made", bound=Rule)
+RULES: dict[str, type[Rule]] = {
+    "schedule": Schedule,
+    "file": FileTrigger,
+    "run": RunTrigger,
+    "webhook": HookTrigger,
+}
+"""The rule of each kind of automation."""
 
 
 def made(kind: type[_Made], **fields: Any) -> _Made:
@@ -116,18 +110,6 @@ def check(schedule: Schedule) -> Schedule:
     return schedule
 
 
-def zone(name: str) -> ZoneInfo:
-    """The time zone of this name.
-
-    Raises:
-        InputError: there is none.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(f"there is no time zone {name!r}", fix="use a name such as Europe/Berlin or UTC") from error
-
-
 def times(schedule: Schedule, after: int) -> Iterator[int]:
     """The nominal times of a schedule after `after`, in microseconds.
 
@@ -140,19 +122,7 @@ def times(schedule: Schedule, after: int) -> Iterator[int]:
         while True:
             yield due
             due += step
-    start = to_datetime(after).astimezone(zone(schedule.tz))
-    try:
-        ticks = CronSim(str(schedule.cron), start)
-        for tick in ticks:
-            at = round(tick.timestamp()) * 1_000_000
-            if at > after:
-                yield at
-    except CronSimError as error:
-        raise InputError(
-            f"{str(schedule.cron)[:80]!r} is no cron expression: {str(error).lower()}",
-            fix="write five fields: minute, hour, day of the month, month, day of the week, such as '0 8 * * 1-5'",
-        ) from error
-    raise InputError(f"{schedule.cron!r} is never due", fix="choose a day that exists")
+    yield from ticks(str(schedule.cron), schedule.tz, after)
 
 
 def shifted(schedule: Schedule, name: str, nominal: int) -> int:
@@ -181,6 +151,32 @@ def due(schedule: Schedule, name: str, next_at: int, now: int) -> tuple[list[tup
             return found, nominal
         found.append((nominal, now - start <= window))
     raise AssertionError("a schedule has no end")
+
+
+def written(one: WrittenAutomation, folder: Path) -> Rule:
+    """The rule that a file says; `folder` is that of the file.
+
+    Raises:
+        InputError: a value is out of its bounds.
+    """
+    if isinstance(one, WrittenSchedule):
+        return made(
+            Schedule,
+            cron=one.cron,
+            every=None if one.every is None else _length(one.every),
+            tz=one.timezone,
+            overlap=one.overlap,
+            catch_up_s=_length(one.catch_up),
+            jitter_s=_length(one.jitter),
+        )
+    if isinstance(one, FileArrival):
+        where = str(folder / one.folder)
+        return made(FileTrigger, folder=where, pattern=one.pattern, settle_s=_length(one.settle), variable=one.input)
+    return RunTrigger(workflow=one.after, statuses=one.statuses())
+
+
+def _length(value: float | str) -> float:
+    return seconds(value) if isinstance(value, str) else value
 
 
 def describe(rule: Rule) -> str:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from weft.app.serving.replies import Replies
+from weft.app.serving.sessions import Sessions
 from weft.app.serving.tails import Tails
+from weft.app.serving.turns import Begun, Turn
 from weft.core.canonical import digest
 from weft.core.clock import Clock
 from weft.core.errors import ConflictError, InputError, NotFoundError
-from weft.core.ids import uuid7
 from weft.core.owner import Owner
+from weft.store.chains import Chain, remember
 from weft.store.journal import Journal
 from weft.store.runs import Run
-from weft.store.sessions import Said, remember
+from weft.store.sessions import Session
 
 MAX_NAME = 200
 
@@ -35,21 +36,15 @@ class Line:
         return [self.role, self.text, list(self.calls)]
 
 
-@dataclass(slots=True)
-class _Turns:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: int = 0
-
-
 class Conversations:
-    """Finds and keeps the sessions of one journal."""
+    """Finds and keeps the sessions to which conversations belong that clients send as a whole."""
 
-    def __init__(self, journal: Journal, replies: Replies, tails: Tails, clock: Clock) -> None:
+    def __init__(self, journal: Journal, replies: Replies, tails: Tails, sessions: Sessions, clock: Clock) -> None:
         self._journal = journal
         self._tails = tails
         self._replies = replies
+        self._sessions = sessions
         self._clock = clock
-        self._turns: dict[tuple[str, str], _Turns] = {}
 
     def session_of(self, owner: Owner, named: str, lines: Sequence[Line]) -> str:
         """The session in which `lines` go on: the one that is `named`, else one that this principal has had so far; "" for a new one.
@@ -61,31 +56,36 @@ class Conversations:
         if named:
             if len(named) > MAX_NAME or not (named.isascii() and named.isprintable()):
                 raise InputError(f"the name of a session has at most {MAX_NAME} characters, printable ones of ASCII")
-            known = self._journal.sessions.get(named, tenant=owner.tenant)
+            known = self.session(owner, named)
             if known is not None and known.principal != owner.principal:
                 raise NotFoundError(f"there is no session {named!r}", fix="leave it out to begin a new one")
             return named
         said = next((at for at in range(len(lines) - 1, -1, -1) if lines[at].role == "assistant"), None)
         if said is None:
             return ""
-        found = self._journal.sessions.following(chain(lines[:said]), owner.principal, tenant=owner.tenant)
+        found = self._journal.chains.following(chain(lines[:said]), owner.principal, tenant=owner.tenant)
         return next((session for session, run_id in found if self._answered(run_id, lines[said])), "")
 
-    async def remember(self, owner: Owner, session: str, target: str, lines: Sequence[Line], run_id: str) -> None:
-        """Keep what was said to start a run, for the conversation to go on from."""
-        said = Said(
-            id=uuid7(),
-            session=session,
-            tenant=owner.tenant,
-            principal=owner.principal,
-            target=target,
-            role=lines[-1].role if lines else "user",
-            content=lines[-1].text.encode(errors="replace").decode() if lines else "",
-            run_id=run_id,
+    def session(self, owner: Owner, session: str) -> Session | None:
+        """The session of this id, if there is one."""
+        try:
+            return self._journal.sessions.get(session, tenant=owner.tenant)
+        except NotFoundError:
+            return None
+
+    async def begun(self, turn: Turn, begun: Begun, lines: Sequence[Line]) -> None:
+        """A turn has become a run: its session, which is opened when it is new, goes on after it, and is found again by `lines`."""
+        await self._sessions.create(turn.session, turn.target.name, turn.owner, turn.asked)
+        await self._sessions.begun(turn, begun)
+        kept = Chain(
+            run_id=begun.run_id,
+            session=turn.session,
+            tenant=turn.owner.tenant,
+            principal=turn.owner.principal,
             chain=chain(lines),
             at=self._clock.micros(),
         )
-        await self._journal.writer.submit(remember(said))
+        await self._journal.writer.submit(remember(kept))
 
     @asynccontextmanager
     async def turn(self, owner: Owner, session: str, *, queue: bool, same: str = "") -> AsyncIterator[None]:
@@ -94,25 +94,17 @@ class Conversations:
         With `queue`, wait for those before; otherwise they are in the way. A run named `same` is not.
 
         Raises:
-            ConflictError: a turn is running, or about to begin.
+            ConflictError: a turn is running.
         """
         if not session:
             yield
             return
-        key = (owner.tenant, session)
-        turns = self._turns.setdefault(key, _Turns())
-        turns.waiting += 1
-        try:
-            async with turns.lock:
-                while (running := self._running(owner, session)) is not None and running.id != same:
-                    if not queue:
-                        raise _busy(session, running.id)
-                    await self._at_rest(running)
-                yield
-        finally:
-            turns.waiting -= 1
-            if not turns.waiting:
-                self._turns.pop(key, None)
+        async with self._sessions.lock(owner, session):
+            while (running := self._running(owner, session)) is not None and running.id != same:
+                if not queue:
+                    raise _busy(session, running.id)
+                await self._at_rest(running)
+            yield
 
     async def _at_rest(self, run: Run) -> None:
         """Return when a run has ended or waits."""
@@ -122,15 +114,11 @@ class Conversations:
                     return
 
     def _running(self, owner: Owner, session: str) -> Run | None:
-        """The run of the session's latest turn, while it is at work; one that waits for somebody is not."""
-        run_id = self._journal.sessions.last_run(session, tenant=owner.tenant)
-        if run_id is None:
-            return None
-        try:
-            run = self._journal.runs.get(run_id)
-        except NotFoundError:
-            return None
-        return run if run.status in {"queued", "running"} else None
+        """The run of the session that is at work; one that waits for somebody is not."""
+        for run_id, status, _ in reversed(self._journal.sessions.turns(session, tenant=owner.tenant)):
+            if status in {"queued", "running"}:
+                return self._journal.runs.get(run_id)
+        return None
 
     def _answered(self, run_id: str, line: Line) -> bool:
         """Whether `line` is what a run has answered, or said when it began to wait."""

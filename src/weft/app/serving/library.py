@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -78,7 +79,7 @@ class Library:
         self._home = home
         self._folders = folders
         self._files: dict[Path, _Known] = {}
-        self._registered: dict[tuple[str, str, int], Workflow] = {}
+        self._registered: dict[tuple[str, str], Workflow] = {}
 
     def all(self, *, tenant: str = "local") -> list[Published]:
         """Everything that can be asked, by name."""
@@ -123,7 +124,8 @@ class Library:
         """
         if len(source) > MAX_SOURCE:
             raise InputError(f"a workflow may have {MAX_SOURCE} characters", fix="split it into several")
-        report = check_text(source, "workflow.yaml", folder=self._home / "served")
+        # In a thread, for a long text takes its time and others are served meanwhile.
+        report = await asyncio.to_thread(check_text, source, "workflow.yaml", folder=self._home / "served")
         wrong = [problem for problem in report.problems if problem.severity == "error"] + list(report.unsupported)
         if report.workflow is None or wrong:
             first = wrong[0]
@@ -148,7 +150,7 @@ class Library:
 
     def _published(self, kept: Registered) -> Published:
         file = self._written(kept)
-        key = (kept.tenant, kept.name, kept.version)
+        key = (kept.tenant, kept.hash)
         workflow = self._registered.get(key)
         if workflow is None:
             if len(self._registered) >= _FILES:

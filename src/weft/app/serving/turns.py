@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,9 @@ class Turn:
     """Somebody asks something that is served.
 
     `messages` is the conversation, the latest last; `inputs` are values by name, which go over what the messages say. `session`
-    is the conversation that it belongs to. Under the same `key` (with `scope`, where keys are made) the same is done once:
-    for `key_s` seconds a repeat is led to the run of the first. What is said `about` it stands in the run's options.
-    `tools` are the client's, see `RunRequest`.
+    is the conversation that it belongs to, and `after` the run of the turn that it follows there. Under the same `key` (with `scope`,
+    where keys are made) the same is done once: for `key_s` seconds a repeat is led to the run of the first. What is said `about` it
+    stands in the run's options. `tools` are the client's, see `RunRequest`.
     """
 
     target: Published | Made
@@ -50,6 +50,12 @@ class Turn:
     queued: bool = False
     tools: tuple[Mapping[str, Any], ...] = ()
     about: Mapping[str, Any] = field(default_factory=dict)
+    after: str | None = None
+
+    @property
+    def asked(self) -> str:
+        """The latest message."""
+        return self.messages[-1].content if self.messages else ""
 
     def digest(self) -> str:
         """The hash of what is asked, whoever asks it.
@@ -92,6 +98,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
             run_id=run_id,
             about=turn.about,
             owner=turn.owner,
+            turn=_told(replace(turn, inputs={})) if turn.messages else None,
         )
     return RunRequest(
         file=target.file,
@@ -105,7 +112,14 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
         tools=turn.tools,
         about=turn.about,
         owner=turn.owner,
+        turn=_told(turn) if turn.messages else None,
     )
+
+
+def _told(turn: Turn) -> dict[str, Any]:
+    """What a run remembers of its turn: enough to read the conversation, and to ask the same again."""
+    facts = {"asked": turn.asked, "after": turn.after, "inputs": dict(turn.inputs)}
+    return {name: value for name, value in facts.items() if value}
 
 
 def new_run_id() -> str:

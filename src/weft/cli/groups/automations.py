@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from weft.app.automation.rules import describe, read
+from weft.app.automation.written import Manner, Synced
 from weft.app.service import Service
 from weft.cli.options import AsJson
 from weft.cli.reach import ask
@@ -32,6 +34,7 @@ def automation_json(one: Automation) -> dict[str, Any]:
         "file": one.request["file"],
         "variables": one.request.get("variables", {}),
         "out": one.request["out"],
+        "written": bool(one.request.get("written")),
         "pinned": bool(one.request.get("plan_hash")),
         "created_at": iso(one.created_at),
     }
@@ -72,6 +75,24 @@ def told(one: Automation, *, as_json: bool) -> None:
     say(one.name)
     then = "paused" if one.paused else "" if one.next_at is None else f"next {iso(one.next_at)}"
     tell("; ".join(filter(None, (clean(describe(read(one.kind, one.rule))), then))))
+
+
+def synchronise(path: Path, how: Manner, *, as_json: bool) -> None:
+    """Make active what files say, and print what has become of each automation."""
+
+    async def work(service: Service) -> Synced:
+        return await service.sync_automations(path, how)
+
+    synced = ask(work)
+    parts = {what: getattr(synced, what) for what in ("added", "changed", "unchanged", "removed")}
+    if as_json:
+        say_json({what: [automation_json(one) for one in found] for what, found in parts.items()})
+        return
+    for what, found in parts.items():
+        for one in found:
+            say(f"{what}  {clean(one.name)}: {clean(describe(read(one.kind, one.rule)))}")
+    if not any(parts.values()):
+        tell("No file there says when it runs: `schedule` and `triggers` do.")
 
 
 def show(name: Name, as_json: AsJson = False) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import typer
 
+from weft.app.asof import as_it_was
 from weft.app.reasoning import Iteration
 from weft.app.service import Service
 from weft.app.view import RunView
@@ -21,7 +21,7 @@ from weft.cli.render.runs import run_json, runs_table
 from weft.cli.terminal import clean, say, say_json, tell
 from weft.core.errors import ConflictError, InputError
 from weft.core.event import Event
-from weft.engine.fold import RunState, fold
+from weft.engine.fold import fold
 from weft.store.runs import OPEN, Run
 
 _STATUSES = (*OPEN, "completed", "failed", "cancelled")
@@ -94,18 +94,21 @@ def show(
         _reasoning(run, as_json=as_json)
         return
 
-    async def look(service: Service) -> tuple[Run, Any]:
+    async def look(service: Service) -> tuple[Run, Any, dict[str, Any]]:
         found = service.find(run)
-        return found, service.events(found.id)
+        events = service.events(found.id)
+        children = RunView(events).plan_runs() if at is None and form is None else ()
+        return found, events, {child: RunView(service.events(child)).milestones for child in children}
 
-    found, events = ask(look)
+    found, events, carried = ask(look)
     state = fold(events if at is None else events[:at])
     if at is not None:
-        found, events = _as_it_was(found, events, at, state), events[:at]
+        found, events = as_it_was(found, events, at, state), events[:at]
     if form is not None:
         _picture(found, events, form, as_json=as_json)
         return
     view, outputs = RunView(events), state.outputs
+    view.carried_out = carried
     if as_json:
         root = view.root.as_json()
         say_json(
@@ -115,7 +118,10 @@ def show(
                 "steps": root.get("steps", []),
                 "warnings": view.warnings,
                 "handoffs": view.handoffs(),
-                "milestones": view.milestones,
+                "milestones": [
+                    *view.milestones,
+                    *({**one, "run": child} for child, reached in carried.items() for one in reached),
+                ],
             }
         )
         return
@@ -131,21 +137,6 @@ def _picture(run: Run, events: list[Event], form: str, *, as_json: bool) -> None
         say_json({"run_id": run.id, "format": form, "picture": made})
     else:
         say(clean(made).rstrip("\n"))
-
-
-def _as_it_was(run: Run, events: list[Event], at: int, state: RunState) -> Run:
-    """The run's row as it was just after event number `at`."""
-    if at > len(events):
-        raise InputError(f"the run has no event {at}", fix=f"its events are 1 to {len(events)}")
-    return replace(
-        run,
-        status=state.status,
-        waits=state.waits,
-        head_seq=at,
-        error=None if state.error is None else dict(state.error),
-        usage=state.total(),
-        updated_at=events[at - 1].at,
-    )
 
 
 def _reasoning(run: str, *, as_json: bool) -> None:

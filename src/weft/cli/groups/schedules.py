@@ -8,14 +8,17 @@ from typing import Annotated, Literal
 import typer
 
 from weft.app.automation.desk import NewAutomation
-from weft.app.automation.rules import Schedule, made, seconds
+from weft.app.automation.rules import Schedule, made
+from weft.app.automation.written import Manner
 from weft.app.service import Service
-from weft.cli.groups.automations import Name, listed, told
+from weft.cli.groups.automations import Name, listed, synchronise, told
 from weft.cli.options import AsJson, BaseUrl, File, Model, Offline, Provider, choice
 from weft.cli.reach import ask
 from weft.cli.terminal import say, say_json
 from weft.cli.variables import variables
 from weft.core.clock import iso
+from weft.core.errors import InputError
+from weft.spec.recurrence import seconds
 from weft.store.automations import Automation
 
 Given = Annotated[str, typer.Option("--name", metavar="NAME", help="Its name; that of the workflow by default.")]
@@ -55,7 +58,19 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a workflow at set times. A worker (`weft worker`) starts the runs."""
+    """Run a workflow at set times. A worker (`weft worker`) starts the runs.
+
+    Without --cron and --every, make active what the file itself says under `schedule` and `triggers`.
+    """
+    models = choice(provider, model, base_url, offline=offline)
+    if cron is None and every is None:
+        if name or var or (tz, overlap, catch_up, jitter) != ("UTC", "skip", "1h", "0"):
+            raise InputError(
+                "a schedule has either a cron expression or a length, or all that is said of it stands in the file",
+                fix="give --cron or --every, or leave out --name, --var, --tz, --overlap, --catch-up and --jitter",
+            )
+        synchronise(file, Manner(out=out, choice=models, pin=pin), as_json=as_json)
+        return
     rule = made(
         Schedule,
         cron=cron,
@@ -65,7 +80,6 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
         catch_up_s=seconds(catch_up),
         jitter_s=seconds(jitter),
     )
-    models = choice(provider, model, base_url, offline=offline)
     new = NewAutomation(
         rule=rule, file=file, name=name, variables=variables(var or ()), out=out, choice=models, pin=pin
     )
@@ -74,6 +88,23 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
         return await service.add_automation(new)
 
     told(ask(work), as_json=as_json)
+
+
+def sync(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A workflow file, or a folder of them.", show_default=False)
+    ],
+    out: Out = Path("artifacts"),
+    pin: Pin = False,
+    provider: Provider = None,
+    model: Model = None,
+    base_url: BaseUrl = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make active what workflow files say under `schedule` and `triggers`, and forget what they no longer say."""
+    models = choice(provider, model, base_url, offline=offline)
+    synchronise(path, Manner(out=out, choice=models, pin=pin), as_json=as_json)
 
 
 def list_all(as_json: AsJson = False) -> None:

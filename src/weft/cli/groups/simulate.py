@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -20,7 +20,7 @@ from weft.testing.simulator.rehearsal import Report, Simulation, rehearse
 _SHOWN = 500
 
 
-def simulate(
+def simulate(  # noqa: PLR0917 -- a command's options are its parameters
     file: File,
     agents: Annotated[
         int | None,
@@ -47,6 +47,12 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A value for an input; may be repeated.", show_default=False),
     ] = None,
+    answer: Annotated[
+        Literal["approve", "reject", "random"] | None,
+        typer.Option(
+            help="Let scripted people answer gates; without it the run ends at the first one.", show_default=False
+        ),
+    ] = None,
     keep: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Keep the journal in this folder, as a WEFT_HOME.", show_default=False),
@@ -63,6 +69,7 @@ def simulate(
             faults=parse_faults(faults),
             partitions=tuple(parse_partitions(partition or ())),
             keep=keep,
+            answer=answer,
         )
     )
     if as_json:
@@ -88,6 +95,7 @@ def _lines(report: Report, keep: Path | None) -> Iterator[str]:
         "steps": f"{report.calls:,} calls, {report.requests:,} requests, {report.tokens:,} tokens",
         "virtual time": f"{report.virtual_s:,.3f} s",
         "faults": _faults(report),
+        "people": ", ".join(f"{word} {count:,}" for word, count in report.answered.items()),
         "convergence": ", ".join(f"{name} {_word(value)}" for name, value in report.convergence.items()),
         "events": f"{report.events:,}, sha256 {report.digest}",
         "measured": f"{report.measured['seconds']:,.2f} s, {report.measured['events_per_s']:,.0f} events/s, "

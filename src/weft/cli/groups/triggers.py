@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from weft.app.automation.desk import NewAutomation
-from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, made, seconds
+from weft.app.automation.rules import FileTrigger, Rule, RunTrigger, made
 from weft.app.service import Service
 from weft.cli.groups.automations import listed, told
 from weft.cli.groups.schedules import Given, Out, Pin, Vars
@@ -17,6 +17,7 @@ from weft.cli.options import AsJson, BaseUrl, File, Model, Offline, Provider, ch
 from weft.cli.reach import ask
 from weft.cli.variables import variables
 from weft.core.errors import InputError
+from weft.spec.recurrence import seconds
 from weft.store.automations import Automation
 
 
@@ -75,4 +76,10 @@ def add(  # noqa: PLR0917 -- a command's options are its parameters
 
 def list_all(as_json: AsJson = False) -> None:
     """List all triggers."""
-    listed("file", "run", none="No triggers yet: `weft triggers add FILE --folder …` makes one.", as_json=as_json)
+    listed(
+        "file",
+        "run",
+        "webhook",
+        none="No triggers yet: `weft triggers add FILE --folder …` makes one.",
+        as_json=as_json,
+    )

@@ -105,7 +105,8 @@ def _told(view: RunView) -> list[str]:
     """What the tree does not say: who passed a conversation on, the plans that were made, and how far the run is with its own."""
     lines = [handoff_text(chain) for chain in view.handoffs()]
     lines += [line for made in view.made_plans() for line in plan_lines(made)]
-    return lines + ([milestone_text(view.milestones)] if view.milestones else [])
+    lines += [milestone_text(view.milestones)] if view.milestones else []
+    return lines + [f"{milestone_text(reached)} (run {run})" for run, reached in view.carried_out.items() if reached]
 
 
 def plan_lines(made: Mapping[str, Any]) -> list[str]:

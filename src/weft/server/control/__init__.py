@@ -4,13 +4,57 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from weft.server.control import runs
+from weft.server.control import (
+    agents,
+    artifacts,
+    audit,
+    automations,
+    etags,
+    examining,
+    flags,
+    gates,
+    identity,
+    plans,
+    runs,
+    sessions,
+    settings,
+    steering,
+    tools,
+    usage,
+    webhooks,
+    workflows,
+)
+from weft.server.control.routes import PREFIX
 from weft.server.rooms import Rooms
+
+_ROUTERS: tuple[APIRouter, ...] = (
+    workflows.api,
+    runs.api,
+    examining.api,
+    steering.api,
+    artifacts.api,
+    gates.api,
+    agents.api,
+    tools.api,
+    automations.schedules,
+    automations.triggers,
+    plans.api,
+    usage.api,
+    audit.api,
+    settings.api,
+    sessions.api,
+    webhooks.api,
+    flags.api,
+    identity.tenants,
+    identity.users,
+    identity.roles,
+    identity.keys,
+)
 
 
 def install(app: FastAPI, rooms: Rooms) -> None:
     """Put the control API into `app`."""
-    api = APIRouter(prefix="/api/v1")
-    for module in (runs,):
-        api.include_router(module.router(rooms))
-    app.include_router(api)
+    del rooms  # the host is that of the application
+    etags.install(app)
+    for router in _ROUTERS:
+        app.include_router(router, prefix=PREFIX)

@@ -75,7 +75,9 @@ class _Chat:
         if isinstance(target.one, Made):
             inputs = automatic(body.said()) if target.one.name == AUTO else body.relay()
             choice = self.rooms.host.choice
-            return Turn(target=target.one, inputs=inputs, owner=by.owner, choice=choice, scope=_SCOPE)
+            return Turn(
+                target=target.one, messages=body.said(), inputs=inputs, owner=by.owner, choice=choice, scope=_SCOPE
+            )
         return Turn(
             target=target.one,
             messages=body.said(),

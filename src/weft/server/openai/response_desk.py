@@ -170,7 +170,9 @@ class Desk:
             raise refuse_tools(body.model)
         if isinstance(target, Made):
             inputs = automatic(words) if target.name == AUTO else body.relay(entries)
-            return Turn(target=target, inputs=inputs, owner=by.owner, choice=self._host.choice, scope=_SCOPE)
+            return Turn(
+                target=target, messages=words, inputs=inputs, owner=by.owner, choice=self._host.choice, scope=_SCOPE
+            )
         return Turn(
             target=target,
             messages=words,

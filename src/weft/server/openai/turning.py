@@ -54,10 +54,11 @@ async def begin(host: Host, turn: Turn, asked: Asked, request: Request, lines: S
     queue = asked.weft.queue or request.headers.get("x-weft-queue", "").lower() == "true"
     same = await _repeated(host, turn, request)
     async with host.conversations.turn(turn.owner, session, queue=queue, same=same or ""):
-        begun = await host.begin(turn)
+        known = host.conversations.session(turn.owner, session) if session else None
+        begun = await host.begin(replace(turn, after=known.head if known is not None else None))
         session = session or begun.run_id
         if begun.first:
-            await host.conversations.remember(turn.owner, session, turn.target.name, lines, begun.run_id)
+            await host.conversations.begun(replace(turn, session=session), begun, lines)
     return Begun(begun.run_id, session, turn)
 
 

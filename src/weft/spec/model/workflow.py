@@ -6,7 +6,8 @@ from pydantic import Field, PrivateAttr
 
 from weft.core.errors import InternalError
 from weft.spec.model.agents import Agent, AgentEntry
-from weft.spec.model.base import Identifier, Name, Section
+from weft.spec.model.automation import Schedules, Triggers, WrittenAutomation
+from weft.spec.model.base import Identifier, Name, Pointer, Section, addition
 from weft.spec.model.context import ContextPolicy, Skill
 from weft.spec.model.env import Env
 from weft.spec.model.inputs import Inputs
@@ -42,6 +43,8 @@ class Workflow(Section):
     skills: list[Skill] = []
     context_policy: ContextPolicy | None = None
     pattern: Pattern
+    schedule: Schedules | None = addition()
+    triggers: Triggers | None = addition()
     outputs: Outputs = Outputs.model_construct()
     telemetry: Telemetry | None = None
     security: Security | None = None
@@ -60,6 +63,17 @@ class Workflow(Section):
     def major(self) -> str:
         """The part of `version` before the first dot."""
         return str(self.version).split(".", maxsplit=1)[0]
+
+    def automations(self) -> list[tuple[Pointer, WrittenAutomation]]:
+        """What the file says of runs that start by themselves, each with its place."""
+        found: list[tuple[Pointer, WrittenAutomation]] = []
+        for key in ("schedule", "triggers"):
+            value = getattr(self, key)
+            if isinstance(value, list):
+                found += [((key, place), each) for place, each in enumerate(value)]
+            elif value is not None:
+                found.append(((key,), value))
+        return found
 
     def inline_agents(self) -> dict[str, Agent]:
         """The agents by id.

@@ -15,9 +15,10 @@ from typing import Any
 
 from weft.agents.planning.performer import PlannerPerformer
 from weft.agents.swarm.performer import SwarmPerformer
+from weft.app.programs import PythonWorkflows
 from weft.core.canonical import dumps, sha256
 from weft.core.clock import iso
-from weft.core.errors import InputError, InternalError
+from weft.core.errors import InputError, InternalError, UnsupportedError
 from weft.core.event import Event
 from weft.core.ids import path_key
 from weft.engine.fold import fold
@@ -27,15 +28,18 @@ from weft.plan.compile import compile_workflow
 from weft.plan.definitions import Overrides
 from weft.plan.nodes import Plan
 from weft.plan.scope import initial_scope
+from weft.python.naming import named
 from weft.spec import load
 from weft.spec.inputs import resolve_inputs
 from weft.spec.model.swarm import Partition
+from weft.spec.model.workflow import Workflow
 from weft.store.journal import Journal
 from weft.store.runs import Run
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.simulation import EPOCH, SeededEntropy, SimulatedClock, simulate
 from weft.testing.simulator.actors import SimulatedAgents, SimulatedArtifacts, SimulatedTools, World
 from weft.testing.simulator.faults import Faults
+from weft.testing.simulator.people import Manner, People
 from weft.testing.simulator.scale import scaled
 
 Json = Any
@@ -45,7 +49,10 @@ _CALLS = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """What to simulate. With `keep`, the journal stays in that folder, which must be new or empty."""
+    """What to simulate. With `keep`, the journal stays in that folder, which must be new or empty.
+
+    `answer` says how people answer gates; without it nobody does, and the run ends waiting.
+    """
 
     file: Path
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -54,6 +61,7 @@ class Simulation:
     faults: Faults = Faults()
     partitions: tuple[Partition, ...] = ()
     keep: Path | None = None
+    answer: Manner | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +82,7 @@ class Report:
     crashes: int
     injected: Mapping[str, int]
     convergence: Mapping[str, Json]
+    answered: Mapping[str, int]
     digest: str
     measured: Mapping[str, float]
 
@@ -89,7 +98,7 @@ def rehearse(simulation: Simulation) -> Report:
         SpecError: the file has problems.
         InputError: inputs are missing, or the workflow cannot be scaled so.
     """
-    workflow = scaled(load.load(simulation.file), agents=simulation.agents, partitions=simulation.partitions)
+    workflow = scaled(_document(simulation.file), agents=simulation.agents, partitions=simulation.partitions)
     plan = compile_workflow(workflow, Overrides(offline=True))
     inputs = resolve_inputs(workflow, simulation.variables).values
     scope = initial_scope(plan, inputs, session_id="simulation", started_at=iso(EPOCH))
@@ -102,6 +111,19 @@ def rehearse(simulation: Simulation) -> Report:
         run, events = simulate(lambda: stage.play(plan, scope, inputs), seed=simulation.seed)
         seconds = time.perf_counter() - began
     return _report(simulation, stage, run, events, seconds)
+
+
+def _document(file: Path) -> Workflow:
+    target = named(file)
+    if target is None:
+        return load.load(file)
+    workflow = PythonWorkflows().workflow(target)
+    if workflow is None:
+        raise UnsupportedError(
+            f"{file} is a workflow function, and only documents are simulated",
+            fix="build the workflow with `weft.build`, or write it in YAML",
+        )
+    return workflow
 
 
 def _own(folder: Path) -> Path:
@@ -120,6 +142,7 @@ class _Stage:
         self._simulation = simulation
         self._home = home
         self._entropy = SeededEntropy(simulation.seed)
+        self.people = People(simulation.seed, simulation.answer)
         self._luck = random.Random(f"{simulation.seed}/crashes")  # noqa: S311 -- repeatable on purpose
         self._performers: dict[str, Performer] = {
             "agent": SimulatedAgents(self.world),
@@ -153,6 +176,7 @@ class _Stage:
             for path in doubts:
                 # Who is asked looks at the world and tells the truth.
                 await engine.settle(run_id, path, did=_happened(self.world, run_id, path))
+            answered = await self.people.answer(engine, journal) if result.status == "waiting" else 0
             await engine.close()
         except Crash:
             self.crashes += 1
@@ -160,7 +184,7 @@ class _Stage:
             return journal.runs.get(run_id).ended
         if isinstance(journal.writer, CrashingWriter):
             journal.writer = journal.writer._inner  # noqa: SLF001 -- its own subclass's door
-        return not doubts
+        return not (doubts or answered)
 
     def _span(self) -> int:
         """After how many appends the process dies next: each has the same chance."""
@@ -199,6 +223,7 @@ def _report(simulation: Simulation, stage: _Stage, run: Run, events: list[Event]
         crashes=stage.crashes,
         injected=dict(sorted(stage.world.injected.items())),
         convergence={name: found[name] for name in shown if name in found},
+        answered=dict(sorted(stage.people.answered.items())),
         digest=sha256(b"\n".join(map(_line, events))),
         measured={
             "seconds": round(seconds, 3),

@@ -10,6 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
+    op.create_index("runs_by_session", "runs", ["tenant", "session", "created_at"])
     op.create_table(
         "workflows",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -52,26 +53,36 @@ def upgrade() -> None:
     op.create_table(
         "messages",
         sa.Column("tenant", sa.Text, nullable=False),
-        sa.Column("id", sa.Text, nullable=False),
-        sa.Column("session", sa.Text, nullable=False),
-        sa.Column("parent", sa.Text),
+        sa.Column("run_id", sa.Text, nullable=False),
         sa.Column("role", sa.Text, nullable=False),
+        sa.Column("session", sa.Text, nullable=False),
+        sa.Column("principal", sa.Text, nullable=False),
         sa.Column("content", sa.Text, nullable=False),
-        sa.Column("run_id", sa.Text),
-        sa.Column("usage", sa.Text),
-        sa.Column("chain", sa.Text, nullable=False, server_default=""),
-        sa.Column("created_at", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "id"),
+        sa.Column("at", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("run_id", "role"),
     )
-    op.create_index("messages_by_session", "messages", ["tenant", "session", "created_at"])
-    op.create_index("messages_by_chain", "messages", ["tenant", "chain", "created_at"])
-    op.create_index(
-        "messages_by_run",
-        "messages",
-        ["run_id"],
-        sqlite_where=sa.text("run_id IS NOT NULL"),
-        postgresql_where=sa.text("run_id IS NOT NULL"),
+    op.create_index("messages_by_session", "messages", ["tenant", "session"])
+    # SQLite's own full-text index over it; the words stand in it only, the text in the table.
+    op.execute("CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')")
+    op.execute(
+        "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
+        "INSERT INTO messages_words(rowid, content) VALUES (new.rowid, new.content); END"
     )
+    op.execute(
+        "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
+        "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
+    )
+    op.create_table(
+        "chains",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.Column("principal", sa.Text, nullable=False),
+        sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("session", sa.Text, nullable=False),
+        sa.Column("at", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "run_id"),
+    )
+    op.create_index("chains_by_hash", "chains", ["tenant", "principal", "chain", "at"])
     op.create_table(
         "webhooks",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -169,7 +180,9 @@ def downgrade() -> None:
     op.drop_table("audit")
     op.drop_table("deliveries")
     op.drop_table("webhooks")
+    op.execute("DROP TABLE messages_words")
     op.drop_table("messages")
     op.drop_table("sessions")
     op.drop_table("requests")
     op.drop_table("workflows")
+    op.drop_index("runs_by_session", "runs")

@@ -1,0 +1,94 @@
+"""Messages from outside that start runs: ``POST /hooks/<trigger>``, signed, each of them once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from weft.app.automation.firing import run_id_of
+from weft.app.automation.rules import HookTrigger, read
+from weft.app.hosting import Host
+from weft.app.telling.signing import verify, verify_github
+from weft.core.errors import AuthError, ConflictError, InputError, TransientError
+from weft.server.rooms import Rooms
+from weft.store.automations import Automation, Firing, fire
+
+PREFIX = "/hooks/"
+MAX_BYTES = 262_144
+"""The largest message that becomes an input."""
+
+
+def install(app: FastAPI, rooms: Rooms) -> None:
+    """Put the door for webhook triggers into `app`. Their signature is their credential: no other is asked for."""
+    host = rooms.host
+    router = APIRouter(tags=["hooks"])
+
+    @router.post(PREFIX + "{name}", operation_id="hooks_receive", status_code=202)
+    async def receive(name: str, request: Request) -> JSONResponse:
+        """Start a run of the trigger's workflow; the same message again is answered with the same run."""
+        body = await request.body()
+        if len(body) > MAX_BYTES:
+            raise InputError(
+                f"a message may have {MAX_BYTES} bytes", fix="send a reference to what is longer", status=413
+            )
+        given = {key.lower(): value for key, value in request.headers.items()}
+        automation, rule, message_id = _admitted(host, name, given, body)
+        if not host.flags.value("hooks.accept", tenant=automation.tenant):
+            raise TransientError("no messages are taken at the moment", fix="send it again later", retry_after_s=60)
+        found = await _fire(host, automation, rule, message_id, body)
+        return JSONResponse({"run": found.run_id}, 202)
+
+    app.include_router(router)
+
+
+def trigger_secret(host: Host, name: str, version: int) -> str:
+    """The secret with which messages to a trigger are signed."""
+    return host.keys.secret(f"trigger:{name}", version)
+
+
+def _admitted(host: Host, name: str, given: Mapping[str, str], body: bytes) -> tuple[Automation, HookTrigger, str]:
+    """The trigger of this name, and the id of the message.
+
+    Raises:
+        AuthError: the message proves nothing; where there is no such trigger, none does.
+    """
+    found = next((one for one in host.journal.automations.of_kind("webhook") if one.name == name), None)
+    rule = HookTrigger() if found is None else read(found.kind, found.rule)
+    assert isinstance(rule, HookTrigger)
+    secret = trigger_secret(host, "" if found is None else found.name, rule.version)
+    if rule.scheme == "github":
+        message_id = verify_github(secret, given, body)
+    else:
+        message_id = verify(secret, given, body, now=host.clock.micros() / 1_000_000)
+    if found is None:
+        raise AuthError(
+            "the signature of the message is wrong", fix="sign `id.timestamp.body` with the webhook's secret"
+        )
+    return found, rule, message_id
+
+
+async def _fire(host: Host, automation: Automation, rule: HookTrigger, message_id: str, body: bytes) -> Firing:
+    if automation.paused:
+        raise ConflictError("the trigger is paused", fix="let it go on, then send the message again")
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        raise InputError("the message is not UTF-8", fix="send JSON or text in UTF-8") from None
+    now = host.clock.micros()
+    firing = Firing(
+        automation=automation.name,
+        tenant=automation.tenant,
+        key=message_id,
+        status="due",
+        run_id=run_id_of(automation, message_id, automation.created_at),
+        nominal=now,
+        at=now,
+        variables={rule.variable: text},
+    )
+    await host.journal.writer.submit(fire([firing]))
+    host.journal.inbox.ring()
+    about = {"message": message_id}
+    await host.audit("hook", "trigger.fire", f"trigger/{automation.name}", about, tenant=automation.tenant)
+    return firing
