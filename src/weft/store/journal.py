@@ -18,8 +18,8 @@ from weft.store import history
 from weft.store.append import Append
 from weft.store.audit import Audit
 from weft.store.automations import Automations
-from weft.store.consumption import Consumption
 from weft.store.chains import Chains
+from weft.store.consumption import Consumption
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
 from weft.store.flags import SetFlags

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from weft.app.serving.automatic import AUTO
 from weft.app.serving.replies import Ended, Item, Thought
 from weft.app.serving.turns import Made, Turn
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller
+from weft.server.control.routes import allowed
 from weft.server.openai import chunks, errors
 from weft.server.openai.asking import ChatRequest, tool_of
 from weft.server.openai.attending import Attendance, Attending, ClientGone, Stream, while_there
@@ -25,7 +26,7 @@ from weft.server.openai.targets import Target, Targets, automatic, refuse_tools,
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 
-By = Annotated[Caller, Depends(caller_of)]
+By = Annotated[Caller, Depends(allowed("runs:start"))]
 _SCOPE = "openai/chat"
 
 

@@ -11,10 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from weft.app.serving.embedding import Embeddings
 from weft.core.errors import UnsupportedError
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller
+from weft.server.control.routes import allowed
 from weft.server.rooms import Rooms
 
-By = Annotated[Caller, Depends(caller_of)]
+By = Annotated[Caller, Depends(allowed("runs:start"))]
 
 
 class EmbeddingRequest(BaseModel):

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends
 
 from weft.core.errors import NotFoundError
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller
+from weft.server.control.routes import allowed
 from weft.server.openai.targets import Targets
 
-By = Annotated[Caller, Depends(caller_of)]
+By = Annotated[Caller, Depends(allowed("workflows:read"))]
 
 
 def router(targets: Targets) -> APIRouter:

@@ -70,6 +70,8 @@ class Desk:
         items = body.items
         if answers := approvals(items):
             return await self._approved(body, answers, by)
+        if not by.may("runs:start"):
+            raise PolicyError("you may not start runs here", fix="ask for the right runs:start")
         results = [(one.call_id, said_of(one)) for one in items if one.type == "function_call_output"]
         if (awaited := await hand_in(self._host, results, by)) is not None:
             return Opened(awaited.run.id, awaited.run.session, after=awaited.after)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from weft.core.errors import ConflictError
 from weft.server import sse
 from weft.server.caller import Caller, caller_of
+from weft.server.control.routes import allowed
 from weft.server.openai import errors
 from weft.server.openai.attending import Attendance, ClientGone, Stream, while_there
 from weft.server.openai.response_desk import Desk, Opened
@@ -19,6 +20,8 @@ from weft.server.openai.targets import Targets
 from weft.server.rooms import Rooms
 
 By = Annotated[Caller, Depends(caller_of)]
+Reader = Annotated[Caller, Depends(allowed("runs:read"))]
+Writer = Annotated[Caller, Depends(allowed("runs:write"))]
 _GONE = 499
 
 
@@ -39,7 +42,7 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
     @api.get("/{response_id}", response_model=None)
     async def show(
         response_id: str,
-        by: By,
+        by: Reader,
         stream: bool = False,
         starting_after: Annotated[int, Query(ge=0)] = 0,
     ) -> Response:
@@ -50,7 +53,7 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
         return errors.Json(await desk.show(id_))
 
     @api.delete("/{response_id}")
-    async def delete(response_id: str, by: By) -> dict[str, Any]:
+    async def delete(response_id: str, by: Writer) -> dict[str, Any]:
         """Remove a response, and its run with it."""
         id_ = desk.own(response_id, by)
         if not rooms.host.journal.runs.get(id_.run_id).ended:
@@ -60,7 +63,7 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
         return {"id": str(id_), "object": "response", "deleted": True}
 
     @api.post("/{response_id}/cancel", response_model=None)
-    async def cancel(response_id: str, by: By) -> Response:
+    async def cancel(response_id: str, by: Writer) -> Response:
         """Cancel the run of a response."""
         id_ = desk.own(response_id, by)
         await rooms.host.cancel(id_.run_id, principal=by.principal)
@@ -69,7 +72,7 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
     @api.get("/{response_id}/input_items")
     async def input_items(
         response_id: str,
-        by: By,
+        by: Reader,
         limit: Annotated[int, Query(ge=1, le=100)] = 20,
         order: Literal["asc", "desc"] = "desc",
         after: Annotated[str, Query(max_length=200)] = "",
