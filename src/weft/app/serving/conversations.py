@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from weft.app.serving.inputs import Message
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
 from weft.app.serving.tails import Tails
@@ -75,8 +76,10 @@ class Conversations:
 
     async def begun(self, turn: Turn, begun: Begun, lines: Sequence[Line]) -> None:
         """A turn has become a run: its session, which is opened when it is new, goes on after it, and is found again by `lines`."""
-        await self._sessions.create(turn.session, turn.target.name, turn.owner, turn.asked)
-        await self._sessions.begun(turn, begun)
+        # What UTF-8 cannot carry cannot be kept.
+        asked = turn.asked.encode(errors="replace").decode()
+        await self._sessions.create(turn.session, turn.target.name, turn.owner, asked)
+        await self._sessions.begun(replace(turn, messages=(Message("user", asked),)), begun)
         kept = Chain(
             run_id=begun.run_id,
             session=turn.session,

@@ -182,6 +182,7 @@ def downgrade() -> None:
     op.drop_table("webhooks")
     op.execute("DROP TABLE messages_words")
     op.drop_table("messages")
+    op.drop_table("chains")
     op.drop_table("sessions")
     op.drop_table("requests")
     op.drop_table("workflows")
