@@ -9,7 +9,7 @@ import pytest
 
 from weft.app.hosting import Host
 from weft.app.serving.inputs import Message
-from weft.app.serving.replies import Answered, Asked, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
+from weft.app.serving.items import Answered, Asked, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
 from weft.app.serving.turns import Turn
 from weft.core.errors import ConflictError, InputError
 from weft.engine.questions import Answer

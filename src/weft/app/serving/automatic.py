@@ -189,3 +189,9 @@ def _nobody(request: str, cards: Sequence[Card]) -> RejectedError:
         f"no agent here can do this: {request[:200]!r}",
         fix=f"serve an agent whose `card` names it among its capabilities; there are: {names}",
     )
+
+
+def planning_inputs(messages: Sequence[Message]) -> dict[str, Any]:
+    """The inputs of a run that plans what is asked: the request, and what was said before."""
+    last = max(place for place, one in enumerate(messages) if one.role == "user")
+    return {"request": messages[last].content, "messages": [one.as_json() for one in messages[:last]]}

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from weft.app.serving.answering import Answering, answering
+from weft.app.serving.items import (
+    Answered,
+    Asked,
+    Called,
+    Ended,
+    Item,
+    Said,
+    StepBegan,
+    StepEnded,
+    Thought,
+    Waits,
+    text_of,
+)
 from weft.app.serving.tails import Frame, Tails, frame_of
 from weft.core.errors import NotFoundError, WeftError, from_json
 from weft.core.usage import Usage
@@ -22,109 +34,6 @@ _PATIENCE = (0.01, 0.05, 0.2, 1.0)
 """Seconds between looks for a child run that is announced and not there yet."""
 _MAX_RUNS = 256
 """Child runs that one reply follows; what more of them do is seen in what their parents say."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """Something in a reply. `run_id` and `path` say where; `seq` is the number of the reply's own run's latest event."""
-
-    seq: int
-    run_id: str
-    path: str = ""
-    at: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said(Item):
-    """A piece of the answer, by the agent whose step is at `path`."""
-
-    agent: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thought(Item):
-    """A piece of what an agent writes on the way to the answer."""
-
-    agent: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Called(Item):
-    """A piece of a call that a model asks whoever asked it to make: call number `index` of its answer.
-
-    The first piece of a call has its `call_id` and `name`; the `arguments` of all pieces are one JSON text.
-    """
-
-    agent: str
-    index: int
-    call_id: str = ""
-    name: str = ""
-    arguments: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepBegan(Item):
-    """A step has begun: `type` is ``agent``, ``model``, ``tool``, ``child`` …, `target` which one."""
-
-    type: str
-    target: str
-    input: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepEnded(Item):
-    """A step has ended, well or with an error (as JSON)."""
-
-    type: str
-    target: str
-    value: Any = None
-    error: Mapping[str, Any] | None = None
-    usage: Usage = field(default_factory=Usage)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Item):
-    """A gate has opened: somebody is asked. `request` is as in the journal."""
-
-    gate: str
-    request: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered(Item):
-    """A gate was decided."""
-
-    gate: str
-    decision: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits(Item):
-    """The run waits for something outside, and goes on by itself when that comes. `waits` is as `weft why` reads it."""
-
-    waits: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended(Item):
-    """The run has ended. `text` is its whole answer, `outputs` its outputs; `said` whether the pieces were that text."""
-
-    status: str
-    text: str = ""
-    outputs: Any = None
-    error: WeftError | None = None
-    usage: Usage = field(default_factory=Usage)
-    said: bool = True
-
-
-def text_of(outputs: Any) -> str:
-    """What the outputs of a run say, as text; data as JSON."""
-    response = outputs.get("response") if isinstance(outputs, Mapping) else outputs
-    if response is None:
-        return ""
-    return response if isinstance(response, str) else json.dumps(response, ensure_ascii=False)
 
 
 class Replies:

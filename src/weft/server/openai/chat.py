@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 from starlette.requests import Request
 
-from weft.app.serving.automatic import AUTO
-from weft.app.serving.replies import Ended, Item, Thought
+from weft.app.serving.automatic import AUTO, planning_inputs
+from weft.app.serving.items import Ended, Item, Thought
 from weft.app.serving.turns import Made, Turn
 from weft.server.caller import Caller
 from weft.server.control.routes import allowed
@@ -22,7 +22,7 @@ from weft.server.openai.attending import Attendance, Attending, ClientGone, Stre
 from weft.server.openai.chunks import Completion
 from weft.server.openai.following import Paused, link, stopping, turn_of
 from weft.server.openai.handing import calls_of, hand_in
-from weft.server.openai.targets import Target, Targets, automatic, refuse_tools, takes_tools
+from weft.server.openai.targets import Target, Targets, refuse_tools, takes_tools
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 
@@ -74,7 +74,7 @@ class _Chat:
         if body.tools and not takes_tools(target.one):
             raise refuse_tools(body.model)
         if isinstance(target.one, Made):
-            inputs = automatic(body.said()) if target.one.name == AUTO else body.relay()
+            inputs = planning_inputs(body.said()) if target.one.name == AUTO else body.relay()
             choice = self.rooms.host.choice
             return Turn(
                 target=target.one, messages=body.said(), inputs=inputs, owner=by.owner, choice=choice, scope=_SCOPE

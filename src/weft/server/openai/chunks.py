@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from weft.app.serving.replies import Answered, Asked, Called, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
+from weft.app.serving.items import Answered, Asked, Called, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
 from weft.core.errors import ConflictError, WeftError
 from weft.core.usage import Usage
 from weft.server.openai import errors

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from weft.app.hosting import Host
-from weft.app.serving.replies import Item, Waits
+from weft.app.serving.items import Item, Waits
 from weft.core.errors import TransientError
 from weft.core.usage import Usage
 from weft.store.gates import Gate

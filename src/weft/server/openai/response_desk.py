@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from weft.app.serving.automatic import AUTO
-from weft.app.serving.replies import Ended, Item, Waits
+from weft.app.serving.automatic import AUTO, planning_inputs
+from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.turns import Made, Turn
 from weft.core.errors import InputError, LimitError, NotFoundError, PolicyError, WeftError
 from weft.engine.questions import Answer
@@ -31,7 +31,7 @@ from weft.server.openai.response_request import (
     said,
     said_of,
 )
-from weft.server.openai.targets import Targets, automatic, refuse_tools, takes_tools
+from weft.server.openai.targets import Targets, refuse_tools, takes_tools
 from weft.server.openai.turning import Begun, begin
 from weft.server.rooms import Rooms
 from weft.store.runs import Run
@@ -171,7 +171,7 @@ class Desk:
         if body.tools and not takes_tools(target):
             raise refuse_tools(body.model)
         if isinstance(target, Made):
-            inputs = automatic(words) if target.name == AUTO else body.relay(entries)
+            inputs = planning_inputs(words) if target.name == AUTO else body.relay(entries)
             return Turn(
                 target=target, messages=words, inputs=inputs, owner=by.owner, choice=self._host.choice, scope=_SCOPE
             )

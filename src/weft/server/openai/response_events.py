@@ -11,7 +11,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
-from weft.app.serving.replies import Called, Ended, Item, Said
+from weft.app.serving.items import Called, Ended, Item, Said
 from weft.core.usage import Usage
 from weft.server.openai import chunks
 from weft.server.openai.following import Paused

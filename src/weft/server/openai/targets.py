@@ -98,9 +98,3 @@ def refuse_tools(model: str) -> UnsupportedError:
         fix="leave `tools` out, or ask one agent (`workflow/agent`), or a model as it stands (`provider/name`)",
         param="tools",
     )
-
-
-def automatic(messages: Sequence[Message]) -> dict[str, Any]:
-    """The inputs of a run that plans what is asked: the request, and what was said before."""
-    last = max(place for place, one in enumerate(messages) if one.role == "user")
-    return {"request": messages[last].content, "messages": [one.as_json() for one in messages[:last]]}
