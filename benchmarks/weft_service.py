@@ -55,9 +55,11 @@ def answer(_: Received) -> Reply:
 
 
 @asynccontextmanager
-async def service(folder: Path, provider: str) -> AsyncIterator[str]:
+async def service(folder: Path, provider: str, flows: dict[str, str] | None = None) -> AsyncIterator[tuple[str, int]]:
+    """`weft up` over these workflows, and its process."""
     (folder / "flows").mkdir()
-    (folder / "flows" / "helper.yaml").write_text(AGENT, encoding="utf-8")
+    for name, text in (flows or {"helper": AGENT}).items():
+        (folder / "flows" / f"{name}.yaml").write_text(text, encoding="utf-8")
     environment = os.environ | {
         "WEFT_HOME": str(folder / "home"),
         "WEFT_SERVER__MODELS": MODEL,
@@ -69,7 +71,7 @@ async def service(folder: Path, provider: str) -> AsyncIterator[str]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         line = await asyncio.to_thread(process.stdout.readline)
-        yield json.loads(line)["url"]
+        yield json.loads(line)["url"], process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(process.wait)
@@ -98,7 +100,7 @@ async def chat_stream() -> dict[str, float]:
         async with LoopbackServer(answer) as model, httpx.AsyncClient(timeout=60) as client:
             own = [await stream(client, f"{model.url}/v1", "bench", number) for number in range(ROUNDS)]
             metrics = summary("direct", own)
-            async with service(Path(folder), f"{model.url}/v1") as url:
+            async with service(Path(folder), f"{model.url}/v1") as (url, _):
                 for name, asked in (("model", MODEL), ("agent", "helper")):
                     await stream(client, f"{url}/v1", asked, -1)
                     through = [await stream(client, f"{url}/v1", asked, number) for number in range(ROUNDS)]

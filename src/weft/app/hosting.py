@@ -325,6 +325,7 @@ class Host:
             _LOG.exception("a defect while driving %s", run_id)
         finally:
             self._drives.pop(run_id, None)
+            self.tails.let_go(run_id)
 
 
 def _report(what: str, about: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, Text, and_, exists, or_, select
+from sqlalchemy import Connection, Engine, Row, Text, and_, bindparam, exists, or_, select
 from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
@@ -24,6 +24,8 @@ from weft.store.tables import firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
+_BY_ID = select(*_COLUMNS).where(runs.c.id == bindparam("run_id"))
+"""Made once: it is asked for all the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +148,7 @@ class Runs:
             NotFoundError: there is none.
         """
         with self._read() as connection:
-            row = connection.execute(select(*_COLUMNS).where(runs.c.id == run_id)).first()
+            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         return self._run(row)

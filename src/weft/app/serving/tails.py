@@ -114,12 +114,12 @@ class _Tail:
             return None
 
     def _catch_up(self) -> None:
-        self._take(self._journal.events(self.run_id, after=self.last))
-        if not self.ended:
-            run = self._journal.runs.get(self.run_id)
-            self.ended = run.ended and run.head_seq <= self.last
-            if self.ended:
-                self._wake()
+        run = self._journal.runs.get(self.run_id)
+        if run.head_seq > self.last:
+            self._take(self._journal.events(self.run_id, after=self.last))
+        elif run.ended:
+            self.ended = True
+            self._wake()
 
     def _take(self, events: Iterable[Event]) -> None:
         frames = [frame_of(event) for event in events]
@@ -209,6 +209,13 @@ class Tails:
         tail = self._join(run_id)
         held = asyncio.get_running_loop().call_later(seconds, self._let_go, tail)
         self._held[tail] = held
+
+    def let_go(self, run_id: str) -> None:
+        """The run is driven no more: whoever follows it from now on finds all that it said in the journal."""
+        tail = self._tails.get(run_id)
+        if tail in self._held:
+            self._held[tail].cancel()
+            self._let_go(tail)
 
     def _let_go(self, tail: _Tail) -> None:
         del self._held[tail]
