@@ -35,7 +35,7 @@ _WAKE_PARENT = (
 
 _OPEN = " AND status<>'completed' AND status<>'failed' AND status<>'cancelled'"
 """Written out, for SQLite makes a table of a list of three each time that it runs the statement."""
-_MOVE = f"UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?{_OPEN}"
+_MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + _OPEN  # noqa: S608 -- ours
 """What most appends say of their run: that its head is another one."""
 
 
@@ -70,8 +70,7 @@ class NewRun:
     """The run whose events up to this number, and the events before them, are its past."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest."""
 
     run_id: str

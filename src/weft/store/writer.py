@@ -22,7 +22,18 @@ from weft.store.database import Database, in_our_words
 
 Work = Append | Callable[[sqlite3.Connection], Any]
 """An append, or a function that runs inside the batch's transaction."""
-Answer = tuple["asyncio.Future[Any] | None", Any]
+
+
+class Commit(asyncio.Future[Any]):
+    """What becomes of work that is queued. Nobody takes it back: who is stopped while they wait for it is stopped once it is known."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Refuse, so that whoever waits is cancelled only when this is done."""
+        del msg
+        return False
+
+
+Answer = tuple[Commit | None, Any]
 
 _BATCH = 256
 _CHECKPOINT_PAGES = 2_000
@@ -39,7 +50,7 @@ class Writer:
         self._database = database
         self._connection = database.connect()
         self._appender = Appender(entropy)
-        self._queue: queue.SimpleQueue[tuple[Work, asyncio.Future[Any] | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Work, Commit | None] | None] = queue.SimpleQueue()
         self._batches = 0
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -47,9 +58,9 @@ class Writer:
             self._thread = threading.Thread(target=self._serve, name="weft-writer", daemon=True)
             self._thread.start()
 
-    def submit(self, work: Work) -> asyncio.Future[Any]:
+    def submit(self, work: Work) -> Commit:
         """Queue `work`; the future has its result once it is durable, or the `WeftError` that refused it."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future = Commit(loop=asyncio.get_running_loop())
         self._enqueue(work, future)
         return future
 
@@ -86,7 +97,7 @@ class Writer:
             if not self._database.in_memory:
                 self._connection.close()
 
-    def _enqueue(self, work: Work, future: asyncio.Future[Any] | None) -> None:
+    def _enqueue(self, work: Work, future: Commit | None) -> None:
         if self._closed:
             raise StorageError("the journal is closed", fix="this is a defect: please report it")
         if self._thread is None:
