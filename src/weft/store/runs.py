@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, Text, and_, bindparam, exists, or_, select
+from sqlalchemy import Connection, Engine, Row, Text, and_, bindparam, exists, or_, select, text
 from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
@@ -20,7 +20,7 @@ from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.drivers import Drivers
 from weft.store.listing import RunFilter, page
-from weft.store.tables import firings, plans, runs
+from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
@@ -122,7 +122,7 @@ class Runs:
         query = (
             select(*_COLUMNS)
             .where(runs.c.tenant == tenant, runs.c.workflow == workflow, runs.c.updated_at >= since)
-            .where(runs.c.status.in_(list(statuses)), ~seen)
+            .where(text(ENDED), runs.c.status.in_(list(statuses)), ~seen)
             .order_by(runs.c.updated_at, runs.c.id)
             .limit(limit)
         )

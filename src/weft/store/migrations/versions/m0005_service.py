@@ -10,7 +10,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    op.create_index("runs_by_change", "runs", ["tenant", "updated_at"])
     op.create_index("runs_by_session", "runs", ["tenant", "session", "created_at"])
     op.create_table(
         "workflows",
@@ -200,4 +199,3 @@ def downgrade() -> None:
     op.drop_table("requests")
     op.drop_table("workflows")
     op.drop_index("runs_by_session", "runs")
-    op.drop_index("runs_by_change", "runs")
