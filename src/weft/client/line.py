@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import httpx2
@@ -39,7 +39,7 @@ class Line:
         """The body of the answer to a call."""
         return self._play(download(call, base=self._base, retries=self._retries))
 
-    def stream(self, call: Call[Any], *, ends: bool, last: str = "") -> Iterator[Envelope]:
+    def stream(self, call: Call[Any], *, ends: bool, last: str = "") -> Generator[Envelope]:
         """The messages of a stream, over as many connections as it takes."""
         reading = Reading(self._base, ends, last)
         url, params = call.url, call.params
@@ -106,7 +106,7 @@ class AsyncLine:
         """The body of the answer to a call."""
         return await self._play(download(call, base=self._base, retries=self._retries))
 
-    async def stream(self, call: Call[Any], *, ends: bool, last: str = "") -> AsyncIterator[Envelope]:
+    async def stream(self, call: Call[Any], *, ends: bool, last: str = "") -> AsyncGenerator[Envelope]:
         """The messages of a stream, over as many connections as it takes."""
         reading = Reading(self._base, ends, last)
         url, params = call.url, call.params

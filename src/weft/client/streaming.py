@@ -17,7 +17,8 @@ DELTA = "delta"
 SILENCE_S = 50.0
 """The service says something every 15 seconds; after so long without a word, the connection is broken."""
 _LONGEST = 33_554_432
-_PATIENCE = 12
+_PATIENCE = 24
+"""Failures in a row after which a stream is given up: a minute or more."""
 _EMPTY = 2
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Unpack
 
 from weft.client import operations
@@ -18,7 +18,7 @@ class AsyncLive:
     def __init__(self, line: AsyncLine) -> None:
         self._line = line
 
-    def stream(self, *, last_event_id: str = "", **query: Unpack[LiveStreamQuery]) -> AsyncIterator[Envelope]:
+    def stream(self, *, last_event_id: str = "", **query: Unpack[LiveStreamQuery]) -> AsyncGenerator[Envelope]:
         """What happens from now on, as Server-Sent Events. After a gap, which `lagged` tells, look at everything anew."""
         return self._line.stream(
             Call(answer=Envelope, operation=operations.LIVE_STREAM, query=dict(query)), ends=False, last=last_event_id

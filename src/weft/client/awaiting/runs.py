@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Any, Unpack
 
 from weft.client import operations
@@ -81,7 +81,7 @@ class AsyncRuns:
             "after",
         )
 
-    def stream(self, run_id: str, /, **query: Unpack[RunsStreamQuery]) -> AsyncIterator[Envelope]:
+    def stream(self, run_id: str, /, **query: Unpack[RunsStreamQuery]) -> AsyncGenerator[Envelope]:
         """What has happened to a run and what comes, as Server-Sent Events, until it ends."""
         return self._line.stream(
             Call(answer=Envelope, operation=operations.RUNS_STREAM, path={"run_id": run_id}, query=dict(query)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Unpack
 
 from weft.client import operations
@@ -18,7 +18,7 @@ class Live:
     def __init__(self, line: Line) -> None:
         self._line = line
 
-    def stream(self, *, last_event_id: str = "", **query: Unpack[LiveStreamQuery]) -> Iterator[Envelope]:
+    def stream(self, *, last_event_id: str = "", **query: Unpack[LiveStreamQuery]) -> Generator[Envelope]:
         """What happens from now on, as Server-Sent Events. After a gap, which `lagged` tells, look at everything anew."""
         return self._line.stream(
             Call(answer=Envelope, operation=operations.LIVE_STREAM, query=dict(query)), ends=False, last=last_event_id
