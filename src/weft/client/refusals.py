@@ -50,7 +50,6 @@ def refusal(status: int, headers: Mapping[str, str], content: bytes) -> WeftErro
             error.problems = tuple(_problem(one) for one in problems if isinstance(one, dict))
         elif problems:
             error.ids.setdefault("problems", problems)
-    error.ids.setdefault("status", status)
     if isinstance(error, TransientError):
         error.retry_after = _seconds(headers.get("retry-after"))
     return error

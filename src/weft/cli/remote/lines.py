@@ -31,8 +31,10 @@ class Lines:
         await self.waiting.close()
 
     def events(self, run_id: str, after: int) -> list[Event]:
-        """The events of a run after a number."""
+        """The events of a run after a number. Of one that was just made to go on, those before that: the rest is watched."""
+        begun = self.going.get(run_id)
         found = [event_of(one) for one in self.client.runs.events(run_id, after=after, limit=_PAGE)]
+        found = [event for event in found if begun is None or event.seq <= begun]
         self.read[run_id] = max(self.read.get(run_id, 0), after, found[-1].seq if found else 0)
         return found
 

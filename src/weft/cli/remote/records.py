@@ -84,7 +84,7 @@ def gate_of(view: GateView) -> Gate:
         status=view.status,
         opened_at=from_iso(view.opened_at),
         due=_time(view.due),
-        request={name: given[name] for name in _ASKED if name in given},
+        request={name: value for name in _ASKED if (value := given.get(name)) not in (None, "", [], {})},
         decision=view.decision,
         closed_at=_time(view.closed_at),
         workflow=view.workflow,

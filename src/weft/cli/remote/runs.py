@@ -14,7 +14,7 @@ from weft.bus.envelope import Envelope
 from weft.cli.remote.lines import Lines
 from weft.cli.remote.records import event_of, iteration_of, line_of, run_of, source_of, usage_of
 from weft.client.given.runs import Resuming, RunsListQuery
-from weft.core.errors import InputError, NotFoundError, from_json
+from weft.core.errors import ConflictError, InputError, NotFoundError, from_json
 from weft.core.event import Event
 from weft.engine.diff import Line
 from weft.engine.ending import RunResult
@@ -42,7 +42,12 @@ class RemoteRuns:
         """Have the service drive a run, and watch it until it ends or waits."""
         after = self._lines.going.pop(run_id, None)
         if after is None:
-            after = self.find(run_id).head_seq
+            run = self.find(run_id)
+            if run.ended and (run.status == "completed" or not reopen):
+                raise ConflictError(
+                    f"the run has ended ({run.status})", fix=f"`weft show {run_id}` shows it", run=run_id
+                )
+            after = run.head_seq
             body: Resuming = {"reopen": reopen, "settle": self._settled.pop(run_id, {})}
             await self._lines.waiting.runs.resume(run_id, **body)
         last = await self._lines.until_it_stops(run_id, after)

@@ -96,7 +96,7 @@ class RemoteService(RemoteRuns, RemoteGates, RemoteAutomations):
         out, force = self._outs[run_id]
         fetched: list[Mapping[str, Any]] = []
         for file in files:
-            target = out / str(file["path"])
+            target = out.absolute() / str(file["path"])
             content = await self._lines.waiting.runs.download(run_id, str(file["path"]))
             if target.exists() and not force and target.read_bytes() != content:
                 tell(f"{clean(str(target))} is there already and stays as it is: --force overwrites it")
