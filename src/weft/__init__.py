@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from weft.core.errors import Place as Place
     from weft.core.errors import PolicyError as PolicyError
     from weft.core.errors import Problem as Problem
+    from weft.core.errors import ProgramError as ProgramError
     from weft.core.errors import ProviderError as ProviderError
     from weft.core.errors import RateLimitError as RateLimitError
     from weft.core.errors import RejectedError as RejectedError
@@ -47,6 +48,19 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from weft.core.settings import load_settings as load_settings
     from weft.core.settings_model import Settings as Settings
     from weft.engine.ending import RunResult as RunResult
+    from weft.python import build as build
+    from weft.python.agents import agent as agent
+    from weft.python.asking import Decision as Decision
+    from weft.python.asking import Received as Received
+    from weft.python.asking import gate as gate
+    from weft.python.asking import now as now
+    from weft.python.asking import random as random
+    from weft.python.asking import signal as signal
+    from weft.python.asking import sleep as sleep
+    from weft.python.asking import step as step
+    from weft.python.asking import within as within
+    from weft.python.tools import tool as tool
+    from weft.python.workflows import workflow as workflow
 
 __version__ = "0.1.0"
 
@@ -66,6 +80,7 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
         "Place",
         "PolicyError",
         "Problem",
+        "ProgramError",
         "ProviderError",
         "RateLimitError",
         "RejectedError",
@@ -81,6 +96,21 @@ _ROOMS: Mapping[str, tuple[str, ...]] = {
     "weft.core.settings": ("load_settings",),
     "weft.core.settings_model": ("Settings",),
     "weft.engine.ending": ("RunResult",),
+    "weft.python": ("build",),
+    "weft.python.agents": ("agent",),
+    "weft.python.asking": (
+        "Decision",
+        "Received",
+        "gate",
+        "now",
+        "random",
+        "signal",
+        "sleep",
+        "step",
+        "within",
+    ),
+    "weft.python.tools": ("tool",),
+    "weft.python.workflows": ("workflow",),
 }
 
 _HOMES = {name: room for room, names in _ROOMS.items() for name in names}
@@ -93,7 +123,10 @@ def __getattr__(name: str) -> Any:
     """The promised name, loaded now."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(importlib.import_module(_HOMES[name]), name)
+    home = importlib.import_module(_HOMES[name])
+    found = getattr(home, name, None)
+    # A name may be that of a module, which is there once somebody imports it.
+    value = globals()[name] = importlib.import_module(f"{_HOMES[name]}.{name}") if found is None else found
     return value
 
 

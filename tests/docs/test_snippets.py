@@ -66,7 +66,7 @@ def test_every_command_on_a_page_exists_with_its_options(page):
                 wrong.append(f"no command: weft {' '.join(words)}")
             continue
         if entry.members:
-            entry = entry.members.get(next(iter(rest), ""))
+            entry = entry.members.get(next(iter(rest), entry.piped))
             if entry is None:
                 wrong.append(f"no command: weft {' '.join(words)}")
                 continue

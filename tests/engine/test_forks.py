@@ -277,3 +277,20 @@ async def test_whoever_meddles_with_a_shared_past_or_with_where_it_ends_is_found
         with pytest.raises(MismatchError):
             await world.engine.drive(run_id)
         await world.close()
+
+
+def test_a_fork_may_have_options_and_an_id_of_its_own():
+    async def main():
+        world = World()
+        run_id = await world.engine.start(PLAN, {}, options={"out": "/one", "force": True})
+        await world.engine.drive(run_id)
+        make = forks(world)
+        assert await make.fork(run_id, make.point(run_id, "/a"), new_id="own", options={"out": "/two"}) == "own"
+        assert (await world.resume("own")).status == "completed"
+        assert world.state("own").options == world.journal.runs.get("own").options == {"out": "/two", "force": True}
+        assert world.state(run_id).options["out"] == "/one"
+        events = world.journal.events("own")
+        await world.close()
+        return events
+
+    assert replay("own", PLAN, simulate(main)).difference is None

@@ -124,6 +124,25 @@ class DyingWriter(CrashingWriter):
             raise Crash
 
 
+class LateWriter(CrashingWriter):
+    """Writes at once and says so later: there is time for a cancel in between."""
+
+    def submit(self, work):
+        done = super().submit(work)
+        late = asyncio.get_running_loop().create_future()
+
+        def tell() -> None:
+            if late.cancelled():
+                return
+            if error := done.exception():
+                late.set_exception(error)
+            else:
+                late.set_result(done.result())
+
+        asyncio.get_running_loop().call_later(0.05, tell)
+        return late
+
+
 def as_plan(node: Plan | Node) -> Plan:
     return node if isinstance(node, Plan) else Plan(workflow="test", root=node)
 
@@ -144,4 +163,4 @@ async def soon(seconds: float = 0.01) -> None:
     await asyncio.sleep(seconds)
 
 
-__all__ = ["Doing", "DyingWriter", "World", "as_plan", "call", "chain", "fan", "simulated", "soon"]
+__all__ = ["Doing", "DyingWriter", "LateWriter", "World", "as_plan", "call", "chain", "fan", "simulated", "soon"]

@@ -4,6 +4,7 @@ import ast
 
 DEFERRED = {
     "weft/__init__.py": "the registry of promised names",
+    "weft/agents/remote/__init__.py": "asking remote agents is optional, and so is the package of their protocol",
     "weft/app/documents.py": "prices are loaded for files with a budget in money",
     "weft/app/local.py": "names for types alone, of parts that the registry loads",
     "weft/app/parts.py": "the registry of what a service is made of",

@@ -20,6 +20,7 @@ from weft.agents.durability import CALL, AgentCall
 from weft.agents.input import hold_input
 from weft.agents.instructions import instructions_for
 from weft.agents.notes import Notes
+from weft.agents.remote import RemoteAgents
 from weft.agents.subtasks import watched
 from weft.agents.view import Compaction, View
 from weft.core.errors import BudgetError, Place, ProviderError, SpecError
@@ -51,10 +52,12 @@ class AgentPerformer:
         *,
         servers: ServerTools = no_servers,
         streaming: bool = False,
+        remote: RemoteAgents | None = None,
     ) -> None:
         self._builder = builder
         self._tools = tools
         self._servers = servers
+        self._remote = remote
         self._stream = _show if streaming else None
 
     async def perform(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done:
@@ -74,6 +77,9 @@ class AgentPerformer:
         definition = self._definition(call, context)
         local = {**scope, **(call.input.get("vars") or {})}
         prompt = render(call.input.get("prompt") or "", local)
+        if "a2a" in definition and self._remote is not None:
+            context.note("step.input", {"prompt": prompt, "instructions": ""})
+            return Done(await self._remote.ask(call, prompt, definition, context))
         instructions = instructions_for(call.target, definition, context.plan, local)
         hold_input(call.target, definition.get("input_schema"), prompt, local, context)
         policy = context.plan.definitions.get("context_policy") or {}
@@ -171,7 +177,7 @@ async def _ask(
             usage_limits=UsageLimits(request_limit=REQUESTS),
         )
 
-    call_token, emit_token = CALL.set(deps), _EMIT.set(lambda delta: deps.context.emit({**delta, "agent": deps.agent}))
+    call_token, emit_token = CALL.set(deps), _EMIT.set(_teller(deps))
     try:
         return await talk(turn)
     except UsageLimitExceeded as error:
@@ -189,6 +195,20 @@ async def _ask(
     finally:
         CALL.reset(call_token)
         _EMIT.reset(emit_token)
+
+
+def _teller(deps: AgentCall) -> Callable[[Mapping[str, Any]], None]:
+    """Tells live viewers of one call of an agent: who speaks, and where in all that it says a piece of text begins."""
+    told = 0
+
+    def emit(delta: Mapping[str, Any]) -> None:
+        nonlocal told
+        text = delta.get("text")
+        place = {} if text is None else {"from": told}
+        told += len(text or "")
+        deps.context.emit({**delta, **place, "agent": deps.agent})
+
+    return emit
 
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:

@@ -31,6 +31,8 @@ def check_model_addresses(
         PolicyError: it is denied.
     """
     for name, definition in (definitions.get("agents") or {}).items():
+        if "a2a" in definition:
+            continue
         ref = model_ref(definition)
         if ref.base_url is None or redirected(ref, environ) is not ref:
             continue

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weft.app.alone import alone, conversing
+from weft.app.parts import load as part
 from weft.app.service import Checked, ModelChoice
 from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
 from weft.plan.codec import plan_hash
@@ -15,11 +16,15 @@ from weft.plan.compile import compile_workflow
 from weft.plan.definitions import DEFAULT_MODELS, PROVIDERS, Overrides
 from weft.plan.nodes import Block, Plan
 from weft.plan.scope import initial_scope
+from weft.python.naming import named
 from weft.spec import load
 from weft.spec.inputs import missing_inputs as missing_of
 from weft.spec.inputs import resolve_inputs
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
+
+if TYPE_CHECKING:  # types only: what loads Python files is loaded when somebody names one
+    from weft.app.programs import PythonWorkflows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +37,13 @@ class Prepared:
     warnings: tuple[Problem, ...]
 
 
-def check(file: Path, choice: ModelChoice) -> Checked:
-    """See `Service.check`."""
-    report = load.check(file)
+def check(file: Path, choice: ModelChoice, programs: PythonWorkflows | None = None) -> Checked:
+    """See `Service.check`. `programs` are the Python files that are loaded already."""
+    target = named(file)
+    report = load.check(file) if target is None else _python(programs).report(target)
+    if report is None:
+        made = plan(file, choice, programs)
+        return Checked(file=file, problems=[], workflow=made.workflow, plan_hash=plan_hash(made))
     if report.workflow is None:
         return Checked(file=file, problems=[*report.problems, *report.unsupported])
     if report.unsupported:
@@ -56,9 +65,16 @@ def check_text(text: str, capability: bool, *, folder: Path) -> dict[str, Any]:
     return {"valid": not wrong, "workflow": name, "problems": [problem.as_json() for problem in problems]}
 
 
-def plan(file: Path, choice: ModelChoice) -> Plan:
-    """See `Service.plan`."""
+def plan(file: Path, choice: ModelChoice, programs: PythonWorkflows | None = None) -> Plan:
+    """See `Service.plan`. `programs` are the Python files that are loaded already."""
+    target = named(file)
+    if target is not None:
+        return _priced(_python(programs).plan(target, overrides(choice)), file)
     return _compiled(load.load(file), file, choice)
+
+
+def _python(programs: PythonWorkflows | None) -> PythonWorkflows:
+    return programs or part("programs").PythonWorkflows()
 
 
 def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
@@ -67,6 +83,10 @@ def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
     except UnsupportedError as error:
         # The file's own positions are better than the document's pointers alone.
         raise _refusal(file, load.check(file).unsupported or error.problems) from error
+    return _priced(compiled, file)
+
+
+def _priced(compiled: Plan, file: Path) -> Plan:
     if problems := list(_unpriced(compiled, file)):
         first = problems[0]
         raise SpecError(first.message, fix=first.fix, place=first.place, problems=problems)
@@ -74,27 +94,52 @@ def _compiled(workflow: Workflow, file: Path, choice: ModelChoice) -> Plan:
 
 
 def prepare(
-    file: Path, variables: Mapping[str, Any], choice: ModelChoice, *, session: str, at: str, agent: str = ""
+    file: Path,
+    variables: Mapping[str, Any],
+    choice: ModelChoice,
+    *,
+    session: str,
+    at: str,
+    agent: str = "",
+    programs: PythonWorkflows | None = None,
 ) -> Prepared:
     """What a run of `file`, or of one `agent` of it, with these variables is started with; `at` is the time in ISO 8601.
+
+    `programs` are the Python files that are loaded already.
 
     Raises:
         SpecError: the file has problems.
         InputError: inputs are missing or wrong.
     """
-    workflow = load.load(file)
-    if agent:
-        workflow = alone(workflow, agent)
-    compiled = _compiled(workflow, file, choice)
-    if agent:
-        compiled = conversing(compiled)
-    resolved = resolve_inputs(workflow, variables)
+    target, loaded = named(file), programs
+    if target is not None:
+        loaded = _python(programs)
+    workflow = load.load(file) if target is None or loaded is None else loaded.workflow(target)
+    if workflow is not None:
+        workflow = alone(workflow, agent) if agent else workflow
+        compiled = _compiled(workflow, file, choice)
+        compiled = conversing(compiled) if agent else compiled
+        resolved = resolve_inputs(workflow, variables)
+    else:
+        assert target is not None, "only a function is no document"
+        assert loaded is not None, "a function is in a Python file"
+        if agent:
+            raise UnsupportedError(
+                f"{file} is a function, and has no agents that can be talked to alone", fix="build it with `weft.build`"
+            )
+        compiled = plan(file, choice, loaded)
+        resolved = loaded.inputs(target, variables)
     scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
 
 
-def missing_inputs(file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
+def missing_inputs(
+    file: Path, variables: Mapping[str, Any], programs: PythonWorkflows | None = None
+) -> Mapping[str, str]:
     """See `Service.missing_inputs`."""
+    target = named(file)
+    if target is not None:
+        return _python(programs).missing(target, variables)
     return {name: field.description or "" for name, field in missing_of(load.load(file), variables).items()}
 
 
@@ -131,7 +176,7 @@ def _unpriced(compiled: Plan, file: Path) -> Iterator[Problem]:
     from weft.models.ref import ModelRef  # noqa: PLC0415 -- same
 
     for name, agent in (compiled.definitions.get("agents") or {}).items():
-        if not is_priced(ModelRef.parse(agent["model"])):
+        if "model" in agent and not is_priced(ModelRef.parse(agent["model"])):
             yield Problem(
                 rule="unpriced",
                 message=f"max_cost_usd cannot hold: the price of {agent['model']}, which agent {name!r} uses, is not known",

@@ -15,12 +15,14 @@ from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
 from weft.agents.planning.performer import PlannerPerformer
+from weft.agents.remote import RemoteAgents
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.documents import check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.programs import PythonWorkflows
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
 from weft.app.toolbox import tools_of
@@ -34,8 +36,10 @@ from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
 from weft.models.registry import ModelPool, check_credentials
 from weft.net.client import HttpClient
+from weft.net.egress import check_url
 from weft.plan.codec import plan_hash
 from weft.plan.nodes import Plan
+from weft.python.programs import FunctionPerformer, RandomPerformer
 from weft.secrets.resolve import SecretRef, Secrets
 from weft.store.journal import Journal
 from weft.store.planned import DRAFTS, PlannedDrafts
@@ -49,9 +53,12 @@ _PLANS = 128
 class Driving:
     """An engine with its performers, and the bus on which it tells what happens."""
 
-    def __init__(self, settings: Settings, journal: Journal, *, streaming: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, programs: PythonWorkflows, *, streaming: bool = False
+    ) -> None:
         self._settings = settings
         self._journal = journal
+        self._programs = programs
         self._clock = SystemClock()
         self._redactor = new_redactor()
         self._policy = egress_policy(settings)
@@ -60,16 +67,21 @@ class Driving:
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
+        self._remote = RemoteAgents(self._policy, self._tool_context)
         self._telemetry = TelemetryListener(
             settings.telemetry, self._redactor, lambda run_id: journal.runs.get(run_id).parent, journal.events
         )
         builder = AgentBuilder(self._models.open, self._tool_context)
         performers: dict[str, Performer] = {
-            "agent": AgentPerformer(builder, self._tools_of, servers=self._servers.tools, streaming=streaming),
+            "agent": AgentPerformer(
+                builder, self._tools_of, servers=self._servers.tools, streaming=streaming, remote=self._remote
+            ),
             "tool": ToolPerformer(self._tools_of, self._tool_context, servers=self._servers.tools),
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
             "swarm": SwarmPerformer(),
+            "function": FunctionPerformer(),
+            "random": RandomPerformer(),
             "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS)),
         }
         self.engine = Engine(
@@ -80,6 +92,7 @@ class Driving:
             listeners=(BusListener(self.bus, self._clock), self._telemetry),
             mask=self._redactor.known.json,
             near_s=settings.limits.timer_s,
+            programs=programs,
         )
         if settings.tools.allowed_modules and str(Path.cwd()) not in sys.path:
             # At the end, so that a file of the project can stand in for no module of the library.
@@ -89,7 +102,13 @@ class Driving:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
         prepared = prepare(
-            request.file, request.variables, request.choice, session=request.session, at=iso(at), agent=request.agent
+            request.file,
+            request.variables,
+            request.choice,
+            session=request.session,
+            at=iso(at),
+            programs=self._programs,
+            agent=request.agent,
         )
         self._check(prepared.plan, request.choice.base_url)
         auto = request.automatic
@@ -137,6 +156,7 @@ class Driving:
         """Let go of connections and send what telemetry has left."""
         await self.engine.close()
         await self._servers.close()
+        await self._remote.aclose()
         await self._models.aclose()
         await self._http.aclose()
         self.bus.close()
@@ -148,7 +168,10 @@ class Driving:
         self._servers.check(plan)
         check_model_addresses(plan.definitions, self._policy, chosen=base_url, environ=os.environ)
         for definition in (plan.definitions.get("agents") or {}).values():
-            check_credentials(model_ref(definition), os.environ)
+            if "a2a" in definition:
+                check_url(definition["a2a"], self._policy)
+            else:
+                check_credentials(model_ref(definition), os.environ)
 
     def _tools_of(self, plan: Plan) -> Mapping[str, Tool]:
         """The tools of `plan`, made once. Its secrets are known from here on, whether or not a tool ever asks for one."""
@@ -156,7 +179,7 @@ class Driving:
         if known is None or known[0] is not plan:
             for secret in (plan.definitions.get("secrets") or {}).values():
                 self._redactor.register(os.environ.get(secret["key"], ""))
-            tools = tools_of(plan, self._settings, self._policy)
+            tools = tools_of(plan, self._settings, self._policy, self._programs)
             if len(self._tools) >= _PLANS:
                 self._tools.clear()
             known = self._tools[id(plan)] = (plan, tools)

@@ -27,6 +27,7 @@ from weft.plan.nodes import (
     Map,
     Node,
     Plan,
+    Program,
     Select,
     Sequence,
     Set,
@@ -133,6 +134,10 @@ def counts(node: Node, plan: Plan, depth: int = 0) -> Counts:  # noqa: C901, PLR
         case Block():
             undo = _times(_all(map(inside, node.compensations.values())), 0, 1)
             return _both(inside(node.body), undo)
+        case Program():
+            # What a function asks for is known when it has asked.
+            agents = {("agent", name): Bounds(0, None) for name in plan.definitions.get("agents") or {}}
+            return {("function", node.function): Bounds(1, 1), **agents}
 
 
 def _least(most: Counts, least: Counts) -> Counts:

@@ -204,7 +204,8 @@ class Host:
         run_id = await self.service.start(replace(request, queued=request.queued or full))
         if not (request.queued or full):
             self._spawn(run_id)
-        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", {"file": request.file.name})
+        facts = {"file": request.file.name}
+        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
         return run_id
 
     def _admit(self, tenant: str) -> None:
@@ -232,11 +233,13 @@ class Host:
         if run_id not in self._drives and not self.draining:
             self._spawn(run_id, reopen=reopen)
 
-    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
-        """Answer a gate; the run goes on at once."""
+    async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
+        """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
         decided = await self.service.decide(run_id, gate, answer)
         self._wake(run_id)
-        await self.audit(answer.by, "gate.decide", f"run/{run_id}", {"gate": gate or ""})
+        facts = {"gate": decided.gate.id, **({"for": answer.by} if principal not in {"", answer.by} else {})}
+        who, tenant = principal or answer.by, decided.gate.tenant
+        await self.audit(who, "gate.decide", f"run/{run_id}", facts, tenant=tenant)
         return decided
 
     async def signal(self, run_id: str, signal: NewSignal) -> bool:
@@ -248,7 +251,8 @@ class Host:
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
         done = await self.service.cancel(run_id, reason=reason)
-        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]})
+        tenant = self.journal.runs.get(run_id).tenant
+        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]}, tenant=tenant)
         return done
 
     async def audit(

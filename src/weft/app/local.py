@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.written import Manner, Synced
     from weft.app.doctor import Finding
     from weft.app.driving import Driving
+    from weft.app.programs import PythonWorkflows
     from weft.app.reasoning import Iteration
     from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
@@ -71,12 +72,12 @@ class LocalService:
 
     def check(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Checked:
         """See `Service.check`."""
-        checked: Checked = load("documents").check(file, choice)
+        checked: Checked = load("documents").check(file, choice, self._programs_for(file))
         return checked
 
     def plan(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Plan:
         """See `Service.plan`."""
-        plan: Plan = load("documents").plan(file, choice)
+        plan: Plan = load("documents").plan(file, choice, self._programs_for(file))
         return plan
 
     def preview(self, file: Path, request: str, choice: ModelChoice = AS_WRITTEN) -> Mapping[str, Any]:
@@ -95,7 +96,7 @@ class LocalService:
 
     def missing_inputs(self, file: Path, variables: Mapping[str, Any]) -> Mapping[str, str]:
         """See `Service.missing_inputs`."""
-        missing: Mapping[str, str] = load("documents").missing_inputs(file, variables)
+        missing: Mapping[str, str] = load("documents").missing_inputs(file, variables, self._programs_for(file))
         return missing
 
     async def start(self, request: RunRequest) -> str:
@@ -257,7 +258,9 @@ class LocalService:
 
     def own_tools(self, file: Path) -> list[dict[str, Any]]:
         """See `Service.own_tools`."""
-        tools: list[dict[str, Any]] = load("tools").own_tools(self.plan(file, AS_WRITTEN), self._settings)
+        tools: list[dict[str, Any]] = load("tools").own_tools(
+            self.plan(file, AS_WRITTEN), self._settings, self._programs
+        )
         return tools
 
     async def try_servers(self, file: Path) -> list[Tried]:
@@ -335,6 +338,15 @@ class LocalService:
         return desk
 
     @cached_property
+    def _programs(self) -> PythonWorkflows:
+        """The Python files that this service has loaded."""
+        programs: PythonWorkflows = load("programs").PythonWorkflows()
+        return programs
+
+    def _programs_for(self, file: Path) -> PythonWorkflows | None:
+        return self._programs if load("naming").named(file) else None
+
+    @cached_property
     def _settings(self) -> Settings:
         settings: Settings = self._given or load("settings").load_settings()
         return settings
@@ -355,7 +367,7 @@ class LocalService:
 
     @cached_property
     def _travel(self) -> Travel:
-        travel: Travel = load("travel").Travel(self._journal)
+        travel: Travel = load("travel").Travel(self._journal, self._programs)
         return travel
 
     @property
@@ -366,6 +378,8 @@ class LocalService:
     @property
     def _driving(self) -> Driving:
         if self._drives is None:
-            self._drives = load("driving").Driving(self._settings, self._journal, streaming=self._streaming)
+            self._drives = load("driving").Driving(
+                self._settings, self._journal, self._programs, streaming=self._streaming
+            )
         assert self._drives is not None
         return self._drives

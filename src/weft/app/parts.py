@@ -27,6 +27,8 @@ PARTS = {
     "servers": "weft.app.servers",
     "mcp": "weft.tools.mcp.pool",
     "planning": "weft.app.planning",
+    "programs": "weft.app.programs",
+    "naming": "weft.python.naming",
     "planned": "weft.store.planned",
     "mcp-desk": "weft.app.mcp",
 }

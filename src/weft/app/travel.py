@@ -9,6 +9,7 @@ from weft.app.service import NewFork
 from weft.core.clock import SystemClock
 from weft.engine.diff import Line, diff
 from weft.engine.fork import Forks
+from weft.engine.programs.port import Programs
 from weft.engine.replay import Replayed, replay
 from weft.engine.shelf import Shelf
 from weft.store.journal import Journal
@@ -17,8 +18,9 @@ from weft.store.journal import Journal
 class Travel:
     """What the service answers about the pasts of runs."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, programs: Programs | None = None) -> None:
         self._journal = journal
+        self._programs = programs
         self._clock = SystemClock()
         self._forks = Forks(journal, self._clock)
 
@@ -51,7 +53,7 @@ class Travel:
         """See `Service.replay`."""
         events = await asyncio.to_thread(self._journal.proven_events, run_id)
         plan = Shelf(self._journal).load(self._journal.runs.get(run_id).plan_hash)
-        return await asyncio.to_thread(replay, run_id, plan, events)
+        return await asyncio.to_thread(replay, run_id, plan, events, self._programs)
 
     async def promote(self, run_id: str) -> None:
         """See `Service.promote`."""

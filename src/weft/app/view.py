@@ -161,7 +161,9 @@ class RunView:
         step, data = self.step(event.path), event.data
         if not step.started:
             step.started = event.at
-        if event.kind == "step.started":
+        if event.kind == "step.asked":
+            step.type, step.target = data["type"], data.get("target", "")
+        elif event.kind == "step.started":
             step.type, step.target = data.get("type", ""), data.get("target", "")
             step.attempts, step.run = data.get("attempt", 1), data.get("run", "")
             step.status, step.input = "running", data.get("input", step.input)
@@ -170,19 +172,21 @@ class RunView:
         elif event.kind == "step.retrying":
             step.status, step.attempts, step.next_at = "retrying", data["attempt"], data["next_at"]
             step.error = data["error"]
-        elif event.kind == "step.completed":
-            step.status, step.ended, step.error, step.value = "completed", event.at, None, data["value"]
-            self._describe(step, data)
-            step.own = Usage.from_json(data.get("usage") or {})
-        elif event.kind == "step.failed":
-            step.status, step.ended, step.error = "failed", event.at, data["error"]
-            self._describe(step, data)
+        elif event.kind in {"step.completed", "step.failed"}:
+            self._end(step, event)
         elif event.kind == "gate.opened":
             step.type, step.target, step.status, step.input = "gate", data.get("prompt", ""), "waiting", data
         elif event.kind == "signal.awaited":
             step.type, step.target, step.status = "signal", " or ".join(data["names"]), "waiting"
         elif event.kind in {"node.completed", "node.failed"}:
             step.status, step.ended = event.kind.removeprefix("node."), event.at
+
+    def _end(self, step: StepView, event: Event) -> None:
+        data = event.data
+        step.status, step.ended = event.kind.removeprefix("step."), event.at
+        step.error, step.value = data.get("error"), data.get("value", step.value)
+        self._describe(step, data)
+        step.own = Usage.from_json(data["usage"]) if "usage" in data else step.own
 
     def _describe(self, step: StepView, data: dict[str, Any]) -> None:
         """What the end of a step says about it, when it had no beginning of its own."""

@@ -12,7 +12,8 @@ from typing import Any
 class Entry:
     """One command (`target` is ``module:function``) or one group of commands (`members`).
 
-    A `brief` one only reads files and prints: its process may spare what long ones need, and may end at once.
+    A `brief` one only reads files and prints: its process may spare what long ones need, and may end at once. `piped` is the
+    member of a group that is meant when the group is called with nothing else by a program that holds the other end of a pipe.
     """
 
     help: str
@@ -21,6 +22,7 @@ class Entry:
     hidden: bool = False
     brief: bool = False
     members: Mapping[str, Entry] = field(default_factory=dict)
+    piped: str = ""
 
     def load(self) -> Callable[..., Any]:
         """The function that does it."""
@@ -148,9 +150,13 @@ COMMANDS: Mapping[str, Entry] = {
         },
     ),
     "mcp": Entry(
-        help="Try MCP servers, log in to them, and accept what they changed.",
+        help="Serve workflows and agents as tools of MCP; try MCP servers, log in to them, accept what they changed.",
         section="Workflows",
+        piped="serve",
         members={
+            "serve": Entry(
+                target=f"{_GROUPS}.mcp_serve:serve", help="Serve workflows and agents as tools, over a pipe."
+            ),
             "test": Entry(target=f"{_GROUPS}.mcp:try_servers", help="Start or reach each MCP server of a workflow."),
             "login": Entry(target=f"{_GROUPS}.mcp:login", help="Log in to a remote MCP server, in a browser."),
             "changes": Entry(
@@ -224,6 +230,7 @@ COMMANDS: Mapping[str, Entry] = {
 WORK: Mapping[str, Entry] = {
     "run": Entry(target="weft.cli.starting:start", help="Start a run."),
     "up": Entry(target="weft.cli.serving:serve", help="Serve until told to stop."),
+    "mcp": Entry(target="weft.cli.piping:serve", help="Serve over a pipe until it is closed."),
     "worker": Entry(target="weft.cli.working:work", help="Drive and fire until told to stop."),
     "resume": Entry(target="weft.cli.resuming:go_on", help="Make a run go on."),
     "decide": Entry(target="weft.cli.deciding:decide", help="Answer a gate, and make the run go on."),

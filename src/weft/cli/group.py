@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -19,6 +21,15 @@ class TableGroup(TyperGroup):
     """A group whose commands are the rows of `table`."""
 
     table: Mapping[str, Entry] = {}
+    piped: str = ""
+    """The member that is meant by nothing at all, where a program is at the other end of standard input."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        if not args and self.piped and _is_pipe():
+            args = [self.piped]
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def list_commands(self, ctx: Any) -> list[str]:
         """The names of the commands, in the order of the table."""
@@ -56,7 +67,7 @@ class Root(TableGroup):
 def built(name: str, entry: Entry) -> Any:
     """The command or group that a row of the table stands for."""
     if entry.members:
-        kind = type("Members", (TableGroup,), {"table": entry.members})
+        kind = type("Members", (TableGroup,), {"table": entry.members, "piped": entry.piped})
         app = _app(cls=kind, help=entry.help, no_args_is_help=True)
         app.callback()(_nothing)
     else:
@@ -98,6 +109,15 @@ def _root(
     _debug: bool = typer.Option(False, "--debug", help="Show the traceback of an unexpected error."),
 ) -> None:
     """The options of ``weft`` itself; `weft.cli.main` looks for ``--debug`` and ``--server`` on its own."""
+
+
+def _is_pipe() -> bool:
+    """Whether standard input is a pipe or a socket: neither a terminal, nor a file, nor nothing."""
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _nothing() -> None:

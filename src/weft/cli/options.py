@@ -9,7 +9,7 @@ import typer
 
 from weft.app.service import ModelChoice
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow file.", show_default=False)]
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The workflow file, or file.py:name.", show_default=False)]
 RunName = Annotated[
     str,
     typer.Argument(

@@ -19,14 +19,26 @@ from weft.cli.terminal import say_json, tell
 from weft.core.errors import InputError, StorageError
 from weft.core.settings import Settings, load_settings
 from weft.core.settings_model import absolute
+from weft.server.a2a.profile import for_conformance
 from weft.server.application import build
+from weft.server.wire import guarded
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def serve(*, folders: Sequence[Path], host: str | None, port: int | None, offline: bool, as_json: bool) -> int:
+def serve(
+    *,
+    folders: Sequence[Path],
+    host: str | None,
+    port: int | None,
+    offline: bool,
+    profile: str | None,
+    as_json: bool,
+) -> int:
     """Serve until a signal comes; a second one ends the process at once, which the journal survives."""
     settings = _with(load_settings(), folders, host, port)
+    if profile is not None:
+        settings = for_conformance(settings, profile)
     logs.start(settings.log.level, settings.log.format)
     _check(settings)
     choice = ModelChoice(offline=True) if offline else None
@@ -65,6 +77,8 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
         app = build(service, url=url)
         config = uvicorn.Config(
             app,
+            http=guarded(settings.server),
+            ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -108,7 +122,8 @@ async def _until_stopped(server: Any, listening: socket.socket, service: Host, u
 def _listen(host: str, port: int) -> socket.socket:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        made = socket.socket(found[0], socket.SOCK_STREAM)
+        # With its protocol named, or asyncio does not know it for TCP and leaves answers waiting for acknowledgements (40 ms each).
+        made = socket.socket(*found[:3])
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind(found[4])
         made.listen(1_024)
@@ -129,5 +144,6 @@ def _say_ready(service: Host, url: str, *, as_json: bool) -> None:
     count = f"{len(served)} workflow{'' if len(served) == 1 else 's'} and agents" if served else "no workflow yet"
     tell(f"Weft serves {count} at {url}  (Ctrl-C stops it)")
     tell(f"  control API  {url}/api/v1        described by {url}/openapi.json")
+    tell(f"  A2A          {url}/a2a           card at {url}/.well-known/agent-card.json")
     for path, error in list(service.library.broken().items())[:5]:
         tell(f"  not served: {path.name}: {error.message}")

@@ -54,6 +54,17 @@ def _encode(value: Any) -> str:
     return _ENCODER.encode(value)
 
 
+def as_written(value: Any) -> bytes:
+    """`value` as JSON whose keys keep their order, for what people or models read in that order.
+
+    Raises:
+        ValueError: `value` holds a NaN, an infinity or a cycle.
+        TypeError: `value` holds something that JSON has no form for.
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="replace")
+
+
 def loads(data: bytes) -> Any:
     """The value that `dumps` wrote."""
     return _DECODE(data.decode())

@@ -15,6 +15,7 @@
     ├── ToolError           tool          a tool failed in a way the agent could not mend
     ├── RejectedError       rejected      the work was done and not accepted: by a person, a score, a vote, a condition
     ├── LimitError          limit         a bound on rounds, visits, width or depth is reached
+    ├── ProgramError        program       a workflow written in Python raised an exception, or did what it may not
     ├── ConflictError       conflict      somebody else holds or has already changed it
     ├── NotFoundError       not-found     there is no such thing here
     ├── StorageError        io            a file, a folder or the database refused
@@ -199,6 +200,12 @@ class LimitError(WeftError):
     code = "limit"
 
 
+class ProgramError(WeftError):
+    """A workflow written in Python raised an exception, or did what such a function may not do. Use `ToolError` for a tool."""
+
+    code = "program"
+
+
 class ConflictError(WeftError):
     """Somebody else holds it, or it has already changed: a second driver, a run that has ended."""
 
@@ -244,6 +251,7 @@ EXIT_CODES: Mapping[str, int] = {
     "tool": 10,
     "rejected": 10,
     "limit": 10,
+    "program": 10,
     "conflict": 17,
     "not-found": 17,
     "io": 12,
@@ -269,6 +277,7 @@ _CLASSES: Mapping[str, type[WeftError]] = {
         ToolError,
         RejectedError,
         LimitError,
+        ProgramError,
         ConflictError,
         NotFoundError,
         StorageError,

@@ -169,6 +169,23 @@ class Server(Group):
     host: str = Field(default="127.0.0.1", min_length=1, description="The address that it listens on.")
     port: int = Field(default=8480, ge=0, le=65_535, description="The port; 0 takes a free one.")
     public_url: Url = Field(default=None, description="The address under which clients reach it, in cards and links.")
+    grpc_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="The port for A2A over gRPC; 0 takes a free one, none serves no gRPC.",
+    )
+    agent: str = Field(
+        default="",
+        max_length=300,
+        description="What answers A2A clients that name no agent; the only workflow by default.",
+    )
+    profile: Literal["", "a2a-conformance"] = Field(
+        default="", description="`a2a-conformance` serves what the conformance kit of A2A expects; for testing alone."
+    )
+    card_key: Folder | None = Field(
+        default=None, description="A file with an EC P-256 private key (PEM) with which agent cards are signed."
+    )
     token: SecretStr | None = Field(
         default=None, description="Callers show it as a bearer token; needed on any other address than this machine's."
     )

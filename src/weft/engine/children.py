@@ -80,8 +80,8 @@ class Account:
 class Household(Protocol):
     """What the engine does for children."""
 
-    async def bear(self, plan: Plan, scope: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
-        """Create a child run."""
+    async def bear(self, plan: Plan, inputs: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
+        """Create a child run, whose templates see what those of any run see."""
         ...
 
     async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
@@ -115,7 +115,7 @@ class Children:
         self._household = household
         self._shelf = shelf
         self._waiting = waiting
-        self._leaving = leaving
+        self.leaving = leaving
         self._clock = surroundings.clock
         self._mask = surroundings.mask
 
@@ -170,13 +170,14 @@ class Children:
                 await self._drive(node, run_id, account, reopen=again)
                 continue
             try:
-                woken = await self._waiting.wait(due=run.due, timer=True)
+                woken = await self._waiting.wait(due=run.due, timer=_on_time(run))
             except asyncio.CancelledError:
-                if not self._leaving() and node.on_cancel == "cancel":
+                if not self.leaving() and node.on_cancel == "cancel":
                     await self._household.stop_child(run_id, "the run above it went on without it")
                 raise
             if woken == "over":
                 wait = {"kind": "child", "path": path, "run": run_id, "due": run.due, "wake": run.due}
+                wait["timer"] = _on_time(run) or None
                 wait["text"] = f"the run {run_id}, which is {run.status}: `weft why {run_id}` says for what"
                 wait["people"] = only_people(run.waits, "") or None
                 return Suspended(({name: value for name, value in wait.items() if value is not None},))
@@ -198,7 +199,7 @@ class Children:
         except asyncio.CancelledError:
             if drive.done():
                 raise
-            if self._leaving():
+            if self.leaving():
                 drive.cancel()
             elif node.on_cancel == "cancel":
                 await self._household.stop_child(run_id, "the run above it was cancelled, or went on without it")
@@ -251,8 +252,7 @@ class Children:
         kind = "step.failed" if failed else "step.completed"
         with self._waiting.working():
             await self._recorder.record_outcome(kind, path, payload, data, used if used != Usage() else None)
-        state = self._recorder.state
-        return state.fail(path, data) if failed else state.succeed(path, data)
+        return self._recorder.state.outcomes[path]
 
     def _plan_of(self, node: Child, planned: Any, path: str) -> Plan:
         """The plan that the child runs, under its own budget."""
@@ -278,6 +278,12 @@ def child_id(run_id: str, path: str) -> str:
     """The id of the child that a run starts at a path: a UUID of version 8."""
     text = hashlib.sha256(f"child\n{run_id}\n{path}".encode()).hexdigest()
     return f"{text[:8]}-{text[8:12]}-8{text[13:16]}-{'89ab'[int(text[16], 16) % 4]}{text[17:20]}-{text[20:32]}"
+
+
+def _on_time(run: Run) -> bool:
+    """Whether what is due in a waiting run is a timer of it or below it, and not the deadline of a question."""
+    due = [wait for wait in run.waits if wait.get("wake") is not None and wait["wake"] == run.due]
+    return any(wait.get("kind") != "gate" and (wait.get("kind") != "child" or wait.get("timer")) for wait in due)
 
 
 def _find(journal: Journal, run_id: str) -> Run | None:

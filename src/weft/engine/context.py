@@ -72,6 +72,11 @@ class Steps(Protocol):
     gates: Gates
     mask: Mask
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the process lets go of the run at this moment."""
+        ...
+
     async def perform(self, step: Step, inside: Activity | None = None) -> Outcome:
         """The outcome of a step, `inside` another one or not."""
         ...
@@ -104,6 +109,11 @@ class LiveContext:
     def options(self) -> Mapping[str, Any]:
         """See `StepContext.options`."""
         return self.performing.recorder.state.options
+
+    @property
+    def leaving(self) -> bool:
+        """See `StepContext.leaving`."""
+        return self.performing.leaving
 
     def recorded(self, path: str) -> Any:
         """See `StepContext.recorded`."""

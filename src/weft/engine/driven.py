@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from weft.core.errors import ConflictError, InternalError, MismatchError, WeftError
+from weft.core.errors import InternalError, MismatchError, WeftError
 from weft.engine import ending
 from weft.engine.ending import RunResult
 from weft.engine.interpreter import Interpreter
@@ -15,11 +15,11 @@ from weft.engine.port import Failure, Outcome, RunHalted, Runtime, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.waiting import Waiting
+from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 
 _GRACE_S = 10.0
 """How long what was stopped may take to come to its end."""
-_CANCELLED = ConflictError("the run is cancelled")
 Ended = tuple[Outcome, Mapping[str, Any]]
 """How a walk ended, and the scope then."""
 
@@ -27,13 +27,20 @@ Ended = tuple[Outcome, Mapping[str, Any]]
 class Driven:
     """A run that this engine drives now. It begins with the walk back when the journal says that the run is being cancelled.
 
-    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`.
+    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`; `others` see `Interpreter`.
     """
 
-    def __init__(self, recorder: Recorder, plan: Plan, runtime: Callable[[], tuple[EmbeddedRuntime, Waiting]]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        plan: Plan,
+        runtime: Callable[[], tuple[EmbeddedRuntime, Waiting]],
+        others: Mapping[type, Any] | None = None,
+    ) -> None:
         self.recorder = recorder
         self.cancelled = recorder.state.cancelling
         self._plan = plan
+        self._others = others
         self._new_runtime = runtime
         self._cut: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._begin(back=self.cancelled is not None)
@@ -66,8 +73,8 @@ class Driven:
         if self.cancelled is None:
             return self._task.result()
         await self.stop()
-        if not self.recorder.state.to_undo(""):
-            return Failure(_CANCELLED), {}
+        if not undoes(self._plan.root):
+            return Failure(ending.CANCELLED), {}
         self.waiting.close()
         self._begin(back=True)
         return await asyncio.shield(self._task)
@@ -86,8 +93,8 @@ class Driven:
     def _begin(self, *, back: bool) -> None:
         self._back = back
         self._runtime, self.waiting = self._new_runtime()
-        on: Runtime = self._runtime.unwound(_CANCELLED) if back else self._runtime
-        self._task = asyncio.ensure_future(Interpreter(on).run(self._plan, self.recorder.state.scope))
+        on: Runtime = self._runtime.unwound(ending.CANCELLED) if back else self._runtime
+        self._task = asyncio.ensure_future(Interpreter(on, self._others).run(self._plan, self.recorder.state.scope))
 
 
 async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:

@@ -8,11 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft.core.canonical import dumps, loads
-from weft.core.errors import MismatchError, TemplateError, WeftError, from_json
+from weft.core.errors import ConflictError, MismatchError, TemplateError, WeftError, from_json
 from weft.core.usage import Usage
+from weft.engine.fold import fold
 from weft.engine.port import Failure, Outcome, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.references import References
+from weft.store.append import Append, Draft
+
+CANCELLED = ConflictError("the run is cancelled")
+"""Why nothing new begins in a run that is walked back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,16 @@ async def stalled(recorder: Recorder, error: MismatchError) -> RunResult:
     data = error.as_json()
     await recorder.record("run.stalled", "", {"error": data}, recorder.final_patch("stalled", error=data))
     return RunResult(run_id=recorder.run_id, status="stalled", error=error, usage=recorder.state.total())
+
+
+async def reopened(recorder: Recorder, *, at: int) -> None:
+    """A run that had ended is to go on."""
+    journal, run_id = recorder.journal, recorder.run_id
+    # A cancel that came before says nothing about the run's second life.
+    await journal.writer.submit(journal.inbox.take([run_id]))
+    draft = Draft(at, "run.reopened", "", dumps({"epoch": recorder.epoch}))
+    await journal.append(Append(run_id, recorder.epoch, [draft], {"status": "queued", "error": None}, reopen=True))
+    recorder.state = fold(journal.events(run_id))
 
 
 async def interrupted(recorder: Recorder) -> None:

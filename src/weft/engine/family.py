@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any, Protocol
 
+from weft.core.clock import Clock, iso
 from weft.core.errors import ConflictError, MismatchError, NotFoundError
 from weft.core.owner import LOCAL, Owner
 from weft.engine.children import Account, Birth
 from weft.engine.driven import Driven
 from weft.engine.ending import RunResult
 from weft.plan.nodes import Plan
+from weft.plan.scope import initial_scope
 from weft.store.journal import Journal
 
 
@@ -24,6 +26,7 @@ class Drives(Protocol):
         plan: Plan,
         scope: Mapping[str, Any],
         *,
+        inputs: Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         owner: Owner = LOCAL,
         birth: Birth | None = None,
@@ -45,6 +48,7 @@ class Family:
         journal: Journal,
         drive: Callable[..., Awaitable[RunResult]],
         active: Mapping[str, Driven],
+        clock: Clock,
     ) -> None:
         self.accounts: dict[str, Account] = {}
         self.parents: dict[str, str] = {}
@@ -52,13 +56,15 @@ class Family:
         self._journal = journal
         self._drive = drive
         self._active = active
+        self._clock = clock
         self._loose: set[asyncio.Task[RunResult]] = set()
 
-    async def bear(self, plan: Plan, scope: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
+    async def bear(self, plan: Plan, inputs: Mapping[str, Any], options: Mapping[str, Any], birth: Birth) -> None:
         """See `Household.bear`."""
         above = self._journal.runs.get(birth.parent)
         owner = Owner(above.tenant, above.principal, above.session)
-        await self._engine.start(plan, scope, options=options, birth=birth, owner=owner)
+        scope = initial_scope(plan, inputs, session_id=above.session, started_at=iso(self._clock.micros()))
+        await self._engine.start(plan, scope, inputs=inputs, options=options, birth=birth, owner=owner)
 
     async def drive_child(self, run_id: str, *, reopen: bool, account: Account) -> RunResult:
         """See `Household.drive_child`."""

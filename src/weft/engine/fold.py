@@ -8,7 +8,7 @@ from typing import Any
 
 from weft.core.errors import MismatchError, Place, from_json
 from weft.core.event import Event
-from weft.engine.port import Composite, Failure, Success, Undo
+from weft.engine.port import Asked, Composite, Failure, Success
 from weft.engine.state import OpenGate, OpenStep, RunState
 
 __all__ = ["OpenGate", "OpenStep", "RunState", "apply", "edited", "fold"]
@@ -76,6 +76,11 @@ def _settled(state: RunState, event: Event) -> None:
     state.settled[event.path] = bool(event.data["did"])
 
 
+def _step_asked(state: RunState, event: Event) -> None:
+    state.asked.pop(event.path, None)
+    state.asked[event.path] = Asked.from_json(event.data)
+
+
 def _node_failed(state: RunState, event: Event) -> None:
     error = from_json(event.data["error"])
     error.final = True
@@ -89,8 +94,7 @@ def _node_position(state: RunState, event: Event) -> None:
 
 
 def _node_undoable(state: RunState, event: Event) -> None:
-    before = state.undo.get(event.path, Undo())
-    state.undo[event.path] = replace(before, children=(*before.children, event.data["child"]))
+    state.undoable(event.path, event.data["child"])
 
 
 def _node_undoing(state: RunState, event: Event) -> None:
@@ -154,6 +158,7 @@ def _reopened(state: RunState, _: Event) -> None:
     state.timers, state.gates, state.awaited = {}, {}, {}
     state.life += 1
     _forget_failures(state)
+    state.loosen(lambda step: step not in state.outcomes, inputs=False)
     state.open = {path: step for path, step in state.open.items() if step.effect in {"once", "reconcile"}}
 
 
@@ -181,6 +186,15 @@ def _forked(state: RunState, event: Event) -> None:
         state.outcomes[edit["path"]] = Success(value)
         state.references.forget(edit["path"])
         state.references.remember(edit["path"], value)
+    changed = {edit["path"] for edit in event.data["edits"]}
+    state.loosen(lambda step: step in changed or step not in state.outcomes, inputs=bool(changed))
+    if event.data["scope"]:
+        # Other inputs: nothing that the program did with the old ones holds it to anything but the kind of each step.
+        state.asked = {
+            path: Asked({name: look for name, look in asked.looks.items() if name != "input"}, loose=True)
+            for path, asked in state.asked.items()
+            if path in state.outcomes
+        }
 
 
 def edited(value: Any, at: list[str], new: Any) -> Any:
@@ -209,6 +223,7 @@ _HANDLERS = {
     "run.stalled": _stalled,
     "run.reopened": _reopened,
     "run.forked": _forked,
+    "step.asked": _step_asked,
     "step.started": _step_started,
     "step.retrying": _step_retrying,
     "step.completed": lambda state, event: state.succeed(event.path, event.data),

@@ -50,10 +50,11 @@ WALKERS: Mapping[type, Any] = {
 
 
 class Interpreter:
-    """Walks plans on a runtime."""
+    """Walks plans on a runtime. `others` walk the kinds of node that are not for the interpreter itself."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, others: Mapping[type, Any] | None = None) -> None:
         self.runtime = runtime
+        self._others = others or {}
 
     async def run(self, plan: Plan, scope: Mapping[str, Any]) -> tuple[Outcome, Scope]:
         """Walk the whole plan; returns how it ended and the scope at its end."""
@@ -62,11 +63,11 @@ class Interpreter:
 
     def on(self, runtime: Runtime) -> Interpreter:
         """See `Walk.on`."""
-        return Interpreter(runtime)
+        return Interpreter(runtime, self._others)
 
     async def walk(self, node: Node, path: str, scope: Scope, frame: Frame) -> Outcome:
         """See `Walk.walk`."""
-        walker = WALKERS.get(type(node))
+        walker = WALKERS.get(type(node)) or self._others.get(type(node))
         if walker is None:
             return Failure(UnsupportedError(f"no {type(node).__name__.lower()} is run yet", place=Place(path=path)))
         try:

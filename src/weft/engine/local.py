@@ -25,11 +25,14 @@ from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
+from weft.engine.programs.port import Programs
+from weft.engine.programs.walker import program_walker
 from weft.engine.questions import Answer
 from weft.engine.recorder import Listener, Recorder, tell
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
 from weft.engine.waiting import NEAR_S, Waiting
+from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 from weft.store.append import TERMINAL, Append, Draft, NewRun
 from weft.store.journal import Journal
@@ -54,9 +57,10 @@ class Engine:
 
     `mask` takes secrets out of what is written of a step to be looked at; what a run computes with is never changed. A timer that
     is due within `near_s` seconds keeps a drive going; when everything in a run waits for something further off, the drive ends.
+    `programs` are the functions that plans name.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what an engine is made of
         self,
         journal: Journal,
         performers: Mapping[str, Performer],
@@ -67,6 +71,7 @@ class Engine:
         new_id: Callable[[], str] = uuid7,
         mask: Mask = lambda value: value,
         near_s: float = NEAR_S,
+        programs: Programs | None = None,
     ) -> None:
         self._journal = journal
         self._performers = performers
@@ -75,11 +80,12 @@ class Engine:
         self._new_id = new_id
         self._surroundings = Surroundings(self._clock, asyncio.Semaphore(concurrency), mask)
         self._near_s = near_s
+        self._programs = programs
         self._answering = Answering(journal, self._clock)
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, _Fresh] = {}
         self._active: dict[str, Driven] = {}
-        self._family = Family(self, journal, self._drive, self._active)
+        self._family = Family(self, journal, self._drive, self._active, self._clock)
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
 
@@ -276,7 +282,7 @@ class Engine:
         except ConflictError:
             return False
         try:
-            undo = fold(self._journal.events(run_id)).to_undo("")
+            undo = self._may_undo(run_id)
             kind = "run.cancelling" if undo else "run.cancelled"
             draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
             patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
@@ -289,6 +295,14 @@ class Engine:
             with suppress(ConflictError):  # whoever takes it up undoes it
                 await self._drive(run_id)
         return True
+
+    def _may_undo(self, run_id: str) -> bool:
+        """Whether a run that nobody drives may have something to undo."""
+        try:
+            return undoes(self._shelf.load(self._journal.runs.get(run_id).plan_hash).root)
+        except MismatchError:
+            # Whoever takes it up finds that the plan is not the run's; what there is to undo is then for a person.
+            return fold(self._journal.events(run_id)).to_undo("")
 
     def _enter(self) -> None:
         self._claims.enter()
@@ -304,20 +318,12 @@ class Engine:
             events = self._journal.proven_events(run_id)
         recorder = self._recorder(run_id, epoch, fold(events))
         if run.ended:
-            await self._reopen(recorder)
+            await ending.reopened(recorder, at=self._clock.micros())
         try:
             return recorder, self._shelf.load(run.plan_hash)
         except MismatchError as error:
             await ending.stalled(recorder, error)
             raise
-
-    async def _reopen(self, recorder: Recorder) -> None:
-        # A cancel that came before says nothing about the run's second life.
-        await self._journal.writer.submit(self._journal.inbox.take([recorder.run_id]))
-        draft = Draft(self._clock.micros(), "run.reopened", "", dumps({"epoch": recorder.epoch}))
-        patch = {"status": "queued", "error": None}
-        await self._journal.append(Append(recorder.run_id, recorder.epoch, [draft], patch, reopen=True))
-        recorder.state = fold(self._journal.events(recorder.run_id))
 
     def _recorder(self, run_id: str, epoch: int, state: RunState) -> Recorder:
         account = self._family.accounts.get(run_id)
@@ -339,7 +345,8 @@ class Engine:
             made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
             return made, waiting
 
-        driven = self._active[run_id] = Driven(recorder, plan, runtime)
+        others = program_walker(self._programs, recorder.state.options, self._surroundings.mask)
+        driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
             result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
         except RunHalted as halt:

@@ -115,6 +115,11 @@ class StepContext(Protocol):
         """What the run was started with besides its inputs, such as the folder for its artifacts."""
         ...
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the process lets go of the run at this moment, so that what goes on outside is to go on."""
+        ...
+
     def recorded(self, path: str) -> Json:
         """The value of a step of this run that has succeeded, or None."""
         ...
@@ -203,6 +208,29 @@ class Undo:
 
     children: tuple[str, ...] = ()
     error: WeftError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a program asked for at a path.
+
+    `looks` say what it is (``type``, ``target``, and ``input`` as a digest); `after` are the steps whose ends it had been handed since it
+    asked before, in this order, so that a later life takes the same turns. A `loose` one belongs to a past that has changed since.
+    """
+
+    looks: Mapping[str, str]
+    after: tuple[str, ...] = ()
+    loose: bool = False
+
+    def as_json(self) -> dict[str, Json]:
+        """What the event says."""
+        return {**self.looks, **({"after": list(self.after)} if self.after else {})}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Asked:
+        """What the event `data` is of says."""
+        looks = {name: str(value) for name, value in data.items() if name != "after"}
+        return cls(looks, tuple(data.get("after") or ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,20 +335,27 @@ class Runtime(Protocol):
         """How the step at `path` ended, when the journal has it."""
         ...
 
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """What the program at `path` has asked for according to the journal, by path and in this order."""
+        ...
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """Record that a program asks for the step at `path`."""
+        ...
+
     def undo(self, path: str) -> Undo:
         """What is to be undone in the block at `path`."""
         ...
 
-    def undoable(self, path: str, child: str) -> None:
-        """Record that `child` of the block at `path` has succeeded and is to be undone if the block fails."""
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
+        """Record that `child` of the block at `path` has succeeded and is to be undone if the block fails.
+
+        `late`, that is found out only now that everything is walked back.
+        """
         ...
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """Record, durably, that the block at `path` has failed with `error`, and undoes what it did before that is its end."""
-        ...
-
-    def to_undo(self, path: str) -> bool:
-        """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
         ...
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Runtime:

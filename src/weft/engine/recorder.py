@@ -95,7 +95,7 @@ class Recorder:
             RunHalted: the journal refused.
         """
         payload = dumps(data)
-        await self._write(Draft(self._clock.micros(), kind, path, payload), loads(payload), patch)
+        await self._append([(Draft(self._clock.micros(), kind, path, payload), loads(payload))], patch)
 
     async def record_facts(self, path: str, facts: Sequence[tuple[str, Mapping[str, Any]]], *, also: Also = ()) -> None:
         """Append several events about one path in one transaction, and do what `also` says in it.
@@ -109,8 +109,6 @@ class Recorder:
             entries.append((Draft(self._clock.micros(), kind, path, payload, outcome=kind in _ENDS), loads(payload)))
         self._also += also
         await self._append(entries, None)
-        for draft, data in entries:
-            apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, path, data))
 
     def note(self, kind: str, path: str, data: Mapping[str, Any]) -> None:
         """Append an event without waiting for it.
@@ -118,22 +116,22 @@ class Recorder:
         It rides along with the run's next append, or goes alone after `_NOTE_S`. It is durable before anything that is
         recorded later, and lost if the process dies first.
         """
-        draft = Draft(self._clock.micros(), kind, path, dumps(data))
-        apply(self.state, Event(self.run_id, 0, draft.at, kind, path, data))
-        self._hold(draft, data)
+        self._hold_folded(Draft(self._clock.micros(), kind, path, dumps(data)), data)
 
     async def record_outcome(
         self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], usage: Usage | None
     ) -> None:
-        """Append the end of a step; `data` is `payload` decoded. The caller takes it into the fold."""
+        """Append the end of a step; `data` is `payload` decoded."""
         patch = None
         if usage is not None:
             self._total += usage
             patch = {"usage": dumps(self._total.as_json()).decode()}
-        await self._write(Draft(self._clock.micros(), kind, path, payload, outcome=True), data, patch, fold=False)
-        if usage is not None:
-            # What a child spent was counted while it did.
-            self._account(path, usage - self._ahead.pop(path, Usage()))
+        try:
+            await self._append([(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)], patch)
+        finally:
+            if usage is not None:
+                # What a child spent was counted while it did.
+                self._account(path, usage - self._ahead.pop(path, Usage()))
 
     def child_spent(self, path: str, total: Usage) -> None:
         """The child run at `path` has consumed `total` so far, which counts here before it ends."""
@@ -142,13 +140,13 @@ class Recorder:
         self._account(path, more)
 
     def note_outcome(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any]) -> None:
-        """Append the end of a step that consumed nothing itself, as a note. The caller takes it into the fold."""
-        self._hold(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)
+        """Append the end of a step that consumed nothing itself, as a note."""
+        self._hold_folded(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)
 
     async def record_node(
         self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], *, durable: bool
     ) -> None:
-        """Append the end of a composite, `data` as `payload`; the caller takes it into the fold. Else than `durable`, a note.
+        """Append the end of a composite, `data` as `payload`; unless `durable`, as a note.
 
         Raises:
             RunHalted: the journal refused.
@@ -157,7 +155,7 @@ class Recorder:
         if durable:
             await self._append([(draft, data)], None)
         else:
-            self._hold(draft, data)
+            self._hold_folded(draft, data)
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """Count what is inside `path` from now on, starting with what the journal says."""
@@ -205,8 +203,12 @@ class Recorder:
         if draft.outcome and self.state.gates and (ids := self.state.gates_below(draft.path)):
             self._also += (withdraw(self.run_id, ids, draft.at),)
 
-    def _hold(self, draft: Draft, data: Any) -> None:
+    def _fold(self, draft: Draft, data: Any) -> None:
+        apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, draft.path, data))
+
+    def _hold_folded(self, draft: Draft, data: Any) -> None:
         self._withdraw_below(draft)
+        self._fold(draft, data)
         if not self._held:
             self._held_since = asyncio.get_running_loop().time()
         self._held.append((draft, data))
@@ -233,26 +235,35 @@ class Recorder:
             # A refusal is read and dropped: whoever records next meets the same one and is the one to say so.
             self._flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
 
-    async def _write(self, draft: Draft, data: Any, patch: Mapping[str, Any] | None, *, fold: bool = True) -> None:
-        await self._append([(draft, data)], patch)
-        if fold:
-            apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, draft.path, data))
-
     async def _append(self, entries: list[tuple[Draft, Any]], patch: Mapping[str, Any] | None) -> None:
-        """Write what is held and then `entries`, in one transaction, and tell listeners."""
+        """Write what is held and then `entries`, in one transaction; take in `entries` and tell listeners once that is durable.
+
+        Who is stopped while it waits has written all the same, and whoever stopped it finds that in the fold.
+        """
         for draft, _ in entries:
             self._withdraw_below(draft)
-        entries = self._held + entries
+        new, entries = entries, self._held + entries
         also, self._also, self._held = self._also, (), []
         if not entries:
             # Between the timer and now, another append took along what was held.
             return
+        append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, also=also)
         try:
-            last = await self.journal.append(
-                Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, also=also)
-            )
+            written = self.journal.writer.submit(append)
+            try:
+                last = await asyncio.shield(written)
+            except asyncio.CancelledError:
+                await asyncio.wait([written])
+                if written.exception() is None:
+                    self._written(entries, new, written.result())
+                raise
         except WeftError as error:
             raise RunHalted(error) from error
+        self._written(entries, new, last)
+
+    def _written(self, entries: list[tuple[Draft, Any]], new: list[tuple[Draft, Any]], last: int) -> None:
+        for draft, data in new:
+            self._fold(draft, data)
         if self._listeners:
             for seq, (draft, data) in enumerate(entries, last - len(entries) + 1):
                 event = Event(self.run_id, seq, draft.at, draft.kind, draft.path, data)

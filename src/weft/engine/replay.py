@@ -8,7 +8,7 @@ waits and time limits began, and how each drive of the run ended.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,19 +16,25 @@ from typing import Any
 from weft.core.canonical import digest
 from weft.core.errors import InternalError, MismatchError, Place
 from weft.core.event import Event
-from weft.engine.ending import last_event
+from weft.engine.ending import CANCELLED, last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
-from weft.engine.port import Failure, Outcome
+from weft.engine.port import Failure, Outcome, RunHalted, Runtime
+from weft.engine.programs.port import Programs
+from weft.engine.programs.walker import program_walker
 from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
+from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 
 _SHORT = 300
-_ORDERS = 24
-"""So many orders of what was ready at once are tried before a difference is believed."""
+_ORDERS = 10
+"""So many orders of what was ready at once are tried with each patience before a difference is believed."""
 _BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
-_DERIVED = frozenset({"node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
+_DERIVED = frozenset({"step.asked", "node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
+_AT_ONCE = frozenset({"node.completed", "node.failed", "node.position"})
 _ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
+_RUNG = frozenset({"node.failed", "node.undoing"})
+"""What can be the first that is written after the time of a block is over: of the run's own time, that something is undone."""
 _BETWEEN = ("step.settled", "gate.", "signal.")
 """What may be written of a run that nobody drives."""
 
@@ -82,36 +88,59 @@ class _Parted(Exception):  # noqa: N818 -- a signal, not an error
         )
 
 
-def replay(run_id: str, plan: Plan, events: Sequence[Event]) -> Replayed:
+def replay(run_id: str, plan: Plan, events: Sequence[Event], programs: Programs | None = None) -> Replayed:
     """Walk `plan` over `events`. Runs on an event loop of its own: call it in a thread that runs none.
+
+    `programs` are the functions that the plan names; they are run again, and everything that they ask for is answered from the events.
 
     Raises:
         MismatchError: an event is not as this version writes it.
     """
-    found = quietly(lambda loop: _Replay(loop, plan, events).run(run_id))
-    if found.difference is None:
-        return found
     # Ends that reached the journal close together may have been acted on together or one by one, and in any order: which it was
     # the journal does not say, so it is enough that one of them leads to the same events.
+    first: Replayed | None = None
+    for pace in _paces():
+        found = quietly(lambda loop: _Replay(loop, plan, events, pace, programs).run(run_id), pace.seed)  # noqa: B023 -- called at once
+        if found.difference is None:
+            return found
+        first = first or found
+    assert first is not None, "there is more than one pace"
+    return first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pace:
+    """How a pass goes over the events.
+
+    A recorded end is handed to the walk only when a later event needs it, those nearest to that event first: what the journal
+    had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once. For `patience` see
+    `Rewalk`; what is ready at once runs in an order that follows from `seed`.
+    """
+
+    eager: bool = False
+    patience: int = 2
+    seed: int | None = None
+
+
+def _paces() -> Iterator[_Pace]:
     for seed in (None, *range(_ORDERS)):
-        other = quietly(lambda loop: _Replay(loop, plan, events, eager=seed is None).run(run_id), seed)  # noqa: B023 -- called at once
-        if other.difference is None:
-            return other
-    return found
+        for patience in (2, 1, 0):
+            yield _Pace(patience=patience, seed=seed)
+            if seed is None:
+                yield _Pace(patience=patience, eager=True)
 
 
 class _Replay:
-    """One pass over the events.
+    """One pass over the events."""
 
-    A recorded end is handed to the walk only when a later event needs it, those nearest to that event first: what the journal
-    had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once.
-    """
-
-    def __init__(self, loop: QuietLoop, plan: Plan, events: Sequence[Event], *, eager: bool = False) -> None:
+    def __init__(
+        self, loop: QuietLoop, plan: Plan, events: Sequence[Event], pace: _Pace, programs: Programs | None
+    ) -> None:
         self._loop = loop
         self._plan = plan
         self._events = events
-        self._eager = eager
+        self._pace = pace
+        self._programs = programs
         self._state = RunState()
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
@@ -139,7 +168,11 @@ class _Replay:
             await self._expect(event)
         elif kind in _ENDS and not _let_go(event):
             await self._conclude(place, event)
+        elif kind == "run.cancelling":
+            await self._turn_back(place, event)
         elif kind in _BREAKS or kind in _ENDS:
+            if kind == "run.cancelled":
+                await self._walked_back(event)
             await self._abandon(place)
             apply(self._state, event)
             if kind == "run.started":
@@ -151,9 +184,34 @@ class _Replay:
             await self._fact(event)
 
     def _begin(self, place: int) -> None:
-        self._walk = Rewalk(self._state, _waits_of_drive(self._events, place))
-        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(self._walk).run
+        self._walk = walk = Rewalk(self._state, _waits_of_drive(self._events, place), patience=self._pace.patience)
+        on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
+        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
+            on, program_walker(self._programs, self._state.options, lambda value: value)
+        ).run
         self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
+
+    async def _turn_back(self, place: int, event: Event) -> None:
+        """The run is cancelled: whoever drives it walks it back from here."""
+        driven = self._walk is not None
+        await self._abandon(place)
+        apply(self._state, event)
+        if driven and undoes(self._plan.root):
+            self._begin(place)
+            await self._loop.quiet()
+
+    async def _walked_back(self, event: Event) -> None:
+        """The walk back must have come to its end, too."""
+        if self._task is None or self._walk is None or self._state.cancelling is None:
+            return
+        await self._deliver("")
+        if not self._task.done():
+            pending = ", ".join(self._walk.pending()[:3]) or "something"
+            raise _Parted(event, f"that there is still to undo {pending}")
+        for kind, path, said in self._walk.left():
+            if said is not None and not self._cut_off(path):
+                raise _Parted(event, _said(kind, path, said))
+        self._derived += 1
 
     async def _fact(self, event: Event) -> None:
         """An event that is taken as recorded, if the plan has come to where it is."""
@@ -177,6 +235,9 @@ class _Replay:
 
     async def _expect(self, event: Event) -> None:
         """An event that must come out of the walk."""
+        for step in event.data.get("after") or () if event.kind == "step.asked" else ():
+            # In which order a program was handed the ends of its steps is history.
+            await self._deliver(step, alone=True)
         emission = await self._emission(event)
         if emission is None:
             left = self._walk.left() if self._walk else []
@@ -185,7 +246,7 @@ class _Replay:
         if emission.data is not None and emission.data != event.data:
             raise _Parted(event, _said(event.kind, event.path, emission.data))
         self._derived += 1
-        if event.kind in {"timer.set", "node.undoing"}:
+        if event.kind in {"step.asked", "timer.set", "node.undoing"}:
             apply(self._state, event)
         if emission.known is not None:
             await self._owe(event.path, partial(_settle, emission.known, None))
@@ -196,12 +257,12 @@ class _Replay:
             return None
         key = (event.kind, event.path)
         said = await self._until(lambda: bool(walk.emitted.get(key)), event.path)
-        if not said and event.kind == "node.failed" and self._ring(event.path):
+        if not said and event.kind in _RUNG and self._ring(event.path if event.kind == "node.failed" else ""):
             await self._loop.quiet()
         return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
     def _asked(self, path: str) -> bool:
-        return self._walk is not None and self._walk.asked(path) is not None
+        return self._walk is not None and self._walk.wanted(path) is not None
 
     async def _until(self, holds: Callable[[], bool], path: str) -> bool:
         """Let the walk go on until `holds` does, with recorded ends from ever wider around `path`; whether it does."""
@@ -214,12 +275,12 @@ class _Replay:
 
     async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
         self._due.append((path, hand_over))
-        if self._eager:
+        if self._pace.eager:
             await self._deliver("")
 
-    async def _deliver(self, path: str) -> None:
-        """Hand over what is recorded at `path` and inside it, and let the walk go on."""
-        inside = (f"{path}/", f"{path}[")
+    async def _deliver(self, path: str, *, alone: bool = False) -> None:
+        """Hand over what is recorded at `path` and, unless it is to be `alone`, inside it, and let the walk go on."""
+        inside = () if alone else (f"{path}/", f"{path}[")
         ready = [hand_over for at, hand_over in self._due if at == path or at.startswith(inside)]
         if ready:
             self._due = [(at, hand_over) for at, hand_over in self._due if not (at == path or at.startswith(inside))]
@@ -263,6 +324,8 @@ class _Replay:
 
     def _end(self, task: asyncio.Task[tuple[Outcome, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
         error = task.exception()
+        if isinstance(error, RunHalted):
+            raise error.error
         if error is None:
             outcome, scope = task.result()
         else:
@@ -275,8 +338,9 @@ class _Replay:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-            if self._walk and any(kind == "node.position" for kind, _, _ in self._walk.left()):
-                # What was kept is taken in at once, and these positions were lost with their process.
+            if self._due or (self._walk and any(kind in _AT_ONCE for kind, _, _ in self._walk.left())):
+                # The walk takes in at once what it only notes, and what was not durable was lost with its process; and what was
+                # durable may not have been acted on.
                 self._state = fold(self._events[:place])
         self._task = self._walk = None
         self._due.clear()

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from weft.core.canonical import loads
 from weft.core.errors import WeftError
 from weft.engine.fold import RunState
-from weft.engine.port import Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
+from weft.engine.port import Asked, Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
 from weft.engine.retention import Kept
 from weft.engine.unwinding import Unwinding
 from weft.plan.nodes import Budget, Call, Child
@@ -101,14 +101,19 @@ class Leaf:
 
 
 class Rewalk:
-    """Implements `weft.engine.port.Runtime` for one drive of a replay. `waits` is what the journal says that drive ended waiting for."""
+    """Implements `weft.engine.port.Runtime` for one drive of a replay. `waits` is what the journal says that drive ended waiting for.
 
-    def __init__(self, state: RunState, waits: tuple[Mapping[str, Any], ...]) -> None:
+    `patience` says behind which ends of composites it goes on only when the journal has them, so that others may come to their
+    end in between: 2 behind every one, 1 behind those that were decisions, 0 behind none.
+    """
+
+    def __init__(self, state: RunState, waits: tuple[Mapping[str, Any], ...], *, patience: int = 2) -> None:
         self.unwinding: WeftError | None = None
         self.state = state
         self.leaves: dict[str, Leaf] = {}
         self.alarms: dict[str, asyncio.Future[None]] = {}
         self.emitted: defaultdict[tuple[str, str], deque[Emission]] = defaultdict(deque)
+        self._patience = patience
         self._waits = [wait for wait in waits if wait.get("path") and wait.get("kind") != "limit"]
 
     async def perform(
@@ -179,14 +184,13 @@ class Rewalk:
 
     async def finish(self, path: str, composite: Composite, *, decision: bool = False) -> Composite:
         """See `Runtime.finish`."""
-        del decision
         data = loads(self.state.written(path, composite))
-        await self._emit("node.completed", path, data)
+        await self._tell("node.completed", path, data, waits=self._patience > (0 if decision else 1))
         return self.state.finish(path, data)
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
-        await self._emit("node.failed", path, {"error": error.as_json()})
+        await self._tell("node.failed", path, {"error": error.as_json()}, waits=self._patience > 0)
         error.final = True
         self.state.finished[path] = Failure(error)
         self.state.paths.add(path)
@@ -207,21 +211,27 @@ class Rewalk:
         """See `Runtime.recorded`."""
         return self.state.outcomes.get(path)
 
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return {at: asked for at, asked in self.state.asked.items() if at.startswith(f"{path}/")}
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
+        self._note("step.asked", path, asked.as_json())
+
     def undo(self, path: str) -> Undo:
         """See `Runtime.undo`."""
         return self.state.undo.get(path, Undo())
 
-    def undoable(self, path: str, child: str) -> None:
-        """See `Runtime.undoable`: in which order children succeeded is in the journal."""
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
+        """See `Runtime.undoable`: in which order children succeeded is in the journal, unless it is found out afterwards."""
+        if late:
+            self.state.undoable(path, child)
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         if self.undo(path).error is None:
             await self._emit("node.undoing", path, {"error": error.as_json()})
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self.state.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""
@@ -238,7 +248,7 @@ class Rewalk:
         """What the walk has said and the journal has not: kind, path and data of each."""
         return [(kind, path, one.data) for (kind, path), said in self.emitted.items() for one in said]
 
-    def asked(self, path: str) -> Leaf | None:
+    def wanted(self, path: str) -> Leaf | None:
         """What was asked for at `path` or around it."""
         while path:
             if leaf := self.leaves.get(path):
@@ -270,6 +280,12 @@ class Rewalk:
         emission = Emission(data)
         self.emitted[kind, path].append(emission)
         return emission
+
+    async def _tell(self, kind: str, path: str, data: Any, *, waits: bool) -> None:
+        if waits:
+            await self._emit(kind, path, data)
+        else:
+            self._note(kind, path, data)
 
     async def _emit(self, kind: str, path: str, data: Any) -> None:
         """Say something, and go on once the journal says it too."""

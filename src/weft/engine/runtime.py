@@ -14,6 +14,7 @@ from weft.engine.context import Step, Surroundings
 from weft.engine.gates import Gates
 from weft.engine.patience import around_limit, only_people, waited
 from weft.engine.port import (
+    Asked,
     Composite,
     Failure,
     GateRequest,
@@ -57,7 +58,7 @@ class EmbeddedRuntime:
         self._children = children
         self._gates = Gates(recorder, waiting, surroundings.clock, surroundings.mask)
         self._signals = Signals(recorder, waiting, surroundings.clock)
-        self._performing = Performing(recorder, plan, surroundings, waiting, self._gates)
+        self._performing = Performing(recorder, plan, surroundings, waiting, self._gates, children.leaving)
 
     def stop(self) -> None:
         """From now on nothing is performed or recorded on this runtime."""
@@ -195,7 +196,9 @@ class EmbeddedRuntime:
         payload = state.written(path, composite)
         data = loads(payload)
         await self._recorder.record_node("node.completed", path, payload, data, durable=decision)
-        return state.finish(path, data)
+        done = state.finished[path]
+        assert isinstance(done, Composite), "what has just ended well is not there any more"
+        return done
 
     async def fail(self, path: str, error: WeftError) -> None:
         """See `Runtime.fail`."""
@@ -203,8 +206,6 @@ class EmbeddedRuntime:
         data = {"error": error.as_json()}
         await self._recorder.record_node("node.failed", path, dumps(data), data, durable=True)
         error.final = True
-        self._recorder.state.finished[path] = Failure(error)
-        self._recorder.state.paths.add(path)
 
     def position(self, path: str) -> Kept | None:
         """See `Runtime.position`."""
@@ -220,22 +221,28 @@ class EmbeddedRuntime:
         """See `Runtime.recorded`."""
         return self._recorder.state.outcomes.get(path)
 
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return {at: asked for at, asked in self._recorder.state.asked.items() if at.startswith(f"{path}/")}
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
+        self._performing.go_on()
+        self._recorder.note("step.asked", path, asked.as_json())
+
     def undo(self, path: str) -> Undo:
         """See `Runtime.undo`."""
         return self._recorder.state.undo.get(path, Undo())
 
-    def undoable(self, path: str, child: str) -> None:
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
         """See `Runtime.undoable`."""
+        del late
         self._recorder.note("node.undoable", path, {"child": child})
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         if self.undo(path).error is None:
             await self._recorder.record("node.undoing", path, {"error": error.as_json()})
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self._recorder.state.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""

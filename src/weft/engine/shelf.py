@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from weft.core.canonical import digest, dumps
+from weft.core.canonical import as_written, digest
 from weft.core.errors import MismatchError
 from weft.plan.codec import from_json, plan_hash, to_json
 from weft.plan.nodes import Plan
@@ -20,12 +20,12 @@ class Shelf:
         self._sealed: dict[int, tuple[Plan, str, bytes]] = {}
 
     def sealed(self, plan: Plan) -> tuple[str, bytes]:
-        """The hash of a plan and the bytes it is stored as."""
+        """The hash of a plan and the bytes it is stored as: in the order of its file, in which models are asked for what it names."""
         known = self._sealed.get(id(plan))
         if known is None or known[0] is not plan:
             if len(self._sealed) >= _PLANS:
                 self._sealed.clear()
-            known = self._sealed[id(plan)] = (plan, plan_hash(plan), dumps(to_json(plan)))
+            known = self._sealed[id(plan)] = (plan, plan_hash(plan), as_written(to_json(plan)))
         return known[1], known[2]
 
     def load(self, hash_: str) -> Plan:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from weft.core.canonical import dumps
 from weft.core.errors import Place, TemplateError, from_json
 from weft.core.usage import Usage
-from weft.engine.port import Composite, Failure, Success, Undo
+from weft.engine.port import Asked, Composite, Failure, Success, Undo
 from weft.engine.references import References
 from weft.engine.retention import Kept, PathTree, named, paths_in
 
@@ -45,7 +45,7 @@ class RunState:
     began, in microseconds since the epoch. `gates` holds open questions, `awaited` the names of the signals that are waited for;
     `life` counts from 1 and grows when the run is reopened or forked. `positions` says where loops and machines stand; what they
     left behind and nobody can ask for is no longer in memory. `undo` says what is to be undone in the blocks that have not ended,
-    `undone` how often a block was undone and begun again, `cancelling` why the run is cancelled. `inherited` is what a fork's past
+    `undone` how often a block was undone and begun again, `cancelling` why the run is cancelled, `asked` what a program has asked for, in order. `inherited` is what a fork's past
     consumed, which is not charged to the fork; `parent` is the run above a child run, `depth` how many there are.
     """
 
@@ -68,6 +68,7 @@ class RunState:
     positions: dict[str, Kept] = field(default_factory=dict)
     undo: dict[str, Undo] = field(default_factory=dict)
     undone: dict[str, int] = field(default_factory=dict)
+    asked: dict[str, Asked] = field(default_factory=dict)
     cancelling: str | None = None
     paths: PathTree = field(default_factory=PathTree)
     started_at: int | None = None
@@ -192,6 +193,12 @@ class RunState:
                 self._forget(each, f"{path}/$past")
         kept.loose = stays - kept.pinned
 
+    def undoable(self, mark: str, child: str) -> None:
+        """Take in a `node.undoable`."""
+        before = self.undo.get(mark, Undo())
+        if child not in before.children:
+            self.undo[mark] = replace(before, children=(*before.children, child))
+
     def to_undo(self, path: str) -> bool:
         """Whether a block that has not ended, at `path` or inside it, has done something that could be undone."""
         return any(within(mark, path) and mark not in self.finished for mark in self.undo)
@@ -205,6 +212,17 @@ class RunState:
         for known in (self.positions, self.undo, self.open, self.failed):
             for path in [path for path in known if within(path, block)]:
                 del known[path]
+
+    def loosen(self, gone: Callable[[str], bool], *, inputs: bool) -> None:
+        """What a program asked for after it had been handed something that is `gone` it may not ask for again, or with other `inputs`."""
+        cut = False
+        for path, asked in list(self.asked.items()):
+            cut = cut or any(gone(step) for step in asked.after)
+            if cut and path not in self.outcomes:
+                del self.asked[path]
+            elif cut:
+                looks = {name: look for name, look in asked.looks.items() if not inputs or name != "input"}
+                self.asked[path] = Asked(looks, loose=True)
 
     def key_path(self, path: str) -> str:
         """`path` for a step's key, which is another one after the step was undone."""

@@ -52,7 +52,13 @@ class Performing:
     """Performs the steps of one run. What is written of a step to be looked at (inputs, notes, errors) goes through `mask`."""
 
     def __init__(
-        self, recorder: Recorder, plan: Plan, surroundings: Surroundings, waiting: Waiting, gates: Gates
+        self,
+        recorder: Recorder,
+        plan: Plan,
+        surroundings: Surroundings,
+        waiting: Waiting,
+        gates: Gates,
+        leaving: Callable[[], bool],
     ) -> None:
         self.recorder = recorder
         self.gates = gates
@@ -61,7 +67,13 @@ class Performing:
         self._clock = surroundings.clock
         self._slots = surroundings.slots
         self._stopped = False
+        self._leaving = leaving
         self._waiting = waiting
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the process lets go of the run at this moment."""
+        return self._leaving()
 
     def stop(self) -> None:
         """From now on nothing begins and nothing is recorded, whatever the performers do about it."""
@@ -217,7 +229,7 @@ class Performing:
             self.recorder.note_outcome("step.completed", step.path, payload, data)
         else:
             await self.recorder.record_outcome("step.completed", step.path, payload, data, done.usage)
-        return self.recorder.state.succeed(step.path, data)
+        return self.recorder.state.outcomes[step.path]
 
     async def _fail(self, step: Step, error: WeftError, context: LiveContext) -> Outcome:
         if not error.place.path:
@@ -227,7 +239,7 @@ class Performing:
         payload = dumps(data)
         data = loads(payload)
         await self.recorder.record_outcome("step.failed", step.path, payload, data, None)
-        return self.recorder.state.fail(step.path, data)
+        return self.recorder.state.outcomes[step.path]
 
     async def _back_off(self, step: Step, context: LiveContext, error: WeftError, again: Again) -> None:
         if not again.parked:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from weft.core.errors import WeftError, from_json
-from weft.engine.port import Composite, Failure, GateRequest, Outcome, Position, Runtime, Settings, Undo
+from weft.engine.port import Asked, Composite, Failure, GateRequest, Outcome, Position, Runtime, Settings, Undo
 from weft.plan.nodes import Budget, Call, Child
 
 
@@ -55,6 +55,13 @@ class Unwinding:
         """See `Runtime.recorded`."""
         return self._forward.recorded(path)
 
+    def asked(self, path: str) -> Mapping[str, Asked]:
+        """See `Runtime.asked`."""
+        return self._forward.asked(path)
+
+    def asks(self, path: str, asked: Asked) -> None:
+        """See `Runtime.asks`."""
+
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
     ) -> Outcome:
@@ -86,16 +93,14 @@ class Unwinding:
         """See `Runtime.undo`."""
         return self._forward.undo(path)
 
-    def undoable(self, path: str, child: str) -> None:
-        """See `Runtime.undoable`."""
+    def undoable(self, path: str, child: str, *, late: bool = False) -> None:
+        """See `Runtime.undoable`. A process may have died after a child's end was written and before this was."""
+        del late
+        self._forward.undoable(path, child, late=True)
 
     async def undoing(self, path: str, error: WeftError) -> None:
         """See `Runtime.undoing`."""
         await self._forward.undoing(path, error)
-
-    def to_undo(self, path: str) -> bool:
-        """See `Runtime.to_undo`."""
-        return self._forward.to_undo(path)
 
     def unwound(self, error: WeftError, afresh: str | None = None) -> Unwinding:
         """See `Runtime.unwound`."""

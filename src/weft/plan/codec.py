@@ -28,6 +28,7 @@ from weft.plan.nodes import (
     Map,
     Node,
     Plan,
+    Program,
     Retry,
     Select,
     Sequence,
@@ -48,6 +49,7 @@ KINDS: Mapping[str, type] = {
     "loop": Loop,
     "machine": Machine,
     "map": Map,
+    "program": Program,
     "select": Select,
     "sequence": Sequence,
     "set": Set,
@@ -152,5 +154,5 @@ _DECODERS: Mapping[str, Callable[[Any], Any]] = {
     "exits": lambda value: tuple(tuple(_part(Arrow, arrow) for arrow in group) for group in value),
     "signals": lambda value: tuple(_part(Signal, each) for each in value),
     "compensations": lambda value: {name: _node(each) for name, each in value.items()},
-    **dict.fromkeys(("exports", "choices", "rejections", "assignees", "escalate_to"), tuple),
+    **dict.fromkeys(("exports", "choices", "rejections", "assignees", "escalate_to", "takes"), tuple),
 }

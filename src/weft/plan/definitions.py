@@ -9,7 +9,7 @@ from typing import Any
 from weft.core.errors import Place, SpecError
 from weft.spec.attachments import MAIN
 from weft.spec.lint_templates import prompt_is_template
-from weft.spec.model.agents import Agent
+from weft.spec.model.agents import Agent, RemoteAgent
 from weft.spec.model.base import walk
 from weft.spec.model.outputs import Telemetry
 from weft.spec.model.patterns import WorkerTemplate
@@ -86,6 +86,8 @@ def _policy(workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
 
 
 def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
+    if isinstance(agent, RemoteAgent) and not overrides.offline:
+        return _remote(agent)
     runtime = workflow.runtime
     own = {key: getattr(runtime, key) for key in ("temperature", "top_p", "max_tokens")}
     inference = {**own, **agent.inference.model_dump(exclude_none=True)}
@@ -110,6 +112,16 @@ def _agent(name: str, agent: Agent, workflow: Workflow, overrides: Overrides) ->
     elif definition["base_url"] is not None and not overrides.base_url:
         definition["base_url_declared"] = True
     return definition | ({"input_schema": agent.input_schema} if agent.input_schema else {})
+
+
+def _remote(agent: RemoteAgent) -> dict[str, Json]:
+    """Where a remote agent is; ``${NAME}`` in its headers stays a reference."""
+    definition: dict[str, Json] = {"a2a": agent.a2a, "prompt": "", "tools": []}
+    if agent.headers:
+        definition["headers"] = dict(agent.headers)
+    if agent.card is not None:
+        definition["card"] = agent.card.model_dump(mode="json", exclude_defaults=True)
+    return definition
 
 
 def _provider(name: str) -> str:

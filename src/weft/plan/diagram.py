@@ -19,6 +19,7 @@ from weft.plan.nodes import (
     Map,
     Node,
     Plan,
+    Program,
     Select,
     Sequence,
     Set,
@@ -137,7 +138,9 @@ def _graph(node: Graph, plan: Plan, at: str) -> Box:
     return Box(label, children, parallel=True, name=node.name, place=at)
 
 
-def _other(node: Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Child, plan: Plan, at: str) -> Box:
+def _other(
+    node: Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Child | Program, plan: Plan, at: str
+) -> Box:
     if isinstance(node, Choose):
         return _choose(node, plan, at)
     if isinstance(node, Machine):
@@ -192,13 +195,15 @@ def _condition(when: str) -> str:
     return "" if when == "true" else str(json.loads(taken[1])) if taken else when
 
 
-def _leaf(node: Set | Wait | Gate | Child) -> str:
+def _leaf(node: Set | Wait | Gate | Child | Program) -> str:
     if isinstance(node, Set):
         return f"set {', '.join(node.values)}"
     if isinstance(node, Gate):
         return f"gate for {', '.join(node.assignees) or 'anybody'}"
     if isinstance(node, Child):
         return f"run of {node.plan or node.planned}"
+    if isinstance(node, Program):
+        return f"program {node.function}"
     signals = " or ".join(f"signal {signal.name}" for signal in node.signals)
     timer = f"{node.seconds} s" if node.seconds is not None else ""
     return f"wait {' or '.join(part for part in (signals, timer) if part)}"

@@ -305,7 +305,21 @@ class Block:
     compensations: Mapping[str, Node] = field(default_factory=dict)
 
 
-Node = Call | Sequence | Graph | Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Child | Block
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A function that asks for its steps itself, driven over the same runtime. Paths: ``name/step[n]``.
+
+    `function` is ``file.py:name``, the file relative to that of the run. `parts` are the pieces of code that it is made of, each with
+    its hash: other code is another plan. `takes` are its parameters, which it finds in the scope. The value is what it returns.
+    """
+
+    name: str
+    function: str
+    parts: Mapping[str, str]
+    takes: tuple[str, ...] = ()
+
+
+Node = Call | Sequence | Graph | Choose | Select | Loop | Map | Machine | Set | Wait | Gate | Child | Block | Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

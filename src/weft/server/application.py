@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import control, described, health, hooks, live, problems
+from weft.server import a2a, agui, control, described, health, hooks, live, mcp, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
@@ -20,6 +20,9 @@ PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
     control.install,
     live.install,
     hooks.install,
+    mcp.install,
+    agui.install,
+    a2a.install,
 )
 """What puts each part of the service into an application. The order is that of the routes."""
 

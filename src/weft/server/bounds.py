@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterable
-from typing import Any
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,10 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from weft.core.errors import AuthError, InputError, PolicyError, StepTimeoutError, WeftError
 from weft.core.settings_model import Server
 from weft.server.caller import Doorkeeper
-from weft.server.problems import MEDIA_TYPE, problem
+from weft.server.problems import MEDIA_TYPE, problem, status_of
 
 _OPEN = ("/health/", "/.well-known/", "/hooks/")
 """Paths that answer without a credential."""
+_DRAINED, _DRAIN_S = 65_536, 1.0
+"""Of a request that is refused, so many bytes are taken in, for so many seconds."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -43,17 +45,19 @@ class Bounds:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
+            if sum(name.lower() == b"host" for name, _ in scope["headers"]) > 1:
+                raise InputError("the request has two names for the service", status=400)
             self._check(scope, headers)
         except WeftError as error:
+            await _drain(headers, receive)
             await _refuse(scope, send, error)
             return
         body = _Body(receive, self._settings)
-        answer = _Answer(send)
-        try:
+        answer = _Answer(send, body)
+        with suppress(_Refused):
             await self._app(scope, body, answer)
-        except _Refused as refused:
-            if not answer.begun:
-                await _refuse(scope, send, refused.error)
+        if body.refusal is not None and not answer.begun:
+            await _refuse(scope, send, body.refusal)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         host = _name(headers.get("host", ""))
@@ -86,9 +90,7 @@ class Bounds:
 
 
 class _Refused(Exception):  # noqa: N818 -- a signal, not an error
-    def __init__(self, error: WeftError) -> None:
-        super().__init__(error.message)
-        self.error = error
+    """The rest of a body is not taken."""
 
 
 class _Body:
@@ -99,6 +101,8 @@ class _Body:
         self._settings = settings
         self._left = settings.max_request_bytes
         self._whole = False
+        self.refusal: WeftError | None = None
+        """Why the rest of it was not taken: it goes over whatever the application makes of a body that breaks off."""
         self._until = asyncio.get_running_loop().time() + settings.request_s
 
     async def __call__(self) -> Message:
@@ -108,24 +112,32 @@ class _Body:
             async with asyncio.timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
-            error = StepTimeoutError(f"the request did not arrive within {self._settings.request_s:g} seconds")
-            raise _Refused(error) from None
+            raise self._refused(
+                StepTimeoutError(f"the request did not arrive within {self._settings.request_s:g} seconds")
+            ) from None
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise _Refused(_too_large(self._settings))
+                raise self._refused(_too_large(self._settings))
             self._whole = not message.get("more_body", False)
         return message
 
+    def _refused(self, error: WeftError) -> _Refused:
+        self.refusal = error
+        return _Refused(error.message)
+
 
 class _Answer:
-    """Remembers whether an answer has begun."""
+    """Remembers whether an answer has begun. None begins once the body is refused."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, body: _Body) -> None:
         self._send = send
+        self._body = body
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
+        if self._body.refusal is not None and not self.begun:
+            return
         self.begun = True
         await self._send(message)
 
@@ -146,10 +158,20 @@ def _too_large(settings: Server) -> InputError:
     )
 
 
+async def _drain(headers: dict[str, str], receive: Receive) -> None:
+    """Take in what has come of a small body: a connection that is closed over it may lose the answer on its way."""
+    declared = headers.get("content-length", "0")
+    if not declared.isdecimal() or not 0 < int(declared[:12]) <= _DRAINED or "expect" in headers:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            while (await receive()).get("more_body", False):
+                continue
+
+
 async def _refuse(scope: Scope, send: Send, error: WeftError) -> None:
-    body: dict[str, Any] = problem(error, instance=scope["path"])
-    status = int(error.ids.get("status", 408 if error.code == "timeout" else body["status"]))
-    body["status"] = status
+    status = int(error.ids.get("status", 408 if error.code == "timeout" else status_of(error)))
+    body = problem(error, instance=scope["path"], status=status)
     headers: Iterable[tuple[bytes, bytes]] = [(b"content-type", MEDIA_TYPE.encode()), (b"connection", b"close")]
     if isinstance(error, AuthError):
         headers = [*headers, (b"www-authenticate", b'Bearer realm="weft"')]

@@ -17,6 +17,8 @@ from weft.app.telling.news import TOPICS, Item
 from weft.core.errors import InputError, NotFoundError, PolicyError
 from weft.server import sse
 from weft.server.caller import Caller, caller_of
+from weft.server.control.routes import errors
+from weft.server.control.runs import SSE
 from weft.server.rooms import Rooms
 
 MAX_RUNS = 20
@@ -31,7 +33,18 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     host = rooms.host
     router = APIRouter(prefix="/api/v1", tags=["live"])
 
-    @router.get("/stream", operation_id="live_stream", response_class=StreamingResponse)
+    @router.get(
+        "/stream",
+        operation_id="live_stream",
+        response_class=StreamingResponse,
+        responses={
+            200: {
+                "description": "Server-Sent Events; the data of each is an envelope `{seq, topic, type, at, data}`.",
+                "content": {"text/event-stream": {"schema": SSE}},
+            },
+            **errors(401, 403, 404, 422),
+        },
+    )
     async def stream(
         by: Annotated[Caller, Depends(caller_of)],
         topics: Annotated[

@@ -45,9 +45,9 @@ def status_of(error: WeftError) -> int:
     return int(error.ids.get("status") or STATUS.get(error.code, 500))
 
 
-def problem(error: WeftError, *, instance: str = "") -> dict[str, Any]:
+def problem(error: WeftError, *, instance: str = "", status: int | None = None) -> dict[str, Any]:
     """An error as problem details: the members of RFC 9457, and ours (``code``, ``fix``, ``place``, ``ids``, ``problems``)."""
-    status = status_of(error)
+    status = status_of(error) if status is None else status
     own = error.as_json()
     detail = own.pop("message")
     return {
@@ -60,7 +60,7 @@ def problem(error: WeftError, *, instance: str = "") -> dict[str, Any]:
     }
 
 
-def answer(error: WeftError, *, instance: str = "") -> Response:
+def answer(error: WeftError, *, instance: str = "", status: int | None = None) -> Response:
     """An error as a response."""
     headers = {}
     after = error.ids.get("retry_after_s")
@@ -68,8 +68,8 @@ def answer(error: WeftError, *, instance: str = "") -> Response:
         headers["Retry-After"] = str(max(1, round(float(after))))
     if error.code == "auth":
         headers["WWW-Authenticate"] = 'Bearer realm="weft"'
-    status = status_of(error)
-    return JSONResponse(problem(error, instance=instance), status, headers=headers, media_type=MEDIA_TYPE)
+    told = problem(error, instance=instance, status=status)
+    return JSONResponse(told, told["status"], headers=headers, media_type=MEDIA_TYPE)
 
 
 def error_of(exception: Exception) -> WeftError:
@@ -113,10 +113,10 @@ def install(app: FastAPI) -> None:
     """Have every error of `app` answered as a problem."""
 
     async def handle(request: Request, exception: Exception) -> Response:
-        response = answer(error_of(exception), instance=request.url.path)
+        status = exception.status_code if isinstance(exception, HTTPException) else None
+        response = answer(error_of(exception), instance=request.url.path, status=status)
         if isinstance(exception, HTTPException):
-            # Such as 405, whose `Allow` says what is taken.
-            response.status_code = exception.status_code
+            # Such as those of 405, whose `Allow` says what is taken.
             for name, value in (exception.headers or {}).items():
                 response.headers[name] = value
         return response

@@ -35,7 +35,7 @@ def read_json(body: bytes) -> Any:
 
 def _walk(value: Any) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         if any(isinstance(one, float) and not math.isfinite(one) for one in level):
             raise ValueError("a number is too large")
         level = [

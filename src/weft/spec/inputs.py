@@ -9,7 +9,7 @@ from typing import Any
 
 from weft.core.canonical import strict_loads
 from weft.core.errors import InputError, Place, Problem
-from weft.spec.model.inputs import InputField
+from weft.spec.model.inputs import InputField, Inputs
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 from weft.spec.tree import to_pointer
@@ -29,7 +29,22 @@ class ResolvedInputs:
     warnings: tuple[Problem, ...] = field(default=())
 
 
+def own_values(workflow: Workflow) -> dict[str, Any]:
+    """The inputs that a file gives itself: its values, and the defaults of what it declares."""
+    return _own(workflow.inputs)
+
+
+def _own(inputs: Inputs) -> dict[str, Any]:
+    defaults = {name: entry.default for name, entry in inputs.declared().items() if entry.default is not None}
+    return defaults | dict(inputs.values)
+
+
 def resolve_inputs(workflow: Workflow, variables: Mapping[str, Any]) -> ResolvedInputs:
+    """The inputs of a run of `workflow`; see `resolve`."""
+    return resolve(workflow.inputs, variables)
+
+
+def resolve(inputs: Inputs, variables: Mapping[str, Any]) -> ResolvedInputs:
     """The inputs of a run: the file's own values and defaults, and over them what the caller gives.
 
     Text for an input of another type is read as that type, as it comes from a command line: ``true``, ``3.5``, or JSON for
@@ -38,25 +53,23 @@ def resolve_inputs(workflow: Workflow, variables: Mapping[str, Any]) -> Resolved
     Raises:
         InputError: required values are missing or values do not fit; ``ids["problems"]`` lists all of them.
     """
-    declared = workflow.inputs.declared()
+    declared = inputs.declared()
     problems: list[Problem] = []
     warnings: list[Problem] = []
-    values: dict[str, Any] = {
-        name: entry.default for name, entry in declared.items() if entry.default is not None
-    } | dict(workflow.inputs.values)
+    values = _own(inputs)
     for name, given in variables.items():
         entry = declared.get(name)
         if entry is None:
             values[name] = given
-            if name not in workflow.inputs.values:
-                warnings.append(_undeclared(name, workflow))
+            if name not in inputs.values:
+                warnings.append(_undeclared(name, inputs))
         elif (value := _typed(given, entry)) is _NOT:
             problems.append(_problem(name, f"{name!r} {_unreadable(given, entry)}", f"give {_example(entry)}"))
         elif why := misfit(value, entry):
             problems.append(_problem(name, f"{name!r} {why}", f"give {_example(entry)}"))
         else:
             values[name] = value
-    for name in workflow.inputs.required:
+    for name in inputs.required:
         if name not in values and name not in variables:
             what = f" ({declared[name].description})" if declared[name].description else ""
             message = f"the required input {name!r}{what} is missing"
@@ -68,11 +81,16 @@ def resolve_inputs(workflow: Workflow, variables: Mapping[str, Any]) -> Resolved
 
 def missing_inputs(workflow: Workflow, variables: Mapping[str, Any]) -> dict[str, InputField]:
     """The required inputs that have neither a value nor a default."""
-    declared = workflow.inputs.declared()
+    return missing(workflow.inputs, variables)
+
+
+def missing(inputs: Inputs, variables: Mapping[str, Any]) -> dict[str, InputField]:
+    """The required ones of `inputs` that have neither a value nor a default."""
+    declared = inputs.declared()
     return {
         name: declared[name]
-        for name in workflow.inputs.required
-        if name not in variables and name not in workflow.inputs.values and declared[name].default is None
+        for name in inputs.required
+        if name not in variables and name not in inputs.values and declared[name].default is None
     }
 
 
@@ -129,8 +147,8 @@ def _example(entry: InputField) -> str:
     }[entry.type]
 
 
-def _undeclared(name: str, workflow: Workflow) -> Problem:
-    near = did_you_mean(name, workflow.inputs.names(), noun="declared")
+def _undeclared(name: str, inputs: Inputs) -> Problem:
+    near = did_you_mean(name, inputs.names(), noun="declared")
     return Problem(
         rule="undeclared-input",
         message=f"the workflow does not declare the input {name!r}",

@@ -68,6 +68,11 @@ def check_text(text: str, name: str, *, folder: Path | None = None) -> Report:
     return _check(parse(text, name), folder or Path(name).parent)
 
 
+def check_source(source: Source, folder: Path) -> Report:
+    """Like `check` for a document that is a tree already; relative paths in it start at `folder`."""
+    return _check(source, folder)
+
+
 def load(path: Path | str) -> Workflow:
     """The workflow in the file at `path`.
 
@@ -76,7 +81,7 @@ def load(path: Path | str) -> Workflow:
     Raises:
         SpecError: the file is missing, unreadable or wrong; `problems` names everything that is.
     """
-    return _checked(check(path))
+    return checked(check(path))
 
 
 def load_text(text: str, name: str, *, folder: Path | None = None) -> Workflow:
@@ -85,14 +90,19 @@ def load_text(text: str, name: str, *, folder: Path | None = None) -> Workflow:
     Raises:
         SpecError: `text` is wrong; `problems` names everything that is.
     """
-    return _checked(check_text(text, name, folder=folder))
+    return checked(check_text(text, name, folder=folder))
 
 
 def _check_file(path: Path, trail: Trail) -> Report:
     return _check(read_source(path), path.parent, (*trail, path.resolve()))
 
 
-def _checked(report: Report) -> Workflow:
+def checked(report: Report) -> Workflow:
+    """The workflow that a report is about.
+
+    Raises:
+        SpecError: it has errors.
+    """
     errors = report.errors
     if report.workflow is not None and not errors:
         return report.workflow

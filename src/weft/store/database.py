@@ -14,6 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +25,14 @@ Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
 BUSY_S = 5.0
 """How long a program that is not Weft may keep the database locked before we complain (seconds)."""
+
+
+@cache
+def _fresh() -> sqlite3.Connection:
+    """An empty database at the newest schema. Private ones are copied from it: migrations take longer than most of what is done in one."""
+    connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
+    schema.upgrade(connection)
+    return connection
 
 
 class Database:
@@ -54,7 +63,10 @@ class Database:
         connection = self.connect()
         try:
             with translated(self.path):
-                schema.upgrade(connection)
+                if self.in_memory:
+                    _fresh().backup(connection)
+                else:
+                    schema.upgrade(connection)
         finally:
             if not self.in_memory:
                 connection.close()

@@ -30,6 +30,8 @@ from weft.store.inbox import Inbox
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.signals import Signals
+from weft.store.task_hooks import Hooks
+from weft.store.tasks import Tasks
 from weft.store.webhooks import Webhooks
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
@@ -69,6 +71,8 @@ class Journal:
         self.automations = Automations(engine, path)
         self.workflows = Workflows(engine, path)
         self.audit = Audit(engine, path)
+        self.tasks = Tasks(engine, path)
+        self.hooks = Hooks(engine, path)
         self.sessions = Sessions(engine, path)
         self.webhooks = Webhooks(engine, path)
         self.flags = SetFlags(engine, path)

@@ -56,7 +56,7 @@ def erase(connection: sqlite3.Connection, run_id: str) -> None:
     (tenant,) = connection.execute("SELECT tenant FROM runs WHERE id=?", (run_id,)).fetchone()
     found = connection.execute("SELECT DISTINCT blob FROM events WHERE run_id=? AND blob IS NOT NULL", (run_id,))
     blobs = [blob for (blob,) in found]
-    for table in ("events", "inbox", "gates", "signals", "lines", "messages", "requests"):
+    for table in ("events", "inbox", "gates", "signals", "lines", "messages", "requests", "task_messages", "webhooks"):
         connection.execute(f"DELETE FROM {table} WHERE run_id=?", (run_id,))  # noqa: S608 -- our own names
     connection.execute("DELETE FROM runs WHERE id=?", (run_id,))
     for blob in blobs:

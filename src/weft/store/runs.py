@@ -213,7 +213,7 @@ class Runs:
             return [self._run(row) for row in connection.execute(query)]
 
     def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[sqlite3.Connection], None]:
-        """Work for the writer: store a plan, canonical JSON, under its hash, for a child that runs it."""
+        """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (plan_hash, body))

@@ -70,6 +70,20 @@ messages = Table(  # what was said in sessions, for searching; made from the run
     Index("messages_by_session", "tenant", "session"),
 )
 
+# What callers of A2A said to a run, in their own form; and runs that were refused before they began.
+task_messages = Table(
+    "task_messages",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("message", Text, nullable=False),  # the caller's id of it
+    Column("kind", Text, nullable=False),  # said, or refused
+    Column("body", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "run_id", "message", "kind"),
+)
+
 webhooks = Table(  # whom to tell what happens
     "webhooks",
     metadata,

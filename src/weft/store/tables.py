@@ -40,6 +40,7 @@ runs = Table(
     Index("runs_by_time", "tenant", "created_at"),
     Index("runs_by_status", "tenant", "status", "created_at"),
     Index("runs_by_end", "tenant", "workflow", "updated_at"),
+    Index("runs_by_change", "tenant", "updated_at"),
     Index("runs_by_session", "tenant", "session", "created_at"),
     *(
         Index(

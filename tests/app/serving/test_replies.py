@@ -63,6 +63,17 @@ async def test_a_run_that_has_ended_is_the_same_reply_without_its_pieces(host):
     ]
 
 
+async def test_who_comes_in_the_middle_of_a_sentence_hears_it_once_and_whole(host):
+    run_id = await asked(host, "two", "looms")
+    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id)) as coming:
+        async for item in coming:
+            if isinstance(item, Said):
+                late = await reply(host, run_id)
+                break
+    assert said(late) == late[-1].text
+    assert late[-1].said
+
+
 async def test_many_readers_see_the_same(host):
     run_id = await asked(host, "two", "looms")
     replies = await asyncio.gather(*(reply(host, run_id) for _ in range(20)))

@@ -122,6 +122,8 @@ def test_a_fork_shares_the_past_and_differs(api, done):
     fork = api.settled(made["id"])
     assert fork["status"] == "completed"
     assert "Snow" in fork["outputs"]["response"]
+    for run, word in ((fork, "Snow"), (done, "river")):
+        assert word in api.client.get(f"/runs/{run['id']}/artifacts/notes/said.md").text
     page = api.get(f"/runs/{done['id']}/diff", other=fork["id"], limit=1)
     assert page["different"] > 0
     assert len(page["items"]) == 1

@@ -44,14 +44,22 @@ def estimate(draft: Draft, request: str, definitions: Mapping[str, Any]) -> dict
             # Each further request carries what was said before it.
             taken = sum(given + turn * out[step.id] for turn in range(times))
             made = out[step.id] * times
-            cost = price(RequestUsage(input_tokens=taken, output_tokens=made), model_ref(definition))
+            # What a remote agent costs is not ours to know.
+            ref = model_ref(definition) if "model" in definition else None
+            cost = None if ref is None else price(RequestUsage(input_tokens=taken, output_tokens=made), ref)
             tokens[place] += taken + made
             if cost is None:
-                unpriced.add(str(definition["model"]))
+                unpriced.add(str(definition.get("model") or definition["a2a"]))
             else:
                 money[place] += cost
             sides.append(taken + made)
-        rows.append({"id": step.id, "model": definition["model"], "tokens": {"low": sides[0], "high": sides[1]}})
+        rows.append(
+            {
+                "id": step.id,
+                "model": definition.get("model") or definition["a2a"],
+                "tokens": {"low": sides[0], "high": sides[1]},
+            }
+        )
     known = not unpriced
     return {
         "requests": {

@@ -85,7 +85,8 @@ def variables(
     is given to an agent, and to a workflow that declares an input ``messages`` (a list) or ``history`` (a text).
 
     Raises:
-        InputError: nobody says anything, or too much, or it is not clear which input the message is for.
+        InputError: nobody asks anything in the conversation, or too much is said, or it is not clear which input the message is
+            for. Without any conversation, the inputs are what they are.
     """
     if len(messages) > MAX_MESSAGES or any(len(one.content) > MAX_TEXT for one in messages):
         raise InputError(
@@ -96,7 +97,7 @@ def variables(
     found = dict(given)
     if said is not None:
         found = _read(said, workflow, declared, agent=agent) | found
-    elif not given and (agent or main_input(workflow) is not None):
+    elif messages and not given and (agent or main_input(workflow) is not None):
         raise InputError("there is no message to answer", fix="end the conversation with a message of the user")
     before = [one.as_json() for one in _before(messages)]
     if agent or ("messages" in declared and declared["messages"].type == "array"):

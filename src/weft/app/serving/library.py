@@ -48,8 +48,9 @@ class Published:
         """What it is good for, in the words of its file."""
         if not self.agent:
             return self.workflow.description
-        prompt = self.workflow.inline_agents()[self.agent].prompt or ""
-        return prompt.strip().split("\n", 1)[0][:200]
+        agent = self.workflow.inline_agents()[self.agent]
+        words = agent.prompt or (agent.card.description if agent.card else "")
+        return words.strip().split("\n", 1)[0][:200]
 
     @cached_property
     def input_schema(self) -> Mapping[str, Any]:

@@ -242,7 +242,7 @@ class _Reply:
             case "delta":
                 # A step's beginning may become durable after its first words are heard.
                 self._agents.setdefault(key, str(data.get("agent", "")))
-                return self._heard(key, str(data.get("text", "")), where)
+                return self._heard(key, self._new(key, str(data.get("text", "")), data.get("from")), where)
             case "step.started":
                 return self._began(key, data, where)
             case "step.completed" | "step.failed":
@@ -277,6 +277,23 @@ class _Reply:
     def _speaks(self, run_id: str, path: str) -> bool:
         pattern = self._speaking.get(run_id)
         return pattern is not None and pattern.fullmatch(path) is not None
+
+    def _new(self, key: tuple[str, str], text: str, start: int | None) -> str:
+        """What is new in a piece of text that begins at `start` of what its agent says.
+
+        Nothing where a piece before it was missed: the end of the step has it all.
+        """
+        heard = self._spoken.get(key, "")
+        if start is None or not text:
+            return text
+        known = heard[start : start + len(text)]
+        if start <= len(heard) and text.startswith(known):
+            return text[len(known) :]
+        if start == 0:
+            # The step is performed anew, and says something else.
+            self._spoken[key] = ""
+            return text
+        return ""
 
     def _heard(self, key: tuple[str, str], text: str, where: Mapping[str, Any]) -> list[Item]:
         if not text:

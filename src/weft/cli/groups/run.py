@@ -14,6 +14,10 @@ from weft.cli.options import AsJson, BaseUrl, Durability, Model, Offline, Provid
 from weft.cli.variables import variables
 from weft.core.errors import InputError
 
+WorkflowFile = Annotated[
+    Path | None,
+    typer.Argument(metavar="FILE", help="The workflow file, or file.py:name.", show_default=False),
+]
 HitlResponse = Annotated[
     str | None,
     typer.Option(
@@ -42,7 +46,7 @@ _WHICH = "`weft run FILE` starts a run, `weft resume RUN` makes one go on"
 
 def run(
     *,
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The workflow file.", show_default=False)] = None,
+    file: WorkflowFile = None,
     var: Annotated[
         list[str] | None,
         typer.Option(

@@ -22,6 +22,10 @@ def up(
         int | None, typer.Option(metavar="N", min=0, max=65_535, help="The port; 0 takes a free one.")
     ] = None,
     offline: Annotated[bool, typer.Option("--offline", help="Use the built-in model, whatever workflows say.")] = False,
+    profile: Annotated[
+        str | None,
+        typer.Option("--profile", metavar="NAME", help="Serve for a test kit instead: `a2a-conformance`."),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Serve workflows and agents over HTTP until it is stopped."""
@@ -31,5 +35,5 @@ def up(
         raise UnsupportedError(
             f"the service needs the package {error.name!r}", fix="pip install 'weft[server]'"
         ) from error
-    code: int = serve(folders=folders or [], host=host, port=port, offline=offline, as_json=as_json)
+    code: int = serve(folders=folders or [], host=host, port=port, offline=offline, profile=profile, as_json=as_json)
     return code

@@ -98,7 +98,7 @@ async def _limited(walk: Walk, node: Block, path: str, scope: Scope, frame: Fram
     outcome = await walk.runtime.within(_clock(node, path), seconds, inside, error)
     if isinstance(outcome, Failure) and not node.compensations:
         # Time was up before something in there had ended, which may have to undo what it did.
-        await unwind(walk, body, outcome.error, inside)
+        await unwind(walk, node.body, outcome.error, inside)
     return outcome
 
 

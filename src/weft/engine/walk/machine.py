@@ -133,7 +133,7 @@ class _Play:
         for name, (visit, _) in self._game.live.items():
             body, path = self._game.states[name].body, self._at(name, visit)
             if body is not None and name in self._scopes:
-                await unwind(self._walk, path, error, partial(_walk_body, body, path, *self._scopes[name]))
+                await unwind(self._walk, body, error, partial(_walk_body, body, path, *self._scopes[name]))
 
     def _leave(self, name: str, value: Any) -> Past | None:
         """Take in the end of a visit and send its tokens on; what is known when it was a final one."""

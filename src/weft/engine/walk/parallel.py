@@ -23,7 +23,7 @@ from weft.engine.walk.frame import (
     set_response,
 )
 from weft.engine.walk.undoing import unwind
-from weft.plan.nodes import Graph, Join, Map
+from weft.plan.nodes import Graph, Join, Map, Node
 from weft.plan.paths import segment
 from weft.plan.template import evaluate
 
@@ -54,7 +54,7 @@ async def graph(walk: Walk, node: Graph, path: str, scope: Scope, frame: Frame) 
     error = await fan.run()
     if fan.suspended:
         return Suspended(tuple(fan.waits))
-    error = await _wind_up(walk, fan, node.join, error, start, lambda key: join(path, key))
+    error = await _wind_up(walk, fan, node.join, error, start, children.__getitem__)
     if error is not None:
         await walk.runtime.fail(path, error)
         return Failure(error)
@@ -96,7 +96,7 @@ async def map_items(walk: Walk, node: Map, path: str, scope: Scope, frame: Frame
     error = await fan.run()
     if fan.suspended:
         return Suspended(tuple(fan.waits))
-    error = await _wind_up(walk, fan, node.join, error, start, lambda key: f"{path}[{key}]")
+    error = await _wind_up(walk, fan, node.join, error, start, lambda _: node.body)
     if error is not None:
         await walk.runtime.fail(path, error)
         return Failure(error)
@@ -124,7 +124,7 @@ async def _wind_up(
     policy: Join,
     error: WeftError | None,
     start: Callable[[str, Walk], Awaitable[Outcome]],
-    at: Callable[[str], str],
+    child: Callable[[str], Node],
 ) -> WeftError | None:
     """What was cut off undoes what it did; the error with which the fan-out ends, if it does."""
     if walk.runtime.unwinding:
@@ -134,7 +134,7 @@ async def _wind_up(
     why = error or ConflictError("it was stopped because others were enough")
     for key in fan.keys:
         if key not in fan.values and key not in fan.failures:
-            await unwind(walk, at(key), why, partial(start, key))
+            await unwind(walk, child(key), why, partial(start, key))
     return error
 
 

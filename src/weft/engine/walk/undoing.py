@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from weft.core.errors import WeftError, from_json
 from weft.engine.port import Failure, Outcome, Settings, Success, Suspended
 from weft.engine.walk.frame import Frame, Scope, Told, Walk, join
-from weft.plan.nodes import Block
+from weft.plan.nodes import Block, Choose, Graph, Loop, Machine, Map, Node, Select, Sequence
 
 
 def teller(walk: Walk, node: Block, mark: str) -> Told:
@@ -47,10 +47,27 @@ async def undo(
     return Failure(failure)
 
 
-async def unwind(walk: Walk, path: str, error: WeftError, again: Callable[[Walk], Awaitable[Outcome]]) -> None:
-    """See to it that what was cut off at `path` undoes what it has done; `again` walks it on the walk that it is given."""
-    if walk.runtime.to_undo(path):
+async def unwind(walk: Walk, node: Node, error: WeftError, again: Callable[[Walk], Awaitable[Outcome]]) -> None:
+    """See to it that `node`, which was cut off, undoes what it has done; `again` walks it on the walk that it is given."""
+    if undoes(node):
         await again(walk.on(walk.runtime.unwound(walk.runtime.unwinding or error)))
+
+
+def undoes(node: Node | None) -> bool:
+    """Whether there is something in `node` that could have to be undone, apart from its child runs."""
+    match node:
+        case Block():
+            return bool(node.compensations) or undoes(node.body)
+        case Sequence() | Graph() | Select():
+            return any(map(undoes, node.children))
+        case Loop() | Map():
+            return undoes(node.body)
+        case Choose():
+            return any(undoes(branch.node) for branch in node.branches) or undoes(node.otherwise)
+        case Machine():
+            return any(undoes(state.body) for state in node.states)
+        case _:
+            return False
 
 
 async def _scopes(walk: Walk, node: Block, path: str, scope: Scope, frame: Frame, error: WeftError) -> dict[str, Scope]:

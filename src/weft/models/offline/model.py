@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from pydantic_ai import RunContext
@@ -24,18 +25,22 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from pydantic_ai.usage import RequestUsage
 
-from weft.models.offline.answer import respond
+from weft.models.offline.answer import quotes, respond
 from weft.models.offline.asked_tasks import asked_tasks
 from weft.models.offline.brief import Brief, Material, read_brief
 from weft.models.offline.options import Option, choose
+from weft.models.offline.phrases import NEAREST, SILENT
+from weft.models.offline.rank import central
 from weft.models.offline.reading import Reading, ToolResult, read_messages
 from weft.models.offline.reply import NAME, OfflineStream, Reply, cut, input_size, part_size
 from weft.models.offline.schema_fill import Filled, fill_schema
 from weft.models.offline.shape import answer_shape, asked_shape
 from weft.models.offline.tool_choice import MAX_CALLS, Call, Tool, choose_calls
+from weft.models.offline.turns import turn_of
 from weft.models.offline.words import name_terms
 
 _SHORT_RESULT = 60
+_NEAREST = 3
 _SHOWN_LINES = 40
 _INLINE_LIMIT = 100_000
 """Characters of prompt beyond which the work is done in a thread, so that the event loop keeps turning."""
@@ -130,6 +135,8 @@ async def _reply(
 def _work(
     reading: Reading, messages: Sequence[ModelMessage], settings: ModelSettings, parameters: ModelRequestParameters
 ) -> Reply:
+    turn = turn_of(reading.prompt, reading.instructions) if not parameters.output_tools else None
+    reading = replace(reading, prompt=turn.question) if turn else reading
     brief = _brief(reading)
     parts: tuple[ModelResponsePart, ...]
     finish: FinishReason = "tool_call"
@@ -138,7 +145,11 @@ def _work(
     elif output := _output_call(brief, parameters):
         parts = (_part(output, reading.calls),)
     else:
-        text, finish = cut(_text(brief, reading, parameters), settings.get("max_tokens"))
+        said = turn.answer if turn and turn.answer else _text(brief, reading, parameters)
+        if turn and said == SILENT:
+            # Whoever is asked last answers with what there is.
+            said = f"{NEAREST}\n{quotes(central(brief.prose, limit=_NEAREST))}"
+        text, finish = cut(said, settings.get("max_tokens"))
         parts = (TextPart(text),)
     produced = sum(part_size(part) for part in parts)
     return Reply(parts, RequestUsage(input_tokens=input_size(messages, parameters), output_tokens=produced), finish)

@@ -51,9 +51,9 @@ class Compiler:
         compile_pattern: PatternCompiler = _of(pattern, self.patterns)
         return compile_pattern(pattern, self, name)
 
-    def nested(self, pattern: Any, name: str) -> nodes.Node:
-        """The tree of a pattern that stands as a step: it begins with what came before and leaves only its response."""
-        inside = replace(self, opening=PREVIOUS)
+    def nested(self, pattern: Any, name: str, opening: str) -> nodes.Node:
+        """The tree of a pattern that stands as a step: it begins as an agent there would, and leaves only its response."""
+        inside = replace(self, opening=opening)
         return nodes.Sequence(
             name=name, children=(inside.pattern(pattern, pattern.type),), value={"response": "last_response"}
         )

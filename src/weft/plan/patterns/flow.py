@@ -9,6 +9,7 @@ from weft.plan.nodes import Block, Branch, Call, Child, Choose, Join, Map, Node,
 from weft.plan.patterns.compiler import PREVIOUS, Compiler, Slot
 from weft.plan.patterns.steps import budget_of
 from weft.spec.expressions import computed, filled, literal
+from weft.spec.inputs import own_values
 from weft.spec.model.base import Section
 from weft.spec.model.flow import (
     Arm,
@@ -136,25 +137,18 @@ def _join(rule: MapRule) -> Join:
 def compile_pattern_step(step: PatternStep, compiler: Compiler, slot: Slot) -> Node:
     """A whole pattern, at ``<step>/<type>``."""
     if not step.timeout_s:
-        return compiler.nested(step.pattern, slot.name)
-    return limited(compiler.nested(step.pattern, "pattern"), step.timeout_s, slot.name)
+        return compiler.nested(step.pattern, slot.name, slot.prompt)
+    return limited(compiler.nested(step.pattern, "pattern", slot.prompt), step.timeout_s, slot.name)
 
 
 def compile_workflow_step(step: WorkflowStep, compiler: Compiler, slot: Slot) -> Node:
-    """A run of another workflow, which begins with its own values where the step gives none."""
+    """A run of another workflow, with that one's own values and defaults where the step gives none."""
     child = compiler.workflow.included[step.workflow]
-    own = {name: entry.default for name, entry in child.inputs.declared().items() if entry.default is not None}
     node = Child(
         name="workflow" if step.timeout_s else slot.name,
         plan=step.workflow,
-        inputs={
-            **{
-                name: literal(value)
-                for name, value in (own | dict(child.inputs.values)).items()
-                if name not in step.inputs
-            },
-            **{name: filled(value) for name, value in step.inputs.items()},
-        },
+        inputs={name: literal(value) for name, value in own_values(child).items()}
+        | {name: filled(value) for name, value in step.inputs.items()},
         budget=budget_of(step.budget) if step.budget else None,
         on_cancel=step.on_cancel,
     )

@@ -78,7 +78,7 @@ async def show(name: Name, by: Reader, host: At, request: Request, response: Res
     one = host.library.get(name, tenant=by.tenant)
     if one.kind != "agent":
         raise NotFoundError(f"{name!r} is a workflow and no agent", fix="list the agents to see their names")
-    etags.check(request, response, one.version, one.hash, one.changed_at)
+    etags.check(request, response, one.version, one.hash, one.changed_at, host.choice)
     choice = host.choice
     plan = compile_workflow(
         one.workflow,
@@ -88,7 +88,7 @@ async def show(name: Name, by: Reader, host: At, request: Request, response: Res
     definition = plan.definitions["agents"][agent]
     return AgentView(
         **_facts(one),
-        model=definition["model"],
+        model=definition.get("model"),
         tools=list(definition["tools"]),
         input_schema=dict(one.input_schema),
         output_schema=definition.get("output_schema"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path as File
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from weft.app.automation.rules import FileTrigger, HookTrigger, Overlap, Rule, R
 from weft.app.hosting import Host
 from weft.core.clock import iso
 from weft.core.errors import InputError, NotFoundError, PolicyError
+from weft.core.owner import LOCAL
 from weft.server.caller import Caller
 from weft.server.control.pages import Page, Paging, cut
 from weft.server.control.routes import MAX_INT, PREFIX, At, Name, allowed, errors, routes
@@ -236,6 +238,10 @@ def _watched(host: Host, folder: str) -> File:
 
 
 async def _add(host: Host, by: Caller, body: Starting, rule: Rule) -> AutomationItem:
+    if by.tenant != LOCAL.tenant:
+        raise PolicyError(
+            "what starts by itself belongs to the tenant of the machine", fix="have a scheduler of yours start runs"
+        )
     one = host.library.get(body.workflow, body.version, tenant=by.tenant)
     if one.agent:
         raise InputError("an automation starts workflows", fix="put the agent into a workflow or a file of its own")
@@ -263,7 +269,8 @@ def _shared(api: APIRouter, *kinds: str) -> None:
         """All of them, by name."""
         found = host.journal.automations.of_kind(*kinds, tenant=by.tenant)
         shown, more = cut(found, query)
-        return AutomationPage(items=[item(host, one) for one in shown], next=more)
+        names = _names(host, by.tenant)
+        return AutomationPage(items=[_item(one, names) for one in shown], next=more)
 
     @api.get("/{name}", responses=errors(404))
     async def show(name: Name, by: Reader, host: At) -> AutomationView:
@@ -329,12 +336,20 @@ async def _paused(host: Host, by: Caller, one: Automation, *, paused: bool) -> A
 
 def item(host: Host, one: Automation) -> AutomationItem:
     """An automation as lists show it."""
+    return _item(one, _names(host, one.tenant))
+
+
+def _names(host: Host, tenant: str) -> dict[File, str]:
+    """The names under which files are served."""
+    return {one.file: one.name for one in host.library.all(tenant=tenant) if not one.agent}
+
+
+def _item(one: Automation, names: Mapping[File, str]) -> AutomationItem:
     file = File(one.request["file"])
-    served = next((each.name for each in host.library.all(tenant=one.tenant) if each.file == file), file.name)
     return AutomationItem(
         name=one.name,
         kind=one.kind,  # type: ignore[arg-type]  # the table holds no others
-        workflow=served,
+        workflow=names.get(file, file.name),
         rule=dict(one.rule),
         inputs=dict(one.request.get("variables") or {}),
         paused=one.paused,

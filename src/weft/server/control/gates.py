@@ -167,7 +167,7 @@ async def decide(gate_id: GateId, body: Decision, by: Decider, host: At) -> Deci
         why=body.why,
         saw=body.saw,
     )
-    decided = await host.decide(gate.run_id, gate.id, answer)
+    decided = await host.decide(gate.run_id, gate.id, answer, principal=by.principal)
     now = host.journal.gates.get(gate_id)
     return Decided(gate=gate_view(now, host), decision=dict(decided.decision), repeated=decided.repeated)
 

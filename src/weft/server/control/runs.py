@@ -54,6 +54,16 @@ Reader = Annotated[Caller, Depends(allowed("runs:read"))]
 Starter = Annotated[Caller, Depends(allowed("runs:start"))]
 Writer = Annotated[Caller, Depends(allowed("runs:write"))]
 MAX_TEXT = 2_000
+SSE = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "The number of an event; a delta has none."},
+        "event": {"type": "string", "description": "What happened, such as `step.completed`, or `delta`."},
+        "data": {"type": "string", "contentMediaType": "application/json", "description": "The envelope."},
+    },
+    "required": ["event", "data"],
+}
+"""One event of a stream, as its fields."""
 
 
 class StartRun(BaseModel):
@@ -252,7 +262,7 @@ async def events(
     responses={
         200: {
             "description": "Server-Sent Events; the data of each is an envelope `{seq, topic, type, at, data}`.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+            "content": {"text/event-stream": {"schema": SSE}},
         },
         **errors(404),
     },

@@ -10,7 +10,6 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from weft.app.catalogue import Catalogue, catalogue
-from weft.app.toolbox import own_tools
 from weft.server.caller import Caller
 from weft.server.control.pages import Page, Paging, cut
 from weft.server.control.routes import At, allowed, errors, routes
@@ -76,7 +75,7 @@ async def list_tools(query: Annotated[ToolQuery, Query()], by: Reader, host: At)
     plan = await asyncio.to_thread(host.service.plan, one.file, host.choice)
     found = [
         ToolView(name=tool["name"], origin=tool["from"], effect=tool["effect"], description=tool["description"])
-        for tool in await asyncio.to_thread(own_tools, plan, host.settings)
+        for tool in await asyncio.to_thread(host.service.own_tools, one.file)
     ]
     servers = plan.definitions.get("mcp") or {}
     found += [ToolView(name=name, origin="mcp", description="The tools of this server.") for name in servers]

@@ -152,7 +152,7 @@ async def plan(
 ) -> PlanView:
     """The plan that a workflow compiles into, as data or drawn."""
     one = _workflow(host, name, query.version, by)
-    etags.check(request, response, one.hash, one.changed_at)
+    etags.check(request, response, one.hash, one.changed_at, host.choice)
     made = await asyncio.to_thread(host.service.plan, one.file, host.choice)
     draw = _PICTURES.get(query.format)
     return PlanView(
@@ -180,7 +180,8 @@ async def estimate(name: Name, by: Reader, host: At, body: Estimating | None = N
 
 def _measured(host: Host, made: Plan, tenant: str) -> Measured | None:
     which = RunFilter(statuses=("completed",), workflow=made.workflow, plan=plan_hash(made))
-    found = host.journal.runs.search(which, tenant=tenant, limit=_MEASURED)
+    # A fork has not done what it shares with another run.
+    found = [run for run in host.journal.runs.search(which, tenant=tenant, limit=_MEASURED) if run.base_run is None]
     if not found:
         return None
     priced = not any(run.usage.unpriced for run in found)
@@ -214,7 +215,7 @@ async def show(
 ) -> WorkflowView:
     """One workflow with its text and the JSON Schema of its inputs."""
     one = _workflow(host, name, version, by)
-    etags.check(request, response, one.version, one.hash, one.changed_at)
+    etags.check(request, response, one.version, one.hash, one.changed_at, host.choice)
     return await asyncio.to_thread(_view, host, one)
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: RUF012 -- Pydantic copies mutable defaults
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from weft.spec.model.approval import Approval
 from weft.spec.model.base import Name, Section, Text, addition, by_shape
@@ -47,6 +47,24 @@ class Agent(Section):
     card: AgentCard | None = addition()
 
 
+class RemoteAgent(Agent):
+    """An agent that answers somewhere else, over A2A: `a2a` is where its card is found.
+
+    What it is told, which model it runs on and what it may use is its own affair. ``${NAME}`` in `headers` is a secret.
+    """
+
+    prompt: str = ""
+    a2a: Url = Field(json_schema_extra={"since": "1"})
+    headers: dict[Name, str] = addition(default={})
+
+    @model_validator(mode="after")
+    def _is_its_own(self) -> Self:
+        own = {"a2a", "headers", "card"}
+        if told := sorted(self.model_fields_set - own):
+            raise ValueError(f"a remote agent has no {told[0]}: it says that itself")
+        return self
+
+
 class AgentReference(Section):
     """An agent that another file holds, with what this file changes about it."""
 
@@ -59,10 +77,15 @@ class AgentReference(Section):
 
 def _shape(value: Any) -> str:
     if isinstance(value, dict):
-        return "<reference>" if "$ref" in value else "<agent>"
+        return "<reference>" if "$ref" in value else "<remote>" if "a2a" in value else "<agent>"
+    if isinstance(value, RemoteAgent):
+        return "<remote>"
     return "<reference>" if isinstance(value, AgentReference) else "<agent>"
 
 
 AgentEntry = Annotated[
-    Annotated[Agent, Tag("<agent>")] | Annotated[AgentReference, Tag("<reference>")], Discriminator(_shape)
+    Annotated[Agent, Tag("<agent>")]
+    | Annotated[RemoteAgent, Tag("<remote>")]
+    | Annotated[AgentReference, Tag("<reference>")],
+    Discriminator(_shape),
 ]

@@ -15,9 +15,10 @@ from typing import Any
 
 from weft.agents.planning.performer import PlannerPerformer
 from weft.agents.swarm.performer import SwarmPerformer
+from weft.app.programs import PythonWorkflows
 from weft.core.canonical import dumps, sha256
 from weft.core.clock import iso
-from weft.core.errors import InputError, InternalError
+from weft.core.errors import InputError, InternalError, UnsupportedError
 from weft.core.event import Event
 from weft.core.ids import path_key
 from weft.engine.fold import fold
@@ -27,9 +28,11 @@ from weft.plan.compile import compile_workflow
 from weft.plan.definitions import Overrides
 from weft.plan.nodes import Plan
 from weft.plan.scope import initial_scope
+from weft.python.naming import named
 from weft.spec import load
 from weft.spec.inputs import resolve_inputs
 from weft.spec.model.swarm import Partition
+from weft.spec.model.workflow import Workflow
 from weft.store.journal import Journal
 from weft.store.runs import Run
 from weft.testing.failpoints import Crash, CrashingWriter, bury
@@ -95,7 +98,7 @@ def rehearse(simulation: Simulation) -> Report:
         SpecError: the file has problems.
         InputError: inputs are missing, or the workflow cannot be scaled so.
     """
-    workflow = scaled(load.load(simulation.file), agents=simulation.agents, partitions=simulation.partitions)
+    workflow = scaled(_document(simulation.file), agents=simulation.agents, partitions=simulation.partitions)
     plan = compile_workflow(workflow, Overrides(offline=True))
     inputs = resolve_inputs(workflow, simulation.variables).values
     scope = initial_scope(plan, inputs, session_id="simulation", started_at=iso(EPOCH))
@@ -108,6 +111,19 @@ def rehearse(simulation: Simulation) -> Report:
         run, events = simulate(lambda: stage.play(plan, scope, inputs), seed=simulation.seed)
         seconds = time.perf_counter() - began
     return _report(simulation, stage, run, events, seconds)
+
+
+def _document(file: Path) -> Workflow:
+    target = named(file)
+    if target is None:
+        return load.load(file)
+    workflow = PythonWorkflows().workflow(target)
+    if workflow is None:
+        raise UnsupportedError(
+            f"{file} is a workflow function, and only documents are simulated",
+            fix="build the workflow with `weft.build`, or write it in YAML",
+        )
+    return workflow
 
 
 def _own(folder: Path) -> Path:

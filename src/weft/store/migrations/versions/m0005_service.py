@@ -10,6 +10,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
+    op.create_index("runs_by_change", "runs", ["tenant", "updated_at"])
     op.create_index("runs_by_session", "runs", ["tenant", "session", "created_at"])
     op.create_table(
         "workflows",
@@ -71,6 +72,17 @@ def upgrade() -> None:
     op.execute(
         "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
         "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
+    )
+    op.create_table(
+        "task_messages",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.Column("message", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("principal", sa.Text, nullable=False),
+        sa.Column("at", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "run_id", "message", "kind"),
     )
     op.create_table(
         "webhooks",
@@ -169,9 +181,11 @@ def downgrade() -> None:
     op.drop_table("audit")
     op.drop_table("deliveries")
     op.drop_table("webhooks")
+    op.drop_table("task_messages")
     op.execute("DROP TABLE messages_words")
     op.drop_table("messages")
     op.drop_table("sessions")
     op.drop_table("requests")
     op.drop_table("workflows")
     op.drop_index("runs_by_session", "runs")
+    op.drop_index("runs_by_change", "runs")

@@ -1,0 +1,1 @@
+"""The second driver: functions that ask for their steps themselves, over the same runtime port and the same journal."""

@@ -1,0 +1,1 @@
+"""What the conformance kit makes the service do."""

@@ -1,0 +1,61 @@
+"""Our errors in the words of A2A: one table of codes, and a net under every act that lets no inside out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from a2a.utils.errors import (
+    A2AError,
+    ContentTypeNotSupportedError,
+    InternalError,
+    InvalidParamsError,
+    TaskNotFoundError,
+    UnsupportedOperationError,
+)
+
+from weft.core.errors import WeftError
+
+__all__ = ["KINDS", "ContentTypeNotSupportedError", "a2a_error", "in_words_of_a2a"]
+
+_LOG = logging.getLogger("weft.server.a2a")
+KINDS: Mapping[str, type[A2AError]] = {
+    "not-found": TaskNotFoundError,
+    "input": InvalidParamsError,
+    "spec": InvalidParamsError,
+    "template": InvalidParamsError,
+    "mismatch": InvalidParamsError,
+    "unsupported": UnsupportedOperationError,
+    "policy": UnsupportedOperationError,
+    "auth": UnsupportedOperationError,
+    "conflict": UnsupportedOperationError,
+    "limit": UnsupportedOperationError,
+    "budget": UnsupportedOperationError,
+}
+"""The error of A2A for each of our codes; what is not here is an internal error."""
+
+
+def a2a_error(error: WeftError) -> A2AError:
+    """`error` for a client: what happened, and in the details its code and what to do about it."""
+    kind = KINDS.get(error.code, InternalError)
+    details = {"code": error.code} | ({"fix": error.fix} if error.fix else {})
+    return kind(message=error.message, data=details)
+
+
+@contextmanager
+def in_words_of_a2a() -> Iterator[None]:
+    """Let every error out as one of A2A.
+
+    Raises:
+        A2AError: something went wrong inside.
+    """
+    try:
+        yield
+    except A2AError:
+        raise
+    except WeftError as error:
+        raise a2a_error(error) from error
+    except Exception as error:
+        _LOG.exception("a defect of the service")
+        raise InternalError(message=f"a defect of Weft: {type(error).__name__}") from error

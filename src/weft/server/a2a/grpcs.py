@@ -1,0 +1,88 @@
+"""A2A over gRPC, on a port of its own: the doorkeeper stands here too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import grpc
+from a2a.server.request_handlers.grpc_handler import GrpcHandler
+from a2a.server.request_handlers.request_handler import RequestHandler
+from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
+
+from weft.core.errors import AuthError, StorageError
+from weft.core.settings_model import Server
+from weft.server.a2a.contexts import GrpcContexts
+from weft.server.caller import Doorkeeper
+
+_GRACE_S = 1.0
+_STREAMS = 1_000
+
+
+class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+    """Turns away calls without the credential that the service wants."""
+
+    def __init__(self, doorkeeper: Doorkeeper) -> None:
+        self._doorkeeper = doorkeeper
+
+    async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
+        """Go on with an admitted call, or end it."""
+        metadata = handler_call_details.invocation_metadata or ()
+        fields = {name.lower(): value if isinstance(value, str) else "" for name, value in metadata}
+        try:
+            self._doorkeeper.admit(fields)
+        except AuthError as error:
+            return _ending(error.message, await continuation(handler_call_details))
+        return await continuation(handler_call_details)
+
+
+def _ending(message: str, wanted: Any) -> Any:
+    async def end(_: Any, context: Any) -> None:
+        await context.abort(grpc.StatusCode.UNAUTHENTICATED, message)
+
+    if wanted is not None and wanted.response_streaming:
+
+        async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+            await end(request, context)
+            yield None
+
+        return grpc.unary_stream_rpc_method_handler(stream)
+    return grpc.unary_unary_rpc_method_handler(end)
+
+
+class GrpcServer:
+    """Listens at once, so that cards can name the port, and serves while it is `running`."""
+
+    def __init__(self, settings: Server, doorkeeper: Doorkeeper) -> None:
+        assert settings.grpc_port is not None
+        self._contexts = GrpcContexts(doorkeeper)
+        self._server = grpc.aio.server(
+            interceptors=[_Door(doorkeeper)],
+            options=[
+                ("grpc.max_receive_message_length", settings.max_request_bytes),
+                ("grpc.max_concurrent_streams", _STREAMS),
+                ("grpc.so_reuseport", 0),
+            ],
+            maximum_concurrent_rpcs=10 * _STREAMS,
+        )
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        try:
+            port = self._server.add_insecure_port(f"{host}:{settings.grpc_port}")
+        except RuntimeError as error:
+            raise StorageError(
+                f"cannot listen on {host}:{settings.grpc_port} for gRPC",
+                fix="is something else listening there? `server.grpc_port = 0` takes a free one",
+            ) from error
+        self.address = f"{host}:{port}"
+
+    @asynccontextmanager
+    async def running(self, handler: RequestHandler) -> AsyncIterator[None]:
+        """Serve `handler` meanwhile."""
+        service = GrpcHandler(handler, self._contexts)
+        add_A2AServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call]
+        await self._server.start()
+        try:
+            yield
+        finally:
+            await self._server.stop(_GRACE_S)

@@ -1,0 +1,135 @@
+"""Gates in each place where they may stand: a yes, a no, silence; and death, a cancel and a fork while the run waits there."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+
+from tests.patterns.gated import GATED
+from tests.patterns.playing import Person, Played, World, approve, prove, reject, silent
+from tests.patterns.samples import plan_of
+from weft.engine.fold import fold
+from weft.engine.fork import Forks
+from weft.engine.why import wake_sources
+from weft.testing.failpoints import Crash
+from weft.testing.simulation import SimulatedClock, simulate
+
+SAYS_NO = {"graph, a node on a way back"}
+"""Where a no is an answer like any other, which edges choose by."""
+
+
+def played(name: str, person: Person, more: Callable | None = None) -> Played:
+    """The gated sample with a person who answers so; `more` happens when it waits for the first time."""
+
+    async def main() -> Played:
+        world = World()
+        run_id = await world.begin(plan_of(GATED[name][1]))
+        if more is not None:
+            run_id = await more(world, run_id) or run_id
+        result = None
+        if not world.journal.runs.get(run_id).ended:
+            result = await world.to_its_end(run_id, person)
+        world.check(run_id)
+        found = world.told(run_id, result)
+        await world.close()
+        return found
+
+    found = simulate(main)
+    prove(found)
+    return found
+
+
+def status(found: Played) -> str:
+    return found.family[0].run.status
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_a_yes_everywhere_goes_to_the_end(name):
+    assert status(played(name, approve)) == "completed"
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_a_no_ends_it_or_is_put_up_with(name):
+    found = played(name, reject)
+    assert status(found) == GATED[name][0] or name in SAYS_NO, found.result.error
+    if status(found) == "failed":
+        assert found.result.error.code == "rejected"
+    if "saga" in name and name != "saga, what undoes":
+        assert "undo x" in found.done
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_silence_is_decided_by_the_deadline(name):
+    found = played(name, silent)
+    assert status(found) == GATED[name][0], found.result.error
+    if status(found) == "failed":
+        assert found.result.error.code == "timeout"
+    kinds = [event.data["how"] for told in found.family for event in told.events if event.kind == "gate.decided"]
+    assert set(kinds) <= {"deadline"}
+
+
+async def until_it_waits(world: World, run_id: str) -> bool:
+    world.near_s = 0
+    await world.engine.close()
+    world.engine = world.new_engine()
+    result = await world.engine.drive(run_id)
+    return result.status == "waiting"
+
+
+async def cancelled(world: World, run_id: str) -> str:
+    if await until_it_waits(world, run_id):
+        for run in world.family(run_id):
+            assert run.ended or wake_sources(run, fold(world.journal.events(run.id)))
+        assert await world.engine.cancel(run_id, reason="enough")
+        # What asks before it undoes something still asks.
+        still = {"waiting"} if "node.undoing" in world.kinds(run_id) else set()
+        assert {run.status for run in world.family(run_id)} <= {"cancelled", "completed", *still}
+    return run_id
+
+
+async def forked(world: World, run_id: str) -> str:
+    await until_it_waits(world, run_id)
+    fork = Forks(world.journal, SimulatedClock(), new_id=world.entropy.new_id)
+    return (
+        await fork.fork(run_id, world.journal.runs.get(run_id).head_seq)
+        if not world.journal.runs.get(run_id).ended
+        else run_id
+    )
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_a_run_that_waits_is_cancelled_with_all_that_belongs_to_it(name):
+    found = played(name, silent, cancelled)
+    assert status(found) in {"cancelled", "completed"}
+    if name.startswith(("saga, a", "saga, b")):
+        assert found.done == ["undo x", "x", "y"] or found.done == ["undo x", "x"]
+
+
+@pytest.mark.parametrize("name", GATED)
+def test_a_fork_of_a_run_that_waits_asks_anew(name):
+    assert status(played(name, approve, forked)) == "completed"
+
+
+def death(name: str, number: int) -> Callable:
+    async def die(world: World, run_id: str) -> str:
+        world.die_at(number, random.Random(f"{name}/{number}").choice(("before", "after")))
+        try:
+            await world.to_its_end(run_id)
+        except Crash:
+            pass
+        world.bury()
+        return run_id
+
+    return die
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", GATED)
+def test_death_around_a_gate_changes_nothing(name):
+    expected = played(name, approve)
+    for number in random.Random(name).sample(range(1, 10), 4):
+        found = played(name, approve, death(name, number))
+        assert (status(found), found.outputs is None) == ("completed", False)
+        assert found.done == expected.done
