@@ -5339,7 +5339,14 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "text/event-stream": {
+                        /** @description The number of an event; a delta has none. */
+                        id?: string;
+                        /** @description What happened, such as `step.completed`, or `delta`. */
+                        event: string;
+                        /** @description The envelope. */
+                        data: string;
+                    };
                 };
             };
             /** @description A credential is missing or wrong. */
@@ -9939,15 +9946,60 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Successful Response */
+            /** @description Server-Sent Events; the data of each is an envelope `{seq, topic, type, at, data}`. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "text/event-stream": {
+                        /** @description The number of an event; a delta has none. */
+                        id?: string;
+                        /** @description What happened, such as `step.completed`, or `delta`. */
+                        event: string;
+                        /** @description The envelope. */
+                        data: string;
+                    };
+                };
             };
-            /** @description Validation Error */
+            /** @description A credential is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller has not the right to do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit; `problems` names every place. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another error. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
