@@ -70,7 +70,7 @@ def test_every_command_on_a_page_exists_with_its_options(page):
             if entry is None:
                 wrong.append(f"no command: weft {' '.join(words)}")
                 continue
-        known = {option for param in built("x", entry).params for option in param.opts} | {"--help", "-h"}
+        known = {option for param in built("x", entry).params for option in param.opts} | {"--help", "-h", "--server"}
         wrong += [
             f"{word}: weft {' '.join(words)}" for word in rest if re.match(r"--?[a-z]", word) and word not in known
         ]

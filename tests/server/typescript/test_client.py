@@ -54,6 +54,7 @@ try {
 const stop = new AbortController();
 const begun = weft.start("brief", { text: "news" });
 for await (const item of weft.news(["runs", `run/${run.id}`], { signal: stop.signal, last: "nothing-0" })) {
+  if (item.topic !== "runs") continue;
   told.news = item.topic;
   break;
 }
