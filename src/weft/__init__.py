@@ -20,6 +20,8 @@ if TYPE_CHECKING:  # the same names for type checkers and editors, which do not 
     from weft.app.service import Checked as Checked
     from weft.app.service import ModelChoice as ModelChoice
     from weft.app.service import RunRequest as RunRequest
+    from weft.client.connection import AsyncClient as AsyncClient
+    from weft.client.connection import Client as Client
     from weft.core.errors import AuthError as AuthError
     from weft.core.errors import BudgetError as BudgetError
     from weft.core.errors import ConflictError as ConflictError
@@ -65,6 +67,7 @@ __version__ = "0.1.0"
 _ROOMS: Mapping[str, tuple[str, ...]] = {
     "weft.app.local": ("LocalService",),
     "weft.app.service": ("Checked", "ModelChoice", "RunRequest"),
+    "weft.client.connection": ("AsyncClient", "Client"),
     "weft.core.errors": (
         "AuthError",
         "BudgetError",

@@ -11,9 +11,11 @@ import weft
 from weft.core import errors
 
 EXPORTS: tuple[str, ...] = (
+    "AsyncClient",
     "AuthError",
     "BudgetError",
     "Checked",
+    "Client",
     "ConflictError",
     "Decision",
     "InputError",

@@ -114,7 +114,12 @@ class Checked:
 
 
 class Service(Protocol):
-    """Everything that the command line asks for."""
+    """Everything that the command line asks for. `here` says whether this process drives its runs."""
+
+    @property
+    def here(self) -> bool:
+        """Whether runs are driven in this process, and by whoever sits at it."""
+        ...
 
     def check(self, file: Path, choice: ModelChoice = AS_WRITTEN) -> Checked:
         """Everything that is wrong with a workflow file, warnings included.
@@ -284,6 +289,10 @@ class Service(Protocol):
 
     def reasoning(self, run_id: str) -> list[Iteration]:
         """How the agents of a run came to their answers, secrets out, tools as far as the workflow lets them be seen."""
+        ...
+
+    async def fetch(self, run_id: str, files: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The files that a run has written, where whoever asks finds them."""
         ...
 
     async def delete(self, run_id: str) -> list[str]:

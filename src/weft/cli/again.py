@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from weft.app.service import ModelChoice, Service
-from weft.cli.reach import ask
+from weft.cli.reach import ask, elsewhere
 from weft.cli.starting import chosen
 from weft.core.settings import load_settings
 from weft.store.runs import Run
@@ -15,7 +15,7 @@ _PAGE = 100
 
 def latest_open(file: Path, choice: ModelChoice) -> str | None:
     """The newest run of this very workflow that stopped on its way and that nobody drives; None when there is none."""
-    selected = chosen(load_settings(), choice)
+    selected = choice if elsewhere() else chosen(load_settings(), choice)
 
     async def look(service: Service) -> str | None:
         checked = service.check(file, selected)

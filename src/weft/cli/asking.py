@@ -66,7 +66,7 @@ async def put(service: Service, gate: Gate, keyboard: Keyboard) -> bool:
     console(sys.stderr).print(panel(gate))
     for _ in range(_TRIES):
         try:
-            answer = await _answer(gate, keyboard)
+            answer = await _answer(gate, keyboard, here=service.here)
             if answer is None:
                 tell("Left waiting.")
                 return False
@@ -98,14 +98,14 @@ def panel(gate: Gate) -> Panel:
     return Panel(text, title=Text(clean(f"{gate.workflow} {gate.path}")), subtitle=subtitle, title_align="left")
 
 
-async def _answer(gate: Gate, keyboard: Keyboard) -> Answer | None:
+async def _answer(gate: Gate, keyboard: Keyboard, *, here: bool) -> Answer | None:
     request = gate.request
-    by = await _name(request, keyboard)
+    by = await _name(request, keyboard) if here else ""
     choices: list[str] = list(request.get("choices", ()))
     if choices:
         tell("  ".join(f"{place}) {clean(choice)}" for place, choice in enumerate(choices, 1)))
     said = await keyboard.line(f"{'choice' if choices else 'answer'} (empty leaves it waiting): ")
-    if not by or not said:
+    if (here and not by) or not said:
         return None
     if said.isdecimal() and 0 < int(said) <= len(choices):
         said = choices[int(said) - 1]

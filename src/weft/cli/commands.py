@@ -238,6 +238,7 @@ WORK: Mapping[str, Entry] = {
     "respond": Entry(target="weft.cli.deciding:respond", help="Answer a gate in words, and make the run go on."),
     "afterwards": Entry(target="weft.cli.deciding:Afterwards", help="What is done once an answer is given."),
     "again": Entry(target="weft.cli.again:latest_open", help="Find the run of a workflow that is to go on."),
+    "remote": Entry(target="weft.cli.remote.service:RemoteService", help="A running service, as commands see it."),
     "agent": Entry(target="weft.cli.agentwork:answer", help="Run an agent by itself."),
     "agent-test": Entry(target="weft.cli.agentwork:judge", help="Run the tests of an agent."),
 }

@@ -53,7 +53,7 @@ def decide(
         found = service.find(run)
         asked = service.gate(found.id, _first_open(service, found.id) if in_turn else gate)
         request = asked.request
-        own = answer if answer.by else replace(answer, by=me())
+        own = answer if answer.by else replace(answer, by=me() if service.here else "")
         if given:
             begun = request.get("given")
             values = {name: typed(request.get("form"), name, text) for name, text in given}
@@ -82,6 +82,8 @@ def signal(run: str, name: str, *, data: str | None, key: str | None, by: str, a
         value = None if data is None else strict_loads(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"--data is not JSON: {error}", fix="quote texts twice: --data '\"text\"'") from error
+    if by and reach.elsewhere():
+        raise InputError("a service knows by the token who sends a signal", fix="leave --by out")
     sent = NewSignal(name=name, data=value, by=by or me(), **({} if key is None else {"key": key}))
     _log()
 
@@ -97,8 +99,10 @@ def signal(run: str, name: str, *, data: str | None, key: str | None, by: str, a
 
 async def _go_on(service: Service, run_id: str, afterwards: Afterwards) -> Ending | None:
     """Make the run go on, unless nobody wants that, somebody else does it, or it has ended."""
+    if not afterwards.drive:
+        return None
     run = service.find(run_id)
-    if not afterwards.drive or run.driven or run.status != "waiting":
+    if service.here and (run.driven or run.status != "waiting"):
         return None
     manner = Manner(quiet=afterwards.quiet or afterwards.as_json, ask=asks(as_json=afterwards.as_json))
     try:

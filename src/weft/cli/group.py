@@ -99,9 +99,16 @@ def _root(
         callback=_print_version,
         is_eager=True,
     ),
+    _server: str | None = typer.Option(
+        None,
+        "--server",
+        metavar="URL",
+        help="Ask this running service (`weft up`) and not this machine; also after the command.",
+        show_default=False,
+    ),
     _debug: bool = typer.Option(False, "--debug", help="Show the traceback of an unexpected error."),
 ) -> None:
-    """The options of ``weft`` itself; `weft.cli.main` looks for ``--debug`` on its own."""
+    """The options of ``weft`` itself; `weft.cli.main` looks for ``--debug`` and ``--server`` on its own."""
 
 
 def _is_pipe() -> bool:

@@ -11,6 +11,7 @@ import typer
 
 from weft.cli.commands import COMMANDS, FAILURE
 from weft.cli.group import root
+from weft.cli.server import NAMED, taken
 from weft.cli.terminal import prepare_streams
 
 _INTERRUPTED = 130
@@ -39,6 +40,8 @@ def execute(argv: Sequence[str]) -> int:
     args = list(argv)
     options = args[: args.index("--") if "--" in args else None]
     try:
+        args, named = taken(args, tuple(COMMANDS))
+        NAMED.set(named)
         command = root()
         # Not through its main(), which has ideas of its own about broken pipes.
         with command.make_context("weft", args) as ctx:

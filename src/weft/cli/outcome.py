@@ -30,13 +30,17 @@ _OWN_CODES = ("budget", "policy", "auth", "io", "unsupported")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """A drive that is over, with everything that is to be said about it. `files` are the artifacts, `trace` is where it went."""
+    """A drive that is over, with everything that is to be said about it. `files` are the artifacts, `trace` is where it went.
+
+    `here` says whether this process drove it.
+    """
 
     drove: Drove
     workflow: str
     waits: Sequence[WakeSource]
     files: Sequence[Mapping[str, Any]]
     trace: Path | None = None
+    here: bool = True
 
     @property
     def status(self) -> str:
@@ -63,7 +67,8 @@ async def ending(service: Service, drove: Drove, *, trace: bool) -> Ending:
     if trace:
         folder = Path(str(run.options.get("out") or "artifacts"))
         file = write_trace(folder, run.workflow, run.id, service.trace(run.id), force=bool(run.options.get("force")))
-    return Ending(drove=drove, workflow=run.workflow, waits=waits, files=artifacts(drove.view), trace=file)
+    files = await service.fetch(run.id, artifacts(drove.view))
+    return Ending(drove=drove, workflow=run.workflow, waits=waits, files=files, trace=file, here=service.here)
 
 
 def artifacts(view: RunView) -> list[Mapping[str, Any]]:
@@ -145,7 +150,9 @@ def _summary(end: Ending) -> None:
 def _trouble(end: Ending) -> None:
     """Say what went wrong or is to be done; also when only the result was wanted."""
     run_id, done = end.drove.run_id, end.drove.result
-    if done is None:
+    if done is None and not end.here:
+        tell(f"Left to the service, where it goes on.\n  weft events {run_id} --follow\n  weft cancel {run_id}")
+    elif done is None:
         tell(f"Interrupted. What is done is kept; this makes it go on:\n  weft resume {run_id}")
     elif done.status == "waiting":
         for source in end.waits:

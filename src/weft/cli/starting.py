@@ -38,7 +38,8 @@ def start(
     """
     settings = load_settings()
     logs.start(settings.log.level, settings.log.format)
-    request = replace(request, choice=chosen(settings, request.choice))
+    if not reach.elsewhere():
+        request = replace(request, choice=chosen(settings, request.choice))
     try:
         if request.queued:
             if not keep:
@@ -89,6 +90,13 @@ def _detached(request: RunRequest, *, ask: bool, trace: bool, durability: str | 
         return await service.start(_prepared(service, request, ask=ask, quiet=as_json))
 
     run_id = reach.ask(start, durability=durability)
+    if reach.elsewhere():
+        if as_json:
+            say_json({"run_id": run_id, "status": "queued"})
+        else:
+            say(run_id)
+            tell(f"The service drives it.\n  weft events {run_id} --follow\n  weft cancel {run_id}")
+        return 0
     log = logs.folder() / f"{run_id}.log"
     command = [sys.executable, "-m", "weft", "resume", run_id]
     command += ["--trace"] if trace else []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -43,6 +45,22 @@ class SystemClock:
 def to_datetime(micros: int) -> datetime:
     """Journal time as an aware UTC datetime."""
     return datetime.fromtimestamp(micros / 1_000_000, UTC)
+
+
+def exact_iso(micros: int) -> str:
+    """Journal time as ISO 8601 in UTC with all of its microseconds; `from_iso` reads it back."""
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> int:
+    """Journal time from ISO 8601; a time without a zone is in UTC.
+
+    Raises:
+        ValueError: it is none.
+    """
+    time_ = datetime.fromisoformat(text)
+    known = time_ if time_.tzinfo is not None else time_.replace(tzinfo=UTC)
+    return (known - _EPOCH) // timedelta(microseconds=1)
 
 
 def iso(micros: int) -> str:

@@ -231,6 +231,11 @@ class Settings(BaseSettings):
     provider: str | None = Field(default=None, min_length=1, description="Use this provider, whatever a workflow says.")
     model: str | None = Field(default=None, min_length=1, description="Use this model, whatever a workflow says.")
     base_url: Url = Field(default=None, description="The provider's address, whatever a workflow says.")
+    server_url: Url = Field(
+        default=None,
+        description="The running service that commands ask, such as http://127.0.0.1:8480; none is this machine.",
+    )
+    token: SecretStr | None = Field(default=None, description="What commands and clients show to that service.")
     limits: Limits = Limits()
     net: Net = Net()
     tools: Tools = Tools()

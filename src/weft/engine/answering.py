@@ -110,25 +110,30 @@ class Answering:
             NotFoundError: there is none.
             InputError: several are meant.
         """
-        gates = self._journal.gates.of(run_id)
-        if text is not None:
-            fitting = [gate for gate in gates if gate.path == text] or [
-                gate for gate in gates if gate.id.startswith(text) or gate.path.endswith(f"/{text}")
-            ]
-        else:
-            fitting = [gate for gate in gates if gate.status == "open"] or gates[-1:]
-        # Of the same question in several lives of a run, the one that is open, else the latest, is meant.
-        at_path = {
-            gate.path: gate for gate in sorted(fitting, key=lambda gate: (gate.status == "open", gate.opened_at))
-        }
-        if not at_path:
-            what = f"no gate {text!r}" if text is not None else "no gate"
-            raise NotFoundError(f"this run has {what}", fix=f"`weft why {run_id}` says what it waits for", run=run_id)
-        if len(at_path) > 1:
-            raise InputError(
-                f"several gates are meant: {', '.join(sorted(at_path))}", fix="name one of them", run=run_id
-            )
-        return next(iter(at_path.values()))
+        return meant(self._journal.gates.of(run_id), run_id, text)
+
+
+def meant(gates: Sequence[Gate], run_id: str, text: str | None) -> Gate:
+    """Which of the gates of a run `text` means: its id, the beginning of it, or its path; without one the only open one.
+
+    Raises:
+        NotFoundError: there is none.
+        InputError: several are meant.
+    """
+    if text is not None:
+        fitting = [gate for gate in gates if gate.path == text] or [
+            gate for gate in gates if gate.id.startswith(text) or gate.path.endswith(f"/{text}")
+        ]
+    else:
+        fitting = [gate for gate in gates if gate.status == "open"] or list(gates[-1:])
+    # Of the same question in several lives of a run, the one that is open, else the latest, is meant.
+    at_path = {gate.path: gate for gate in sorted(fitting, key=lambda gate: (gate.status == "open", gate.opened_at))}
+    if not at_path:
+        what = f"no gate {text!r}" if text is not None else "no gate"
+        raise NotFoundError(f"this run has {what}", fix=f"`weft why {run_id}` says what it waits for", run=run_id)
+    if len(at_path) > 1:
+        raise InputError(f"several gates are meant: {', '.join(sorted(at_path))}", fix="name one of them", run=run_id)
+    return next(iter(at_path.values()))
 
 
 def _known(gate: Gate, made: Mapping[str, Any], answer: Answer) -> Decided:

@@ -9,6 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from weft.core.clock import iso
+from weft.plan.codec import plan_hash, to_json
 from weft.server.control import etags
 from weft.server.control.pages import Page, Paging, cut
 from weft.server.control.routes import MAX_ID, UNCHANGED, At, RunId, errors, own_run, routes
@@ -50,6 +51,14 @@ class Verified(BaseModel):
     bad_seq: int | None = None
     reason: str = ""
     erased: int = Field(default=0, description="Events whose content was erased; the chain still holds.")
+
+
+class RunPlan(BaseModel):
+    """The plan of a run."""
+
+    workflow: str
+    plan_hash: str
+    plan: dict[str, Any]
 
 
 class IterationView(BaseModel):
@@ -126,6 +135,14 @@ async def verify(run_id: RunId, by: Reader, host: At) -> Verified:
     return Verified(
         intact=found.intact, events=found.events, bad_seq=found.bad_seq, reason=found.reason, erased=found.erased
     )
+
+
+@api.get("/{run_id}/plan", responses=errors(404, 409))
+async def plan(run_id: RunId, by: Reader, host: At) -> RunPlan:
+    """The plan that a run was started with, as data."""
+    own_run(host, run_id, by)
+    made = await asyncio.to_thread(host.service.plan_of, run_id)
+    return RunPlan(workflow=made.workflow, plan_hash=plan_hash(made), plan=to_json(made))
 
 
 @api.get("/{run_id}/trace", responses={**UNCHANGED, **errors(404)})

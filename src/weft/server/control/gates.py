@@ -23,7 +23,7 @@ Decider = Annotated[Caller, Depends(allowed("gates:decide"))]
 ANY = "gates:any"
 """The right to answer in the name of whoever is asked."""
 _BATCH, _LOOKS = 200, 10
-_SHOWN = ("prompt", "show", "choices", "form", "given", "default", "pattern")
+_SHOWN = ("prompt", "show", "choices", "form", "given", "default", "pattern", "rejections")
 GateId = Annotated[str, Path(min_length=1, max_length=MAX_ID, description="The id of a gate, in full.")]
 
 
@@ -59,6 +59,7 @@ class GateView(BaseModel):
     prompt: str = ""
     show: str = Field(default="", description="What is shown with the question.")
     choices: list[str] = Field(default_factory=list)
+    rejections: list[str] = Field(default_factory=list, description="Which answers reject.")
     pattern: str | None = Field(default=None, description="What an answer in words has to match.")
     form: dict[str, Any] | None = Field(default=None, description="The JSON Schema of `values`.")
     given: Any = None

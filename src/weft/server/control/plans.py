@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from weft.app.hosting import Host
-from weft.core.clock import iso
+from weft.core.clock import exact_iso
 from weft.core.errors import InputError
 from weft.core.owner import LOCAL
 from weft.server.caller import Caller
@@ -85,6 +85,6 @@ def _view(one: Kept) -> KeptPlan:
         request=one.request,
         by=one.by,
         draft=dict(one.draft),
-        made_at=iso(one.made),
-        expires_at=iso(one.expires),
+        made_at=exact_iso(one.made),
+        expires_at=exact_iso(one.expires),
     )

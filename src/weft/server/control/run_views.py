@@ -1,4 +1,4 @@
-"""Runs as the API shows them. Times are ISO 8601 in UTC."""
+"""Runs as the API shows them. Times are ISO 8601 in UTC, with all that the journal knows of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from weft.core.clock import iso
+from weft.core.clock import exact_iso
 from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.server.control.pages import Page
@@ -23,12 +23,13 @@ _RUN: dict[str, Any] = {
     "plan_hash": "737e5007da0cac10af2dee1ca5e1590c756617ec40aa3ca079c42c159130300c",
     "events": 14,
     "waits": [],
+    "due": None,
     "usage": {"requests": 1, "input_tokens": 21, "output_tokens": 29, "tokens": 50, "cost_usd": "0", "unpriced": 0},
     "error": None,
     "parent": None,
     "forked_from": None,
-    "created_at": "2026-11-29T20:35:56.529Z",
-    "updated_at": "2026-11-29T20:35:57.493Z",
+    "created_at": "2026-11-29T20:35:56.529114Z",
+    "updated_at": "2026-11-29T20:35:57.493807Z",
 }
 
 
@@ -74,10 +75,14 @@ class RunItem(BaseModel):
     plan_hash: str
     events: int = Field(description="How many events its journal has.")
     waits: list[dict[str, Any]]
+    due: str | None = Field(default=None, description="When a waiting run goes on by itself.")
     usage: UsageView
     error: dict[str, Any] | None = None
     parent: str | None = Field(default=None, description="The run that has started it.")
     forked_from: ForkedFrom | None = None
+    inputs: dict[str, Any] | None = Field(
+        default=None, description="What it was given; in lists only where that is asked for."
+    )
     created_at: str
     updated_at: str
 
@@ -116,7 +121,7 @@ class EventView(BaseModel):
             "example": {
                 "run_id": _RUN["id"],
                 "seq": 2,
-                "at": "2026-11-29T20:35:56.529Z",
+                "at": "2026-11-29T20:35:56.529114Z",
                 "kind": "run.started",
                 "path": "",
                 "data": {"epoch": 1, "resumed": False},
@@ -157,8 +162,9 @@ def run_facts(run: Run, *, current: bool | None = None) -> dict[str, Any]:
         "error": run.error,
         "parent": run.parent,
         "forked_from": None if run.base_run is None else ForkedFrom(run_id=run.base_run, seq=run.base_seq or 0),
-        "created_at": iso(run.created_at),
-        "updated_at": iso(run.updated_at),
+        "due": None if run.due is None else exact_iso(run.due),
+        "created_at": exact_iso(run.created_at),
+        "updated_at": exact_iso(run.updated_at),
     }
 
 
@@ -169,4 +175,4 @@ def run_view(run: Run, *, current: bool | None = None) -> RunView:
 
 def event_view(event: Event) -> EventView:
     """An event as the API shows it."""
-    return EventView(**event.as_json() | {"at": iso(event.at)})
+    return EventView(**event.as_json() | {"at": exact_iso(event.at)})

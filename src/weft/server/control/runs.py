@@ -97,6 +97,10 @@ class RunQuery(Paging):
     since: Time = Field(default=None, description="Created then or later.")
     until: Time = Field(default=None, description="Created before then.")
     id: str | None = Field(default=None, max_length=MAX_ID, description="Part of the id.")
+    before: str | None = Field(
+        default=None, min_length=1, max_length=MAX_ID, description="Only those older than the run with this id."
+    )
+    inputs: bool = Field(default=False, description="Also what each was given.")
 
     def which(self) -> RunFilter:
         """The filter in the words of the store."""
@@ -176,21 +180,27 @@ async def start(
     return run_view(host.journal.runs.get(begun.run_id))
 
 
-@api.get("", name="list", responses=UNCHANGED)
+@api.get("", name="list", responses={**UNCHANGED, **errors(404)})
 async def list_runs(
     query: Annotated[RunQuery, Query()], by: Reader, host: At, request: Request, response: Response
 ) -> RunPage:
     """Runs, the newest first. Forks say what they were forked from."""
     before = place(query.cursor, int, str)
+    if before is None and query.before is not None:
+        last = own_run(host, query.before, by)
+        before = (last.created_at, last.id)
     found = host.journal.runs.search(query.which(), tenant=by.tenant, before=before, limit=query.limit + 1)
     shown = found[: query.limit]
     current = host.journal.forks.promoted()
     facts = [(run.id, run.head_seq, run.status, run.driven, run.id in current) for run in found]
     etags.check(request, response, facts)
-    last = shown[-1] if len(found) > query.limit else None
+    oldest = shown[-1] if len(found) > query.limit else None
     return RunPage(
-        items=[RunItem(**run_facts(run, current=run.id in current)) for run in shown],
-        next=None if last is None else cursor(last.created_at, last.id),
+        items=[
+            RunItem(**run_facts(run, current=run.id in current), inputs=run.inputs if query.inputs else None)
+            for run in shown
+        ],
+        next=None if oldest is None else cursor(oldest.created_at, oldest.id),
     )
 
 

@@ -56,6 +56,7 @@ class Rerunning(BaseModel):
 
     step: Path
     set: Changes = Field(default_factory=dict)
+    drive: bool = Field(default=True, description="Make it go at once; else only a `resume` does.")
 
 
 class SendSignal(BaseModel):
@@ -115,7 +116,7 @@ async def rerun(run_id: RunId, body: Rerunning, by: Writer, host: At, response: 
     """Do a run again from a step on, as a new run that shares what came before it."""
     own_run(host, run_id, by)
     made = await host.fork(run_id, before=body.step, changes=body.set)
-    return await _forked(host, by, response, made, of=run_id, drive=True)
+    return await _forked(host, by, response, made, of=run_id, drive=body.drive)
 
 
 async def _forked(host: Host, by: Caller, response: Response, run_id: str, *, of: str, drive: bool) -> RunView:

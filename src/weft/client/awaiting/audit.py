@@ -1,0 +1,25 @@
+"""Written by scripts/client from the OpenAPI document. Calls of ``audit``."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from weft.client import operations
+from weft.client.given.audit import AuditListQuery
+from weft.client.items import AsyncItems
+from weft.client.line import AsyncLine
+from weft.client.operation import Call
+from weft.client.shapes.audit import AuditEntry, AuditPage
+
+
+class AsyncAudit:
+    """The operations of ``audit``."""
+
+    def __init__(self, line: AsyncLine) -> None:
+        self._line = line
+
+    def list(self, **query: Unpack[AuditListQuery]) -> AsyncItems[AuditEntry, AuditPage]:
+        """Who did what, the latest first."""
+        return AsyncItems(
+            self._line, Call(answer=AuditPage, operation=operations.AUDIT_LIST, query=dict(query)), "cursor"
+        )

@@ -1,0 +1,25 @@
+"""Written by scripts/client from the OpenAPI document. Calls of ``settings``."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from weft.client import operations
+from weft.client.given.settings import SettingsListQuery
+from weft.client.items import Items
+from weft.client.line import Line
+from weft.client.operation import Call
+from weft.client.shapes.settings import SettingPage, SettingView
+
+
+class Settings:
+    """The operations of ``settings``."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+
+    def list(self, **query: Unpack[SettingsListQuery]) -> Items[SettingView, SettingPage]:
+        """The settings of the service."""
+        return Items(
+            self._line, Call(answer=SettingPage, operation=operations.SETTINGS_LIST, query=dict(query)), "cursor"
+        )

@@ -1,0 +1,27 @@
+"""Written by scripts/client from the OpenAPI document. What ``audit`` answers with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from weft.client.operation import Shape
+
+
+class AuditEntry(Shape):
+    """One act."""
+
+    seq: int
+    at: str
+    principal: str
+    act: str
+    target: str
+    outcome: str
+    data: dict[str, Any]
+
+
+class AuditPage(Shape):
+    """Some entries, the newest first."""
+
+    items: list[AuditEntry]
+    next: str | None = None
+    """The cursor of the next page."""
