@@ -49,6 +49,8 @@ DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
 AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
 SWARM = Side("weft", "benchmarks/weft_swarm.py")
 TRAVEL = Side("weft", "benchmarks/weft_travel.py")
+STREAMING = Side("weft", "benchmarks/weft_service.py")
+REQUESTS = Side("weft", "benchmarks/weft_requests.py")
 WAITING = Side("weft", "benchmarks/weft_waiting.py")
 PATTERNS = (
     Side("langgraph", "benchmarks/rivals/langgraph_patterns.py", ".venv-bench"),
@@ -77,6 +79,11 @@ def beyond_commits(case: str) -> Callable[[Medians], float]:
         return (ours["ms_per_run_alone"] - commits) / medians[case, AGENT.name]["ms_per_run_alone"]
 
     return value
+
+
+def of(case: str, metric: str) -> Callable[[Medians], float]:
+    """A metric of Weft's own."""
+    return lambda medians: medians[case, "weft"][metric]
 
 
 def agent_case(name: str, question: str) -> Case:
@@ -209,6 +216,40 @@ CASES = (
         (WAITING,),
         {"driven_ms": "ms", "driven_p95_ms": "ms", "undriven_ms": "ms", "undriven_p95_ms": "ms"},
         (decision_goal("driven"), decision_goal("undriven")),
+    ),
+    Case(
+        "chat_stream",
+        "what the service adds to the words of a model that it streams",
+        (STREAMING,),
+        {"agent_added_word_p50_ms": "ms", "agent_added_first_word_ms": "ms", "model_added_word_p50_ms": "ms"},
+        (
+            Goal("added to a word of an agent (p50)", of("chat_stream", "agent_added_word_p50_ms"), 5),
+            Goal("added to the first word of an agent", of("chat_stream", "agent_added_first_word_ms"), 300),
+        ),
+    ),
+    Case(
+        "control",
+        "the control API at 32 connections: reading a run, starting one; to the first event; a gate's answer to the next step",
+        (REQUESTS,),
+        {
+            "read_per_s": "requests/s",
+            "read_p95_ms": "ms",
+            "start_per_s": "requests/s",
+            "start_p95_ms": "ms",
+            "first_event_ms": "ms",
+            "gate_ms": "ms",
+        },
+        (
+            Goal("reading, p95", of("control", "read_p95_ms"), 50),
+            Goal("starting, p95", of("control", "start_p95_ms"), 50),
+            Goal("a gate's answer to the next step", of("control", "gate_ms"), 100),
+        ),
+    ),
+    Case(
+        "readers",
+        "1,000 readers of one run's stream: memory of the service for each, and when the last has heard of the run's end",
+        (REQUESTS,),
+        {"kib_each": "KiB", "last_heard_ms": "ms"},
     ),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )

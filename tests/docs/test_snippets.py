@@ -121,7 +121,9 @@ class Shell:
         programs = folder / "bin"
         programs.mkdir()
         (programs / "weft").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m weft "$@"\n', encoding="utf-8")
-        (programs / "weft").chmod(0o755)
+        (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
+        for program in programs.iterdir():
+            program.chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
         self.environ = kept | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -111,7 +109,7 @@ def test_a_value_that_a_composite_did_not_end_with_is_found(case: Case, data: st
     place = data.draw(st.sampled_from(ends))
     event = events[place]
     wrong = {"value": "forged"} if event.path else {"outputs": {"response": "forged", "value": None}}
-    events[place] = replace(event, data={**event.data, **wrong})
+    events[place] = event._replace(data={**event.data, **wrong})
     found = replay("r", case.plan, events).difference
     assert found is not None
     assert found.seq == event.seq

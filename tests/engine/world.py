@@ -12,6 +12,7 @@ from weft.engine.local import Engine, RunResult
 from weft.engine.port import Done, StepContext
 from weft.plan.nodes import Call, Graph, Node, Plan, Sequence
 from weft.store.journal import Journal
+from weft.store.writer import Commit
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer
 from weft.testing.simulation import SeededEntropy, SimulatedClock, simulate
@@ -129,11 +130,9 @@ class LateWriter(CrashingWriter):
 
     def submit(self, work):
         done = super().submit(work)
-        late = asyncio.get_running_loop().create_future()
+        late = Commit(loop=asyncio.get_running_loop())
 
         def tell() -> None:
-            if late.cancelled():
-                return
             if error := done.exception():
                 late.set_exception(error)
             else:

@@ -14,6 +14,8 @@ from weft.store.database import Database
 from weft.store.journal import Journal
 from weft.testing.conformance_store import creation, draft
 
+HEAD = "SELECT head_seq FROM runs WHERE id='r'"
+
 
 class Gate:
     """Work that holds the writer up inside its transaction until it is opened."""
@@ -92,6 +94,45 @@ async def test_a_piece_that_fails_undoes_itself_alone(journal):
     assert isinstance(conflict, ConflictError)
     assert isinstance(internal, InternalError)
     assert sqlite3.connect(journal.database.path).execute("SELECT count(*) FROM plans").fetchone() == (1,)
+    assert journal.verify("r").intact
+
+
+async def test_a_run_that_was_taken_over_is_refused_within_a_batch_and_its_neighbours_are_not(journal):
+    await journal.append(creation("s", driver="dead"))
+    other = Journal(journal.database.path)
+    assert await other.writer.submit(other.runs.claim("s", "heir")) == 2
+    await other.append(Append("r", 1, [draft("/elsewhere", 0, outcome=True)]))
+    gate = await held_up(journal)
+    futures = [
+        journal.writer.submit(Append(run_id, 1, [draft(f"/{n}", n, outcome=True)]))
+        for n in range(3)
+        for run_id in ("r", "s")
+    ]
+    gate.opened.set()
+    found = await asyncio.gather(*futures, return_exceptions=True)
+    # What was remembered of the one's head was old news as well, which is no reason to refuse it.
+    assert found[::2] == [3, 4, 5]
+    assert all(isinstance(error, ConflictError) and "taken this run over" in error.message for error in found[1::2])
+    assert [run.head_seq for run in (journal.runs.get("r"), journal.runs.get("s"))] == [5, 1]
+    assert journal.verify("r").intact
+    other.close()
+
+
+async def test_work_between_two_appends_finds_the_head_where_the_first_one_left_it(journal):
+    gate = await held_up(journal)
+    futures = [
+        journal.writer.submit(work)
+        for work in (
+            Append("r", 1, [draft("/a", 1, outcome=True)]),
+            lambda connection: connection.execute(HEAD).fetchone()[0],
+            Append("r", 1, [draft("/b", 2, outcome=True)], {"status": "running"}),
+            Append("r", 1, [draft("/c", 3, outcome=True)], also=(lambda c: seen.extend(c.execute(HEAD).fetchone()),)),
+        )
+    ]
+    seen: list[int] = []
+    gate.opened.set()
+    assert await asyncio.gather(*futures) == [2, 2, 3, 4]
+    assert seen == [4]
     assert journal.verify("r").intact
 
 

@@ -127,3 +127,24 @@ async def test_a_stored_plan_that_is_not_json_any_more_is_a_mismatch(journal):
     journal.writer.call(lambda connection: connection.execute("UPDATE plans SET body=x'ff00'"))
     with pytest.raises(MismatchError):
         journal.runs.plan("plan")
+
+
+async def test_runs_that_have_ended_are_found_by_workflow_and_end_through_their_index(journal):
+    ends = (
+        ("a", "completed", 5),
+        ("b", "failed", 3),
+        ("c", "completed", 4),
+        ("d", "cancelled", 2),
+        ("e", "completed", 0),
+    )
+    for run_id, status, after in ends:
+        await journal.append(creation(run_id))
+        await journal.append(Append(run_id, 1, [draft(kind="run.over", at=AT + after)], {"status": status}))
+    await journal.append(creation("open", at=AT + 9))
+    await journal.append(creation("other", workflow="other"))
+    await journal.append(Append("other", 1, [draft(kind="run.over", at=AT + 4)], {"status": "completed"}))
+    asked = []
+    journal._reader.set_trace_callback(asked.append)
+    found = journal.runs.ended_since("w", ["completed", "failed"], AT + 1, unseen_by="nobody")
+    assert [run.id for run in found] == ["b", "c", "a"]
+    assert "runs_by_end" in str(journal._reader.execute(f"EXPLAIN QUERY PLAN {asked[-1]}").fetchall())

@@ -9,6 +9,7 @@ from weft.core.errors import PolicyError
 from weft.engine.port import GateRequest, StepContext
 from weft.plan.nodes import Plan
 from weft.plan.template import evaluate, render
+from weft.tools.client import RESULT
 from weft.tools.port import Changeable, Tool, ToolContext, ToolSpec
 
 _CHOICES = ("approve", "reject")
@@ -79,6 +80,20 @@ async def approved(
             fix="do not repeat it as it is; go on without it, or do what was asked instead",
         )
     return edited(said, arguments)
+
+
+async def handed_in(
+    context: StepContext, step: str, spec: ToolSpec, arguments: Mapping[str, Any], *, agent: str
+) -> str:
+    """What came of a call that the client makes, once it has handed that in.
+
+    Raises:
+        StepSuspended: it has not yet.
+    """
+    facts = {"client": spec.name, "agent": agent, "arguments": dict(arguments)}
+    prompt = f"{agent} waits for the client's call of {spec.name}."
+    said = await context.ask(f"{step}/client", GateRequest(prompt=prompt, form=RESULT, facts=facts))
+    return str(said["values"]["result"])
 
 
 def edited(said: Mapping[str, Any], arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ from pydantic_ai.durable_exec import (
 from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import ModelRequestContext
 
-from weft.agents.approval import approved, unchanged
+from weft.agents.approval import approved, handed_in, unchanged
 from weft.agents.correction import Tries, successes
 from weft.agents.view import View
 from weft.core.clock import to_datetime
@@ -41,6 +41,7 @@ from weft.core.errors import BudgetError, WeftError
 from weft.engine.port import Done, StepContext
 from weft.models.prices import usage_of
 from weft.models.ref import ModelRef
+from weft.tools.client import ClientTool
 from weft.tools.port import Tool, ToolContext
 from weft.tools.runner import reconcile_tool
 
@@ -155,15 +156,17 @@ async def _tool_call(
     tries = Tries.of(run.messages, name, before=call.before)
     refusal = tries.refusal(name)
     approved_as: Mapping[str, Any] = arguments
+    handed: tuple[Any] | None = None
 
     async def perform(step: StepContext) -> Done:
         if refusal is not None:
             raise refusal
         token, edited = STEP.set(step), ARGUMENTS.set(approved_as)
-        seen = EARLIER.set(successes(run.messages[call.view.cut :], name))
+        seen, result = EARLIER.set(successes(run.messages[call.view.cut :], name)), RESULT.set(handed)
         try:
             return Done(await body())
         finally:
+            RESULT.reset(result)
             STEP.reset(token)
             ARGUMENTS.reset(edited)
             EARLIER.reset(seen)
@@ -185,6 +188,8 @@ async def _tool_call(
             if call.context.recorded(f"{call.context.path}/{place}") is None:
                 await unchanged(call.context, f"{place}/", tool, call.tool_context(call.context))
             approved_as = await approved(call.context, place, tool.spec, arguments, agent=call.agent)
+            if isinstance(tool, ClientTool):
+                handed = (await handed_in(call.context, place, tool.spec, approved_as, agent=call.agent),)
         return await call.context.step(
             place,
             perform,

@@ -9,7 +9,16 @@ from typing import Any
 from pydantic_ai import Agent, RunContext, UsageLimits
 from pydantic_ai.agent import AgentRunResult
 from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
-from pydantic_ai.messages import AgentStreamEvent, ModelMessage, PartDeltaEvent, PartStartEvent, TextPart, TextPartDelta
+from pydantic_ai.messages import (
+    AgentStreamEvent,
+    ModelMessage,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+    ThinkingPartDelta,
+)
 
 from weft.agents.answer import Answered, Turn, converse
 from weft.agents.builder import AgentBuilder, model_ref, pick_tools
@@ -198,26 +207,30 @@ async def _ask(
 
 
 def _teller(deps: AgentCall) -> Callable[[Mapping[str, Any]], None]:
-    """Tells live viewers of one call of an agent: who speaks, and where in all that it says a piece of text begins."""
-    told = 0
+    """Tells live viewers what one call of an agent says, and who says it."""
 
     def emit(delta: Mapping[str, Any]) -> None:
-        nonlocal told
-        text = delta.get("text")
-        place = {} if text is None else {"from": told}
-        told += len(text or "")
-        deps.context.emit({**delta, **place, "agent": deps.agent})
+        deps.context.emit({**delta, "agent": deps.agent})
 
     return emit
 
 
 async def _show(_: RunContext[AgentCall], events: AsyncIterable[AgentStreamEvent]) -> None:
-    """Pass text on to live viewers as it comes in."""
-    emit = _EMIT.get()
+    """Pass text, and what a model says that it thinks, on to live viewers as it comes in."""
+    emit, said = _EMIT.get(), 0
     async for event in events:
         if emit is None:
             continue
-        if isinstance(event, PartStartEvent) and isinstance(event.part, TextPart) and event.part.content:
-            emit({"text": event.part.content})
-        elif isinstance(event, PartDeltaEvent) and isinstance(event.delta, TextPartDelta):
-            emit({"text": event.delta.content_delta})
+        match event:
+            case PartStartEvent(part=TextPart(content=text)) | PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+                if text:
+                    emit({"text": text, "at": said})
+                    said += len(text)
+            case (
+                PartStartEvent(part=ThinkingPart(content=thought))
+                | PartDeltaEvent(delta=ThinkingPartDelta(content_delta=thought))
+            ):
+                if thought:
+                    emit({"thought": thought})
+            case _:
+                pass

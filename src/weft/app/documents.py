@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weft.app.alone import alone, conversing
+from weft.app.alone import MESSAGE, alone, conversing
 from weft.app.parts import load as part
 from weft.app.service import Checked, ModelChoice
 from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
@@ -131,6 +131,20 @@ def prepare(
         resolved = loaded.inputs(target, variables)
     scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
+
+
+def plan_alone(workflow: Workflow, agent: str, file: Path, choice: ModelChoice) -> Prepared:
+    """One agent of a workflow by itself, as a plan that others may run as a child: all but its message is given.
+
+    Raises:
+        SpecError: the file has problems.
+        InputError: it needs more than a message.
+    """
+    single = alone(workflow, agent)
+    compiled = conversing(_compiled(single, file, choice))
+    resolved = resolve_inputs(single, {MESSAGE: ""})
+    scope = initial_scope(compiled, resolved.values)
+    return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=())
 
 
 def missing_inputs(

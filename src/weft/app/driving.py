@@ -15,11 +15,13 @@ from weft.agents.builder import AgentBuilder, model_ref
 from weft.agents.direct import ToolPerformer
 from weft.agents.performer import AgentPerformer
 from weft.agents.planning.performer import PlannerPerformer
+from weft.agents.relay import ModelPerformer
 from weft.agents.remote import RemoteAgents
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
+from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
-from weft.app.documents import check_text, prepare
+from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.programs import PythonWorkflows
@@ -76,6 +78,7 @@ class Driving:
             "agent": AgentPerformer(
                 builder, self._tools_of, servers=self._servers.tools, streaming=streaming, remote=self._remote
             ),
+            "model": ModelPerformer(builder),
             "tool": ToolPerformer(self._tools_of, self._tool_context, servers=self._servers.tools),
             "artifact": ArtifactPerformer(self._trace_of),
             "clock": ClockPerformer(),
@@ -101,15 +104,7 @@ class Driving:
     async def start(self, request: RunRequest) -> str:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
-        prepared = prepare(
-            request.file,
-            request.variables,
-            request.choice,
-            session=request.session,
-            at=iso(at),
-            programs=self._programs,
-            agent=request.agent,
-        )
+        prepared = self._prepared(request, at)
         self._check(prepared.plan, request.choice.base_url)
         auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
@@ -131,6 +126,25 @@ class Driving:
             owner=replace(request.owner, session=request.session),
         )
 
+    def _prepared(self, request: RunRequest, at: int) -> Prepared:
+        given = dict(request.variables)
+        if request.plan is not None:
+            return Prepared(plan=request.plan, scope=given, inputs=given, warnings=())
+        prepared = prepare(
+            request.file,
+            given,
+            request.choice,
+            session=request.session,
+            at=iso(at),
+            programs=self._programs,
+            agent=request.agent,
+        )
+        return (
+            replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
+            if request.tools
+            else prepared
+        )
+
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
         definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
@@ -148,6 +162,7 @@ class Driving:
             "out": str(request.out.resolve()),
             "force": request.force,
             "workdir": str(Path(workdir).resolve()),
+            **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
         }
@@ -189,7 +204,8 @@ class Driving:
         declared: Mapping[str, Any] = context.plan.definitions.get("secrets") or {}
         known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
-        workdir = Path(str(context.options.get("workdir") or "."))
+        # A plan that was made of several files says for each of them where it belongs.
+        workdir = Path(str(context.plan.definitions.get("workdir") or context.options.get("workdir") or "."))
         may = self._settings.tools
         return ToolContext(
             key=context.key,

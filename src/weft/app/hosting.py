@@ -15,6 +15,8 @@ from weft.app.flags import Flags
 from weft.app.identity import Identity
 from weft.app.local import LocalService
 from weft.app.service import ModelChoice, NewFork, RunRequest
+from weft.app.serving.automatic import Automatic
+from weft.app.serving.conversations import Conversations
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
@@ -56,9 +58,11 @@ class Host:
         self.service = LocalService(settings, streaming=True)
         self.journal = self.service.journal
         self.library = Library(self.journal, settings.home, settings.server.folders)
+        self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
         self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
+        self.conversations = Conversations(self.journal, self.replies, self.tails, self.sessions, self.clock)
         self.identity = Identity(self.journal, self.clock)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
@@ -195,6 +199,21 @@ class Host:
             raise
         return Begun(held.run_id, first=held.first)
 
+    async def known(self, turn: Turn) -> str | None:
+        """The run that a turn has become before, or is about to; None for a new one, and for another one under its key."""
+        owner = turn.owner
+        held = await self.journal.writer.submit(find(owner.tenant, owner.principal, turn.scope, turn.key))
+        same = held is not None and held.until > self.clock.micros() and held.body == turn.digest()
+        return held.run_id if held is not None and same else None
+
+    async def forget(self, turn: Turn, run_id: str) -> None:
+        """Lead repeats of a turn to its run no more: it came to nothing, and asking again is to start another."""
+        if turn.key:
+            owner = turn.owner
+            held = await self.journal.writer.submit(find(owner.tenant, owner.principal, turn.scope, turn.key))
+            if held is not None and held.run_id == run_id:
+                await self.journal.writer.submit(let_go(held))
+
     async def start(self, request: RunRequest) -> str:
         """Start a run and drive it in the background."""
         if self.draining:
@@ -203,6 +222,7 @@ class Host:
         full = len(self._drives) >= self.settings.server.runs
         run_id = await self.service.start(replace(request, queued=request.queued or full))
         if not (request.queued or full):
+            self.tails.hold(run_id)
             self._spawn(run_id)
         facts = {"file": request.file.name}
         await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
@@ -305,6 +325,7 @@ class Host:
             _LOG.exception("a defect while driving %s", run_id)
         finally:
             self._drives.pop(run_id, None)
+            self.tails.let_go(run_id)
 
 
 def _report(what: str, about: Mapping[str, Any]) -> None:

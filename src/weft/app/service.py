@@ -67,7 +67,9 @@ class RunRequest:
 
     With `agent`, only that agent of the file is run: on the input `message`, and `messages`, what was said before.
     `run_id` is the id that the run is to have, a new one by default; `turn` what it is in a conversation: what was ``asked``, and
-    the run that it comes ``after``.
+    the run that it comes ``after``. A `plan` is run as it stands, with `variables` as its scope; `file` then only says where it belongs.
+    What is said `about` it can be read again in the run's options. `tools` (``name``, ``description``, ``parameters``) are the client's
+    own, for the one agent that is run.
     """
 
     file: Path
@@ -81,6 +83,9 @@ class RunRequest:
     automatic: Automatic | None = None
     agent: str = ""
     run_id: str | None = None
+    plan: Plan | None = None
+    tools: tuple[Mapping[str, Any], ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
     owner: Owner = LOCAL
     turn: Mapping[str, Any] | None = None
 

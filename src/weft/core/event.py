@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One fact, as appended.
 
     `at` is in microseconds since the epoch. `kind` is ``run.*``, ``step.*``, ``node.*`` or ``budget.*``; `path` names the

@@ -194,6 +194,10 @@ class Server(Group):
     folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="Folders whose workflows and agents it serves."
     )
+    models: Names = Field(
+        default=(),
+        description="Models that clients may use as they stand: `provider/name`, or `provider/*` for all of one; none by default.",
+    )
     runs: int = Field(default=256, ge=1, le=100_000, description="Runs that it drives at the same time.")
     drain_s: float = Field(default=30.0, ge=0, le=3_600, description="How long running work may go on when it stops.")
     smtp_url: SecretStr | None = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from weft.core.clock import Clock
 from weft.core.errors import InternalError, Place
@@ -27,6 +27,7 @@ from weft.engine.recorder import Recorder
 from weft.engine.waiting import Activity
 from weft.plan.nodes import Effect, Plan, Retry
 
+_SETTINGS = Settings()
 Body = Callable[[StepContext], Awaitable[Done]]
 Check = Callable[[StepContext], Awaitable[Done | None]]
 Before = Callable[[StepContext], Awaitable[None]]
@@ -44,8 +45,7 @@ class Surroundings:
     mask: Mask
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class Step(NamedTuple):
     """What is to be performed at one path. `call` marks the calls of the plan, apart from the steps inside them."""
 
     path: str
@@ -61,7 +61,7 @@ class Step:
     derived: bool = False
     check: Check | None = None
     before: Before | None = None
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = _SETTINGS
     history: tuple[str, ...] = ()
 
 

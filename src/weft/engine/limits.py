@@ -20,7 +20,7 @@ def check_value(payload: bytes, value: Any) -> None:
     """
     if len(payload) > MAX_VALUE_BYTES:
         raise ValueError(f"it is longer than {MAX_VALUE_BYTES} bytes")
-    if payload.count(b"[") + payload.count(b"{") <= MAX_DEPTH:
+    if len(payload) <= MAX_DEPTH or payload.count(b"[") + payload.count(b"{") <= MAX_DEPTH:
         return
     level = [value]
     for _ in range(MAX_DEPTH):

@@ -169,6 +169,8 @@ class Recorder:
         Raises:
             BudgetError: a budget that it counts against is used up.
         """
+        if not settings.budgets and not (spends and self._above is not None):
+            return
         ledgers = [self._ledgers[name] for name in settings.budgets]
         for ledger in ledgers:
             if call:
@@ -200,14 +202,15 @@ class Recorder:
 
     def _withdraw_below(self, draft: Draft) -> None:
         """What has ended needs no answers any more to what it asked inside."""
-        if draft.outcome and self.state.gates and (ids := self.state.gates_below(draft.path)):
+        if draft.outcome and (ids := self.state.gates_below(draft.path)):
             self._also += (withdraw(self.run_id, ids, draft.at),)
 
     def _fold(self, draft: Draft, data: Any) -> None:
         apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, draft.path, data))
 
     def _hold_folded(self, draft: Draft, data: Any) -> None:
-        self._withdraw_below(draft)
+        if self.state.gates:
+            self._withdraw_below(draft)
         self._fold(draft, data)
         if not self._held:
             self._held_since = asyncio.get_running_loop().time()
@@ -240,20 +243,23 @@ class Recorder:
 
         Who is stopped while it waits has written all the same, and whoever stopped it finds that in the fold.
         """
-        for draft, _ in entries:
-            self._withdraw_below(draft)
-        new, entries = entries, self._held + entries
-        also, self._also, self._held = self._also, (), []
-        if not entries:
+        new = entries
+        if self.state.gates:
+            for draft, _ in new:
+                self._withdraw_below(draft)
+        if self._held:
+            entries, self._held = self._held + new, []
+        elif not new:
             # Between the timer and now, another append took along what was held.
             return
-        append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, also=also)
+        also, self._also = self._also, ()
+        append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also)
         try:
             written = self.journal.writer.submit(append)
             try:
-                last = await asyncio.shield(written)
+                last = await written
             except asyncio.CancelledError:
-                await asyncio.wait([written])
+                # A commit ends first and only then whoever waits for it.
                 if written.exception() is None:
                     self._written(entries, new, written.result())
                 raise

@@ -19,10 +19,11 @@ from weft.core.event import Event
 from weft.engine.ending import CANCELLED, last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
+from weft.engine.owed import Owed, around
 from weft.engine.port import Failure, Outcome, RunHalted, Runtime
 from weft.engine.programs.port import Programs
 from weft.engine.programs.walker import program_walker
-from weft.engine.rewalk import Emission, QuietLoop, Rewalk, around, quietly
+from weft.engine.rewalk import Emission, QuietLoop, Rewalk, quietly
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 
@@ -145,7 +146,7 @@ class _Replay:
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
         self._derived = 0
-        self._due: list[tuple[str, Callable[[], None]]] = []
+        self._due = Owed()
 
     async def run(self, run_id: str) -> Replayed:
         difference = None
@@ -274,16 +275,13 @@ class _Replay:
         return True
 
     async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
-        self._due.append((path, hand_over))
+        self._due.add(path, hand_over)
         if self._pace.eager:
             await self._deliver("")
 
     async def _deliver(self, path: str, *, alone: bool = False) -> None:
         """Hand over what is recorded at `path` and, unless it is to be `alone`, inside it, and let the walk go on."""
-        inside = () if alone else (f"{path}/", f"{path}[")
-        ready = [hand_over for at, hand_over in self._due if at == path or at.startswith(inside)]
-        if ready:
-            self._due = [(at, hand_over) for at, hand_over in self._due if not (at == path or at.startswith(inside))]
+        if ready := self._due.take(path, alone=alone):
             for hand_over in ready:
                 hand_over()
             await self._loop.quiet()

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from weft.core.canonical import loads
 from weft.core.errors import WeftError
 from weft.engine.fold import RunState
+from weft.engine.owed import around
 from weft.engine.port import Asked, Composite, Failure, GateRequest, Outcome, Runtime, Settings, Suspended, Undo
 from weft.engine.retention import Kept
 from weft.engine.unwinding import Unwinding
@@ -77,11 +78,6 @@ def quietly(main: Callable[[QuietLoop], Coroutine[Any, Any, T]], seed: int | Non
         return loop.run_until_complete(main(loop))
     finally:
         loop.close()
-
-
-def around(path: str) -> str:
-    """The path of what is right around `path`."""
-    return path[: max(path.rfind("/"), path.rfind("["), 0)]
 
 
 @dataclass(slots=True)

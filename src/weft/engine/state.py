@@ -95,7 +95,8 @@ class RunState:
         self.outcomes[path] = outcome
         self.paths.add(path)
         self.open.pop(path, None)
-        self.close_waits(path)
+        if self.gates or self.awaited:
+            self.close_waits(path)
         self.references.remember(path, outcome.value)
         self._account(path, data)
         return outcome
@@ -126,9 +127,11 @@ class RunState:
         self.paths.add(path)
         self.positions.pop(path, None)
         # What ended well has nothing to undo any more, and neither has what somebody else has put up with.
-        for mark in [mark for mark in self.undo if within(mark, path)]:
-            del self.undo[mark]
-        self.close_waits(path)
+        if self.undo:
+            for mark in [mark for mark in self.undo if within(mark, path)]:
+                del self.undo[mark]
+        if self.gates or self.awaited:
+            self.close_waits(path)
         return finished
 
     def written(self, path: str, composite: Composite) -> bytes:
@@ -170,7 +173,7 @@ class RunState:
     def close_waits(self, path: str) -> None:
         """Whatever waits at `path` or inside it is waited for no more."""
         inside = (f"{path}/", f"{path}[")
-        for waits in (self.gates, self.awaited) if self.gates or self.awaited else ():
+        for waits in (self.gates, self.awaited):
             for at in [at for at in waits if at == path or at.startswith(inside)]:
                 del waits[at]
 

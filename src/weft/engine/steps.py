@@ -36,15 +36,13 @@ from weft.plan.nodes import Plan
 T = TypeVar("T")
 
 
-async def _limited(step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
-    if step.timeout_s is None:
-        return await body(context)
+async def _limited(step: Step, seconds: float, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
     try:
-        async with asyncio.timeout(step.timeout_s) as limit:
+        async with asyncio.timeout(seconds) as limit:
             context.limit = limit
             return await body(context)
     except TimeoutError as error:
-        text = f"it took longer than {step.timeout_s:g} s" if limit.expired() else str(error) or "something timed out"
+        text = f"it took longer than {seconds:g} s" if limit.expired() else str(error) or "something timed out"
         raise StepTimeoutError(text, fix="raise its timeout_s", place=Place(path=step.path)) from error
 
 
@@ -107,8 +105,12 @@ class Performing:
                 if step.effect == "once" and said is None and begun.next_at is None:
                     return Suspended(({"kind": "doubt", "path": step.path, "since": begun.since},))
             with self._waiting.working(inside) as context.activity:
-                refused = await self._refused(step, context) if begun is None else None
-                return refused or await self._attempts(step, context, begun)
+                if step.before is not None and begun is None:
+                    try:
+                        await step.before(context)
+                    except WeftError as error:
+                        return await self._fail(step, error, context)
+                return await self._attempts(step, context, begun)
         except StepSuspended as signal:
             # Of several questions at once only one was heard here; what the journal has open says all of them.
             asked = self.gates.waits_inside(step.path)
@@ -127,7 +129,8 @@ class Performing:
                     if found is not None:
                         return await self._succeed(step, found, context)
                 self.recorder.admit(step.path, step.settings, call=step.call, spends=step.spends)
-                await self._announce(step, context)
+                if step.effect != "pure":
+                    await self._announce(step, context)
                 done = await self._once(step, step.body, context)
                 return await self._succeed(step, done, context)
             except WeftError as caught:
@@ -143,20 +146,8 @@ class Performing:
             parks = parks + 1 if again.parked else 0
             await self._back_off(step, context, error, again)
 
-    async def _refused(self, step: Step, context: LiveContext) -> Outcome | None:
-        """How the step ends when what must be asked before it begins forbids it."""
-        if step.before is None:
-            return None
-        try:
-            await step.before(context)
-        except WeftError as error:
-            return await self._fail(step, error, context)
-        return None
-
     async def _announce(self, step: Step, context: LiveContext) -> None:
-        """Say that the step begins; durably, before an effect that must not be repeated blindly."""
-        if step.effect == "pure":
-            return
+        """Say that the step begins; durably, before an effect that must not be repeated blindly. A pure one only ends."""
         data: dict[str, Any] = {"type": step.type, "effect": step.effect, "attempt": context.attempt}
         if step.target:
             data["target"] = step.target
@@ -205,7 +196,9 @@ class Performing:
 
     async def _answered(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
         try:
-            return await _limited(step, body, context)
+            if step.timeout_s is None:
+                return await body(context)
+            return await _limited(step, step.timeout_s, body, context)
         finally:
             # Also who answers although it was cancelled changes nothing any more.
             self.go_on()
@@ -214,7 +207,7 @@ class Performing:
         data: dict[str, Any] = {"value": done.value}
         if context.attempt > 1:
             data["attempts"] = context.attempt
-        data |= self._unannounced(step)
+        self._unannounced(step, data)
         if done.usage is not None:
             data["usage"] = done.usage.as_json()
         try:
@@ -235,7 +228,7 @@ class Performing:
         if not error.place.path:
             error.place = Place(file=error.place.file, pointer=error.place.pointer, path=step.path)
         data: dict[str, Any] = {"error": self.mask(error.as_json()), "attempts": context.attempt}
-        data |= self._unannounced(step)
+        self._unannounced(step, data)
         payload = dumps(data)
         data = loads(payload)
         await self.recorder.record_outcome("step.failed", step.path, payload, data, None)
@@ -255,12 +248,12 @@ class Performing:
         await self.recorder.record("step.retrying", step.path, data)
         await self._clock.sleep(again.delay)
 
-    def _unannounced(self, step: Step) -> dict[str, Any]:
+    def _unannounced(self, step: Step, data: dict[str, Any]) -> None:
         """What the end of a step says about it: that it is a call, and for a pure step, which had no beginning, what it was."""
-        said: dict[str, Any] = {"call": step.type} if step.call else {}
-        if step.effect == "pure" and not step.call:
-            said |= {"type": step.type, "target": step.target, "input": self.mask(step.input)}
-        return said
+        if step.call:
+            data["call"] = step.type
+        elif step.effect == "pure":
+            data |= {"type": step.type, "target": step.target, "input": self.mask(step.input)}
 
     async def _sleep_until(self, due: int) -> None:
         left = (due - self._clock.micros()) / 1_000_000

@@ -81,14 +81,16 @@ class Waiting:
     def begin(self, activity: Activity) -> None:
         """A step begins to be performed."""
         self._busy += 1
-        self._inside(activity.parent, 1)
+        if activity.parent is not None:
+            self._inside(activity.parent, 1)
 
     def end(self, activity: Activity) -> None:
         """It is performed no more."""
         self._busy -= activity.busy
         # What was started inside may outlive it by a moment, when it is stopped.
         activity.ended = True
-        self._inside(activity.parent, -1)
+        if activity.parent is not None:
+            self._inside(activity.parent, -1)
         self._stir()
 
     @contextmanager
@@ -147,7 +149,7 @@ class Waiting:
 
     def _stir(self) -> None:
         self._moves += 1
-        if self._lingering is None and self._quiet():
+        if not self._busy and self._waiters and self._lingering is None and self._quiet():
             self._lingering = asyncio.ensure_future(self._linger())
 
     def _quiet(self) -> bool:

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import a2a, agui, control, described, health, hooks, live, mcp, problems
+from weft.server import a2a, agui, control, described, health, hooks, live, mcp, openai, problems
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
@@ -20,6 +20,7 @@ PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
     control.install,
     live.install,
     hooks.install,
+    openai.install,
     mcp.install,
     agui.install,
     a2a.install,
@@ -48,10 +49,10 @@ def build(host: Host, *, url: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Bounds, settings=settings, doorkeeper=doorkeeper)],
+        middleware=[Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, forms=rooms.forms)],
     )
     app.state.host = host
-    problems.install(app)
+    problems.install(app, rooms.forms)
     described.install(app)
     for install in PARTS:
         install(app, rooms)

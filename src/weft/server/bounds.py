@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from weft.core.errors import AuthError, InputError, PolicyError, StepTimeoutError, WeftError
 from weft.core.settings_model import Server
 from weft.server.caller import Doorkeeper
-from weft.server.problems import MEDIA_TYPE, problem, status_of
+from weft.server.problems import MEDIA_TYPE, Forms, form_of, problem, status_of
 
 _OPEN = ("/health/", "/.well-known/", "/hooks/")
 """Paths that answer without a credential."""
@@ -29,8 +29,9 @@ class Bounds:
     are told by their headers, which a page cannot change.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper, forms: Forms) -> None:
         self._app = app
+        self._forms = forms
         self._settings = settings
         self._doorkeeper = doorkeeper
         self._hosts = _LOOPBACK | {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
@@ -50,14 +51,14 @@ class Bounds:
             self._check(scope, headers)
         except WeftError as error:
             await _drain(headers, receive)
-            await _refuse(scope, send, error)
+            await self._refuse(scope, send, error)
             return
         body = _Body(receive, self._settings)
         answer = _Answer(send, body)
         with suppress(_Refused):
             await self._app(scope, body, answer)
         if body.refusal is not None and not answer.begun:
-            await _refuse(scope, send, body.refusal)
+            await self._refuse(scope, send, body.refusal)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         host = _name(headers.get("host", ""))
@@ -81,6 +82,16 @@ class Bounds:
         if scope["path"].startswith(_OPEN):
             return
         scope.setdefault("state", {})["caller"] = self._doorkeeper.admit(headers)
+
+    async def _refuse(self, scope: Scope, send: Send, error: WeftError) -> None:
+        form = form_of(scope["path"], self._forms)
+        if form is None:
+            await _refuse(scope, send, error)
+            return
+        response = form(error)
+        response.status_code = int(error.ids.get("status", 408 if error.code == "timeout" else response.status_code))
+        response.headers["Connection"] = "close"
+        await response(scope, _nothing, send)
 
     def _is_own(self, origin: str, headers: dict[str, str]) -> bool:
         if origin in self._settings.allowed_origins:
@@ -167,6 +178,11 @@ async def _drain(headers: dict[str, str], receive: Receive) -> None:
         async with asyncio.timeout(_DRAIN_S):
             while (await receive()).get("more_body", False):
                 continue
+
+
+async def _nothing() -> Message:
+    """There is no more of the request."""
+    return {"type": "http.disconnect"}
 
 
 async def _refuse(scope: Scope, send: Send, error: WeftError) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,6 +15,9 @@ from starlette.exceptions import HTTPException
 from weft.core.errors import InputError, InternalError, NotFoundError, PolicyError, WeftError
 
 _LOG = logging.getLogger("weft.server")
+Form = Callable[[WeftError], Response]
+Forms = Mapping[str, Form]
+"""The forms of protocols that have their own, by the beginning of the paths at which they are spoken."""
 MEDIA_TYPE = "application/problem+json"
 STATUS: Mapping[str, int] = {
     "spec": 422,
@@ -109,12 +112,21 @@ def _of_status(exception: HTTPException) -> WeftError:
     return InputError(str(exception.detail)[:300])
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of `app` answered as a problem."""
+def form_of(path: str, forms: Forms) -> Form | None:
+    """The form that errors at `path` have; None for problems."""
+    return next((form for prefix, form in forms.items() if path.startswith(prefix)), None)
+
+
+def install(app: FastAPI, forms: Forms) -> None:
+    """Have every error of `app` answered: in the form of its protocol where that has one, otherwise as a problem."""
 
     async def handle(request: Request, exception: Exception) -> Response:
+        error = error_of(exception)
         status = exception.status_code if isinstance(exception, HTTPException) else None
-        response = answer(error_of(exception), instance=request.url.path, status=status)
+        form = form_of(request.url.path, forms)
+        response = answer(error, instance=request.url.path, status=status) if form is None else form(error)
+        if form is not None and status is not None:
+            response.status_code = status
         if isinstance(exception, HTTPException):
             # Such as those of 405, whose `Allow` says what is taken.
             for name, value in (exception.headers or {}).items():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from weft.app.hosting import Host
 from weft.server.caller import Doorkeeper
+from weft.server.problems import Form
 
 Opening = Callable[[], AbstractAsyncContextManager[object]]
 """Makes a context that is entered when the service begins and left when it stops."""
@@ -22,3 +23,5 @@ class Rooms:
     url: str
     """The address under which clients reach the service, without a slash at its end."""
     openings: list[Opening] = field(default_factory=list)
+    forms: dict[str, Form] = field(default_factory=dict)
+    """How errors look at paths that begin so; elsewhere they are problems."""

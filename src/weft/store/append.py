@@ -8,11 +8,11 @@ so that a payload can be erased later and the chain still verifies.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256 as _sha256
+from json.encoder import encode_basestring as _json
 from typing import Any, NamedTuple
 
 from weft.core.canonical import sha256
@@ -33,7 +33,10 @@ _WAKE_PARENT = (
 )
 """What a run that waits for its child waits for has come."""
 
-_json = json.JSONEncoder(ensure_ascii=False).encode
+_OPEN = " AND status<>'completed' AND status<>'failed' AND status<>'cancelled'"
+"""Written out, for SQLite makes a table of a list of three each time that it runs the statement."""
+_MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + _OPEN  # noqa: S608 -- ours
+"""What most appends say of their run: that its head is another one."""
 
 
 class Draft(NamedTuple):
@@ -67,8 +70,7 @@ class NewRun:
     """The run whose events up to this number, and the events before them, are its past."""
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest."""
 
     run_id: str
@@ -91,21 +93,28 @@ class _Head:
     tenant: str
 
 
-class _Sealed(NamedTuple):
-    """Rows ready to be written, and the head that they make."""
+@dataclass(slots=True)
+class _Move:
+    """From where to where the plain appends of a transaction take a run's head; `at` is the time of the last one."""
 
-    events: list[tuple[Any, ...]]
-    blobs: list[tuple[str, str, bytes]]
+    epoch: int
+    before: int
     seq: int
     hash: bytes
+    at: int
 
 
 @dataclass(slots=True)
 class Appender:
-    """Applies appends inside transactions that somebody else opens and commits."""
+    """Applies appends inside transactions that somebody else opens and commits.
+
+    Events are written once for all appends, and so is where they take the heads: a statement for each would cost most of what a
+    step does. A head that turns out to be another one than was remembered is found then, and undoes the transaction.
+    """
 
     entropy: Entropy
     heads: dict[str, _Head] = field(default_factory=dict)
+    _moves: dict[str, _Move] = field(default_factory=dict)
     _events: list[tuple[Any, ...]] = field(default_factory=list)
     _blobs: list[tuple[str, str, bytes]] = field(default_factory=list)
 
@@ -113,52 +122,64 @@ class Appender:
         """Admit `append`; returns the sequence number of its last event. Its rows are written by the next `flush`.
 
         Raises:
-            ConflictError: the epoch is not the current one, or the run has ended.
+            ConflictError: the epoch is not the current one, the run has ended, or what is remembered of it is old news.
             sqlite3.IntegrityError: the run to be created exists.
             NotFoundError: there is no such run, or not the event that it is to begin with.
         """
         head = self._create(connection, append) if append.create else self._head(connection, append)
-        sealed = self._seal(append, head)
-        if not self._move_head(connection, append, head, sealed):
-            # What was remembered may be old news: look again before refusing.
-            self.heads.pop(append.run_id, None)
-            head = self._head(connection, append)
-            sealed = self._seal(append, head)
-            if not self._move_head(connection, append, head, sealed):
-                raise self._refusal(connection, append)
-        rows, blobs, seq, previous = sealed
-        self._events += rows
-        self._blobs += blobs
-        head.seq, head.hash = seq, previous
-        head.generation += append.reopen
-        for work in append.also:
-            work(connection)
+        before = head.seq
+        self._seal(append, head)
+        if append.patch or append.reopen:
+            self._change(connection, append, head, before)
+        else:
+            self._move(append, head, before)
+        if append.also:
+            self.settle(connection)
+            for work in append.also:
+                work(connection)
         if append.patch and append.patch.get("status") in TERMINAL:
             self.heads.pop(append.run_id, None)
             connection.execute(_WITHDRAW, (append.drafts[-1].at, append.run_id))
             connection.execute(_WAKE_PARENT, (append.drafts[-1].at, append.run_id))
-        return seq
+        return head.seq
+
+    def settle(self, connection: sqlite3.Connection) -> None:
+        """Move the heads of runs to where what was admitted takes them, for whoever reads or changes runs next.
+
+        Raises:
+            ConflictError: a run has ended, has another driver, or what is remembered of it is old news.
+        """
+        if not self._moves:
+            return
+        moves, self._moves = self._moves, {}
+        rows = [(move.seq, move.hash, move.at, run_id, move.epoch, move.before) for run_id, move in moves.items()]
+        if connection.executemany(_MOVE, rows).rowcount != len(rows):
+            raise self._refusal(connection, next(iter(moves)))
 
     def flush(self, connection: sqlite3.Connection) -> None:
         """Write the rows of what was admitted.
 
         Raises:
+            ConflictError: as `settle`.
             sqlite3.IntegrityError: a path of a run has its outcome already.
         """
+        self.settle(connection)
         if self._blobs:
             connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?,?,?)", self._blobs)
-        connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", self._events)
+        if self._events:
+            connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", self._events)
         self._events, self._blobs = [], []
 
     def forget(self) -> None:
         """Drop what is remembered of runs and what is not written yet, after something was rolled back."""
         self.heads.clear()
-        self._events, self._blobs = [], []
+        self._moves, self._events, self._blobs = {}, [], []
 
     def _head(self, connection: sqlite3.Connection, append: Append) -> _Head:
         head = self.heads.get(append.run_id)
         if head is not None and head.epoch == append.epoch:
             return head
+        self.settle(connection)
         row = connection.execute(
             "SELECT epoch, head_seq, head_hash, generation, tenant FROM runs WHERE id=?", (append.run_id,)
         ).fetchone()
@@ -207,41 +228,53 @@ class Appender:
         self.heads[run_id] = head
         return head
 
-    def _seal(self, append: Append, head: _Head) -> _Sealed:
-        rows, blobs, seq, previous = [], [], head.seq, head.hash
+    def _seal(self, append: Append, head: _Head) -> None:
+        """Make rows of the drafts and take `head` to the last of them."""
+        run_id, seq, previous = append.run_id, head.seq, head.hash
         salts = self.entropy(16 * len(append.drafts))
-        for place, draft in enumerate(append.drafts):
+        for place, (at, kind, path, payload, ends) in enumerate(append.drafts):
             seq += 1
             salt = salts[16 * place : 16 * place + 16]
-            previous = event_hash(previous, append.run_id, seq, draft, commitment(salt, draft.payload))
-            data: bytes | None = draft.payload
+            previous = event_hash(previous, run_id, seq, (at, kind, path), commitment(salt, payload))
+            data: bytes | None = payload
             blob = None
-            if len(draft.payload) > INLINE_BYTES:
-                data, blob = None, sha256(draft.payload)
-                blobs.append((head.tenant, blob, draft.payload))
-            outcome = head.generation if draft.outcome else None
-            rows.append((append.run_id, seq, draft.at, draft.kind, draft.path, outcome, data, blob, salt, previous))
-        return _Sealed(rows, blobs, seq, previous)
+            if len(payload) > INLINE_BYTES:
+                data, blob = None, sha256(payload)
+                self._blobs.append((head.tenant, blob, payload))
+            outcome = head.generation if ends else None
+            self._events.append((run_id, seq, at, kind, path, outcome, data, blob, salt, previous))
+        head.seq, head.hash = seq, previous
 
-    def _move_head(self, connection: sqlite3.Connection, append: Append, head: _Head, sealed: _Sealed) -> bool:
-        columns = {"head_seq": sealed.seq, "head_hash": sealed.hash, "updated_at": append.drafts[-1].at}
+    def _move(self, append: Append, head: _Head, before: int) -> None:
+        move = self._moves.get(append.run_id)
+        if move is None:
+            self._moves[append.run_id] = _Move(append.epoch, before, head.seq, head.hash, append.drafts[-1].at)
+        else:
+            move.seq, move.hash, move.at = head.seq, head.hash, append.drafts[-1].at
+
+    def _change(self, connection: sqlite3.Connection, append: Append, head: _Head, before: int) -> None:
+        """Move the head now, with everything else that the append sets in the run's row."""
+        if append.run_id in self._moves:
+            self.settle(connection)
+        columns = {"head_seq": head.seq, "head_hash": head.hash, "updated_at": append.drafts[-1].at}
         columns |= append.patch or {}
         if append.reopen:
             columns["generation"] = head.generation + 1
-        open_only = "" if append.reopen else " AND status NOT IN ('completed','failed','cancelled')"
         done = connection.execute(
             f"UPDATE runs SET {','.join(f'{name}=?' for name in columns)}"  # noqa: S608 -- our own column names
-            f" WHERE id=? AND epoch=? AND head_seq=?{open_only}",
-            (*columns.values(), append.run_id, append.epoch, head.seq),
+            f" WHERE id=? AND epoch=? AND head_seq=?{'' if append.reopen else _OPEN}",
+            (*columns.values(), append.run_id, append.epoch, before),
         )
-        return done.rowcount == 1
+        if done.rowcount != 1:
+            raise self._refusal(connection, append.run_id)
+        head.generation += append.reopen
 
-    def _refusal(self, connection: sqlite3.Connection, append: Append) -> ConflictError:
-        row = connection.execute("SELECT status, epoch FROM runs WHERE id=?", (append.run_id,)).fetchone()
+    def _refusal(self, connection: sqlite3.Connection, run_id: str) -> ConflictError:
+        row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
         if row is not None and row[0] in TERMINAL:
-            return ConflictError(f"the run has ended ({row[0]}) and takes no more events", run=append.run_id)
+            return ConflictError(f"the run has ended ({row[0]}) and takes no more events", run=run_id)
         return ConflictError(
-            "another process has taken this run over; nothing more of it is written from here", run=append.run_id
+            "another process has taken this run over; nothing more of it is written from here", run=run_id
         )
 
 
@@ -260,13 +293,14 @@ def _base_hash(connection: sqlite3.Connection, new: NewRun) -> bytes:
 
 def commitment(salt: bytes, payload: bytes) -> bytes:
     """What the chain holds of a payload."""
-    return hashlib.sha256(salt + payload).digest()
+    return _sha256(salt + payload).digest()
 
 
-def event_hash(previous: bytes, run_id: str, seq: int, draft: Draft, committed: bytes) -> bytes:
-    """The hash of an event: over the one before it and its own canonical header."""
+def event_hash(previous: bytes, run_id: str, seq: int, said: tuple[int, str, str], committed: bytes) -> bytes:
+    """The hash of an event: over the one before it and its own canonical header. `said` is its time, kind and path."""
+    at, kind, path = said
     header = (
-        f'{{"at":{draft.at},"commitment":"{committed.hex()}","kind":{_json(draft.kind)},'
-        f'"path":{_json(draft.path)},"run_id":{_json(run_id)},"seq":{seq}}}'
+        f'{{"at":{at},"commitment":"{committed.hex()}","kind":{_json(kind)},'
+        f'"path":{_json(path)},"run_id":{_json(run_id)},"seq":{seq}}}'
     )
-    return hashlib.sha256(previous + header.encode(errors="replace")).digest()
+    return _sha256(previous + header.encode(errors="replace")).digest()

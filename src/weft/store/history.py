@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from weft.core.canonical import loads, sha256
 from weft.core.errors import MismatchError, NotFoundError, Place
 from weft.core.event import Event
-from weft.store.append import GENESIS, Draft, commitment, event_hash
+from weft.store.append import GENESIS, commitment, event_hash
 
 _SELECT = (
     "SELECT e.seq, e.at, e.kind, e.path, COALESCE(e.data, b.bytes), e.blob, e.salt, e.commitment, e.hash "
@@ -152,5 +152,5 @@ class _Chain:
             return "its blob has been changed"
         self.erased += data is None
         committed = kept if data is None else commitment(salt or b"", data)
-        self.previous = event_hash(self.previous, run_id, seq, Draft(at, kind, path, b""), committed)
+        self.previous = event_hash(self.previous, run_id, seq, (at, kind, path), committed)
         return "" if self.previous == hash_ else "its content does not fit its hash"

@@ -18,6 +18,7 @@ from weft.store import history
 from weft.store.append import Append
 from weft.store.audit import Audit
 from weft.store.automations import Automations
+from weft.store.chains import Chains
 from weft.store.consumption import Consumption
 from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
 from weft.store.drivers import Drivers
@@ -74,6 +75,7 @@ class Journal:
         self.tasks = Tasks(engine, path)
         self.hooks = Hooks(engine, path)
         self.sessions = Sessions(engine, path)
+        self.chains = Chains(engine, path)
         self.webhooks = Webhooks(engine, path)
         self.flags = SetFlags(engine, path)
         self.identities = Identities(engine, path)

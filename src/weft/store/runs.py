@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, Text, and_, exists, or_, select
+from sqlalchemy import Connection, Engine, Row, Text, and_, bindparam, exists, or_, select, text
 from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
@@ -20,10 +20,12 @@ from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.drivers import Drivers
 from weft.store.listing import RunFilter, page
-from weft.store.tables import firings, plans, runs
+from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
+_BY_ID = select(*_COLUMNS).where(runs.c.id == bindparam("run_id"))
+"""Made once: it is asked for all the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ class Runs:
         query = (
             select(*_COLUMNS)
             .where(runs.c.tenant == tenant, runs.c.workflow == workflow, runs.c.updated_at >= since)
-            .where(runs.c.status.in_(list(statuses)), ~seen)
+            .where(text(ENDED), runs.c.status.in_(list(statuses)), ~seen)
             .order_by(runs.c.updated_at, runs.c.id)
             .limit(limit)
         )
@@ -146,7 +148,7 @@ class Runs:
             NotFoundError: there is none.
         """
         with self._read() as connection:
-            row = connection.execute(select(*_COLUMNS).where(runs.c.id == run_id)).first()
+            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         return self._run(row)

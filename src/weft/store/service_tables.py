@@ -84,6 +84,19 @@ task_messages = Table(
     PrimaryKeyConstraint("tenant", "run_id", "message", "kind"),
 )
 
+chains = Table(  # conversations as clients send them again: the hash of what was said, and the run that answered it
+    "chains",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("chain", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "run_id"),
+    Index("chains_by_hash", "tenant", "principal", "chain", "at"),
+)
+
 webhooks = Table(  # whom to tell what happens
     "webhooks",
     metadata,

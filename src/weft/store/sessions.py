@@ -216,6 +216,7 @@ def remove(session: Session) -> Callable[[sqlite3.Connection], None]:
     def work(connection: sqlite3.Connection) -> None:
         where = (session.tenant, session.id)
         connection.execute("DELETE FROM messages WHERE tenant=? AND session=?", where)
+        connection.execute("DELETE FROM chains WHERE tenant=? AND session=?", where)
         connection.execute("DELETE FROM sessions WHERE tenant=? AND id=?", where)
 
     return work

@@ -12,7 +12,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,18 @@ from weft.store.database import Database, in_our_words
 
 Work = Append | Callable[[sqlite3.Connection], Any]
 """An append, or a function that runs inside the batch's transaction."""
-Answer = tuple["asyncio.Future[Any] | None", Any]
+
+
+class Commit(asyncio.Future[Any]):
+    """What becomes of work that is queued. Nobody takes it back: who is stopped while they wait for it is stopped once it is known."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Refuse, so that whoever waits is cancelled only when this is done."""
+        del msg
+        return False
+
+
+Answer = tuple[Commit | None, Any]
 
 _BATCH = 256
 _CHECKPOINT_PAGES = 2_000
@@ -40,7 +50,7 @@ class Writer:
         self._database = database
         self._connection = database.connect()
         self._appender = Appender(entropy)
-        self._queue: queue.SimpleQueue[tuple[Work, asyncio.Future[Any] | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Work, Commit | None] | None] = queue.SimpleQueue()
         self._batches = 0
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -48,9 +58,9 @@ class Writer:
             self._thread = threading.Thread(target=self._serve, name="weft-writer", daemon=True)
             self._thread.start()
 
-    def submit(self, work: Work) -> asyncio.Future[Any]:
+    def submit(self, work: Work) -> Commit:
         """Queue `work`; the future has its result once it is durable, or the `WeftError` that refused it."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future = Commit(loop=asyncio.get_running_loop())
         self._enqueue(work, future)
         return future
 
@@ -87,7 +97,7 @@ class Writer:
             if not self._database.in_memory:
                 self._connection.close()
 
-    def _enqueue(self, work: Work, future: asyncio.Future[Any] | None) -> None:
+    def _enqueue(self, work: Work, future: Commit | None) -> None:
         if self._closed:
             raise StorageError("the journal is closed", fix="this is a defect: please report it")
         if self._thread is None:
@@ -113,30 +123,40 @@ class Writer:
                 self._checkpoint_when_due()
 
     def _commit(self, batch: Sequence[Work]) -> list[Any]:
-        """All of `batch` in one transaction; only if a piece is refused is each taken apart from the others."""
+        """All of `batch` in one transaction; only if something is refused is each piece taken apart from the others."""
         try:
-            results = self._attempt(batch, apart=False)
-            if len(batch) > 1 and any(isinstance(result, Exception) for result in results):
-                results = self._attempt(batch, apart=True)
+            results = self._together(batch)
+            if isinstance(results, Exception):
+                # An append that stood alone may have been refused for what was remembered of its run: now that is looked up.
+                alone = len(batch) == 1 and not isinstance(batch[0], Append)
+                return [results] if alone else self._apart(batch)
         except sqlite3.Error as error:
             self._roll_back()
             return [in_our_words(error, self._database.path) for _ in batch]
         return results
 
-    def _attempt(self, batch: Sequence[Work], *, apart: bool) -> list[Any]:
-        """Apply and commit `batch`. Not `apart`, one refusal undoes everything; the results then say what was refused."""
+    def _together(self, batch: Sequence[Work]) -> list[Any] | Exception:
+        """Apply and commit `batch`. One refusal undoes everything, and is what is returned."""
+        connection = self._connection
+
+        def pieces() -> list[Any]:
+            results = [self._apply(connection, work) for work in batch]
+            self._appender.flush(connection)
+            return results
+
+        connection.execute("BEGIN IMMEDIATE")
+        results: list[Any] | Exception = self._guarded(pieces)
+        if isinstance(results, Exception):
+            self._roll_back()
+        else:
+            connection.execute("COMMIT")
+        return results
+
+    def _apart(self, batch: Sequence[Work]) -> list[Any]:
+        """Apply and commit `batch`, but for the pieces that are refused."""
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
-        if apart:
-            results = [self._apply_apart(connection, work) for work in batch]
-        else:
-            results = [self._guarded(partial(self._apply, connection, work)) for work in batch]
-            written = self._guarded(partial(self._appender.flush, connection))
-            if isinstance(written, Exception):
-                results = [written] * len(batch)
-            if any(isinstance(result, Exception) for result in results):
-                self._roll_back()
-                return results
+        results = [self._apply_apart(connection, work) for work in batch]
         connection.execute("COMMIT")
         return results
 
@@ -157,7 +177,10 @@ class Writer:
         return result
 
     def _apply(self, connection: sqlite3.Connection, work: Work) -> Any:
-        return self._appender.apply(connection, work) if isinstance(work, Append) else work(connection)
+        if isinstance(work, Append):
+            return self._appender.apply(connection, work)
+        self._appender.settle(connection)
+        return work(connection)
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
         """What `act` returns, or the refusal that it raises; a failure of the database goes up."""

@@ -5,17 +5,13 @@ Once a point has fired, nothing more can be written through the journal: whateve
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import Callable
 from typing import Any, Literal
 
 from weft.core.errors import StorageError
 from weft.engine.local import Engine
 from weft.store.append import Append
 from weft.store.journal import Journal
-
-Work = Append | Callable[[sqlite3.Connection], Any]
+from weft.store.writer import Commit, Work
 
 
 class Crash(BaseException):
@@ -35,7 +31,7 @@ class CrashingWriter:
         self.appends = 0
         self.fired = False
 
-    def submit(self, work: Work) -> asyncio.Future[Any]:
+    def submit(self, work: Work) -> Commit:
         """See `weft.store.writer.Writer.submit`."""
         self._maybe_die(work, before=True)
         future = self._inner.submit(work)

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from weft.core.errors import Place, PolicyError, SpecError, UnsupportedError, WeftError
 from weft.net.egress import EgressPolicy
+from weft.tools.client import ClientTool
 from weft.tools.function import function_tool, load_function
 from weft.tools.http import HttpTool
 from weft.tools.port import MAX_RESULT_BYTES, TIMEOUT_S, Effect, Json, Tool
@@ -61,7 +62,7 @@ def build_tools(
     """The tools that `definitions` describe, by name.
 
     Each definition has a ``kind`` (``builtin``, ``python`` with ``callable``, ``http`` with the fields of an HTTP executor,
-    ``skills`` with the texts of skills) and may have ``effect``, ``timeout_s`` (or ``timeout_ms``) and ``max_bytes``.
+    ``skills`` with the texts of skills, ``client`` with ``description`` and ``parameters``) and may have ``effect``, ``timeout_s`` (or ``timeout_ms``) and ``max_bytes``.
 
     Raises:
         UnsupportedError: there is no such kind or built-in tool.
@@ -163,9 +164,15 @@ def _http(name: str, definition: Mapping[str, Json], limits: Mapping[str, Any], 
     return HttpTool(name, definition, policy=around.policy, **limits)
 
 
+def _client(name: str, definition: Mapping[str, Json], limits: Mapping[str, Any], around: _Surroundings) -> Tool:
+    del around
+    return ClientTool(name, definition, **limits)
+
+
 _KINDS: Mapping[str, Callable[[str, Mapping[str, Json], Mapping[str, Any], _Surroundings], Tool]] = {
     "builtin": _builtin,
     "python": _python,
     "http": _http,
     "skills": _skills,
+    "client": _client,
 }

@@ -20,7 +20,8 @@ def test_a_schema_says_what_something_takes(host):
     schema = host.library.get("two").input_schema
     assert schema["required"] == ["topic"]
     assert schema["properties"]["topic"]["type"] == "string"
-    assert host.library.get("two/writer").input_schema["required"] == ["topic", "message"]
+    assert host.library.get("two/reader").input_schema["required"] == ["topic", "message"]
+    assert host.library.get("two/writer").input_schema["required"] == ["message"]
 
 
 def test_a_name_that_is_not_served_is_told_with_one_that_is(host):
@@ -75,6 +76,6 @@ def test_an_agent_is_given_what_was_said_before(host):
 def test_a_conversation_without_a_question_and_one_that_is_too_long_are_refused(host):
     workflow = host.library.get("two").workflow
     with pytest.raises(InputError):
-        variables(workflow, [], {})
+        variables(workflow, [Message("assistant", "Hi.")], {})
     with pytest.raises(InputError):
         variables(workflow, [Message("user", "x")] * 1_001, {})

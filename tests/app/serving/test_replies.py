@@ -9,7 +9,7 @@ import pytest
 
 from weft.app.hosting import Host
 from weft.app.serving.inputs import Message
-from weft.app.serving.replies import Answered, Asked, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
+from weft.app.serving.items import Answered, Asked, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
 from weft.app.serving.turns import Turn
 from weft.core.errors import ConflictError, InputError
 from weft.engine.questions import Answer
@@ -151,3 +151,21 @@ async def test_a_slow_reader_loses_nothing_but_deltas(host):
             if not frame.delta:
                 seqs.append(frame.seq)
     assert seqs == list(range(1, host.journal.runs.get(run_id).head_seq + 1))
+
+
+async def test_the_first_words_are_heard_however_quickly_they_come(host):
+    """A run is driven from its start on, and followed a moment later."""
+    for number in range(20):
+        run_id = await asked(host, "two/writer", f"looms {number}")
+        await asyncio.sleep(0.004 * (number % 5))
+        items = await reply(host, run_id)
+        assert said(items) == items[-1].text == f"Of looms {number}: all is well."
+        assert items[-1].said
+
+
+async def test_whoever_comes_in_the_middle_is_told_the_whole_answer(host):
+    run_id = await asked(host, "two/writer", "looms")
+    host.tails.close()  # nobody has listened so far
+    await asyncio.sleep(0.02)
+    items = await reply(host, run_id)
+    assert said(items) == items[-1].text == "Of looms: all is well."

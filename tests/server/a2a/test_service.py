@@ -92,9 +92,30 @@ def test_data_fills_inputs_by_name_and_media_types_that_nobody_takes_are_refused
         assert refusal(lambda kind=kind: kind(service).send(strange)).reason == "CONTENT_TYPE_NOT_SUPPORTED"
 
 
+AUTO = """
+version: 1
+name: desk
+runtime: {provider: offline, model_id: extract}
+inputs: {optional: {message: string}}
+agents:
+  reader: {prompt: Quote what matters., card: {description: Finds facts., capabilities: [research, find sources]}}
+  clerk: {prompt: Book it., card: {description: Books tables., capabilities: [book tables]}}
+pattern: {type: chain, config: {steps: [{agent: reader, input: "{{ message }}"}]}}
+"""
+
+
+def test_a_request_that_names_nothing_is_led_to_who_can_do_it(serve):
+    service = serve({"desk": AUTO, "echo": ECHO}, WEFT_SERVER__GRPC_PORT="0")
+    for number, kind in enumerate(CLIENTS.values()):
+        task = kind(service).send(told("Find sources on looms: the loom is warped.", f"a{number}"))["task"]
+        assert state(task) == "COMPLETED"
+        assert answer(task)
+
+
 def test_the_tenant_of_a_request_routes_it_and_grants_nothing(serve):
     service = serve({"echo": ECHO, "booking": BOOKING}, WEFT_SERVER__GRPC_PORT="0")
-    assert "several things are served" in refusal(lambda: JsonRpc(service).send(told("x", "m"))).message
+    # Named by nothing, a message is for whoever can do what it asks: nobody here.
+    assert state(JsonRpc(service).send(told("x", "m"))["task"]) == "REJECTED"
     for number, kind in enumerate(CLIENTS.values()):
         client = kind(service, "echo")
         task = client.send(told("hello", f"m{number}"))["task"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from weft.app.alone import MESSAGE, MESSAGES
+from weft.app.alone import MESSAGE, MESSAGES, needed
 from weft.core.canonical import strict_loads
 from weft.core.errors import InputError
 from weft.spec.model.workflow import Workflow
@@ -42,13 +42,14 @@ class Message:
         return {"role": self.role, "content": self.content}
 
 
-def input_schema(workflow: Workflow, *, agent: bool = False) -> dict[str, Any]:
+def input_schema(workflow: Workflow, *, agent: str = "") -> dict[str, Any]:
     """The inputs of `workflow`, or of an agent of it by itself, as a JSON Schema of an object."""
     properties: dict[str, Any] = {}
+    must = needed(workflow, agent) if agent else set(workflow.inputs.required)
     required = [
         name
         for name, field in workflow.inputs.declared().items()
-        if name in workflow.inputs.required and field.default is None and name not in workflow.inputs.values
+        if name in must and field.default is None and name not in workflow.inputs.values
     ]
     for name, field in workflow.inputs.declared().items():
         entry: dict[str, Any] = {"type": field.type}

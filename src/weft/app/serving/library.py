@@ -55,7 +55,7 @@ class Published:
     @cached_property
     def input_schema(self) -> Mapping[str, Any]:
         """What it takes, as a JSON Schema."""
-        return input_schema(self.workflow, agent=bool(self.agent))
+        return input_schema(self.workflow, agent=self.agent)
 
     @property
     def main_input(self) -> str | None:

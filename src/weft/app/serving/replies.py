@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from weft.app.serving.answering import answering
+from weft.app.serving.answering import Answering, answering
+from weft.app.serving.items import (
+    Answered,
+    Asked,
+    Called,
+    Ended,
+    Item,
+    Said,
+    StepBegan,
+    StepEnded,
+    Thought,
+    Waits,
+    text_of,
+)
 from weft.app.serving.tails import Frame, Tails, frame_of
 from weft.core.errors import NotFoundError, WeftError, from_json
 from weft.core.usage import Usage
@@ -23,95 +34,6 @@ _PATIENCE = (0.01, 0.05, 0.2, 1.0)
 """Seconds between looks for a child run that is announced and not there yet."""
 _MAX_RUNS = 256
 """Child runs that one reply follows; what more of them do is seen in what their parents say."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """Something in a reply. `run_id` and `path` say where; `seq` is the number of the reply's own run's latest event."""
-
-    seq: int
-    run_id: str
-    path: str = ""
-    at: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said(Item):
-    """A piece of the answer, by the agent whose step is at `path`."""
-
-    agent: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thought(Item):
-    """A piece of what an agent writes on the way to the answer."""
-
-    agent: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepBegan(Item):
-    """A step has begun: `type` is ``agent``, ``model``, ``tool``, ``child`` …, `target` which one."""
-
-    type: str
-    target: str
-    input: Any = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepEnded(Item):
-    """A step has ended, well or with an error (as JSON)."""
-
-    type: str
-    target: str
-    value: Any = None
-    error: Mapping[str, Any] | None = None
-    usage: Usage = field(default_factory=Usage)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked(Item):
-    """A gate has opened: somebody is asked. `request` is as in the journal."""
-
-    gate: str
-    request: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answered(Item):
-    """A gate was decided."""
-
-    gate: str
-    decision: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits(Item):
-    """The run waits for something outside, and goes on by itself when that comes. `waits` is as `weft why` reads it."""
-
-    waits: tuple[Mapping[str, Any], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended(Item):
-    """The run has ended. `text` is its whole answer, `outputs` its outputs; `said` whether the pieces were that text."""
-
-    status: str
-    text: str = ""
-    outputs: Any = None
-    error: WeftError | None = None
-    usage: Usage = field(default_factory=Usage)
-    said: bool = True
-
-
-def text_of(outputs: Any) -> str:
-    """What the outputs of a run say, as text; data as JSON."""
-    response = outputs.get("response") if isinstance(outputs, Mapping) else outputs
-    if response is None:
-        return ""
-    return response if isinstance(response, str) else json.dumps(response, ensure_ascii=False)
 
 
 class Replies:
@@ -164,10 +86,11 @@ class _Reply:
         self._left = False
         self._priming = False
         self._children: dict[tuple[str, str], str] = {}
-        self._speaking: dict[str, re.Pattern[str] | None] = {run_id: self._answering(run_id)}
+        self._speaking: dict[str, Answering] = {run_id: self._answering(run_id)}
         self._agents: dict[tuple[str, str], str] = {}
         self._begun: dict[tuple[str, str], tuple[str, str]] = {}
         self._spoken: dict[tuple[str, str], str] = {}
+        self._called: set[tuple[str, str]] = set()
         self._said = ""
 
     async def items(self) -> AsyncGenerator[Item]:
@@ -217,7 +140,7 @@ class _Reply:
                         break
                     await asyncio.sleep(pause)
                 if speaks is not None:
-                    self._speaking[run_id] = self._answering(run_id) if speaks else None
+                    self._speaking[run_id] = self._answering(run_id) if speaks else Answering()
                 async with aclosing(self._tails.follow(run_id, after=after)) as frames:
                     async for frame in frames:
                         await self._queue.put((run_id, frame))
@@ -229,11 +152,11 @@ class _Reply:
 
         self._tasks.append(asyncio.ensure_future(read()))
 
-    def _answering(self, run_id: str) -> re.Pattern[str] | None:
+    def _answering(self, run_id: str) -> Answering:
         try:
             return answering(Shelf(self._journal).load(self._journal.runs.get(run_id).plan_hash))
         except WeftError:
-            return None  # a plan of another version: what it answers is told at its end
+            return Answering()  # a plan of another version: what it answers is told at its end
 
     def _read(self, run_id: str, frame: Frame) -> list[Item]:
         where: dict[str, Any] = {"seq": self._seq, "run_id": run_id, "path": frame.path, "at": frame.at}
@@ -242,7 +165,7 @@ class _Reply:
             case "delta":
                 # A step's beginning may become durable after its first words are heard.
                 self._agents.setdefault(key, str(data.get("agent", "")))
-                return self._heard(key, self._new(key, str(data.get("text", "")), data.get("from")), where)
+                return self._delta(key, data, where)
             case "step.started":
                 return self._began(key, data, where)
             case "step.completed" | "step.failed":
@@ -266,7 +189,7 @@ class _Reply:
     def _began(self, key: tuple[str, str], data: Mapping[str, Any], where: Mapping[str, Any]) -> list[Item]:
         type_, target = str(data.get("type", "")), str(data.get("target", ""))
         self._begun[key] = (type_, target)
-        if type_ == "agent":
+        if type_ in {"agent", "model"}:
             self._agents[key] = target
         if type_ == "child" and isinstance(child := data.get("run"), str):
             self._children[key] = child
@@ -275,25 +198,29 @@ class _Reply:
         return [StepBegan(**where, type=type_, target=target, input=data.get("input"))]
 
     def _speaks(self, run_id: str, path: str) -> bool:
-        pattern = self._speaking.get(run_id)
-        return pattern is not None and pattern.fullmatch(path) is not None
+        return run_id in self._speaking and path in self._speaking[run_id].paths
 
-    def _new(self, key: tuple[str, str], text: str, start: int | None) -> str:
-        """What is new in a piece of text that begins at `start` of what its agent says.
+    def _is_late(self, run_id: str, path: str) -> bool:
+        return run_id in self._speaking and path in self._speaking[run_id].late
 
-        Nothing where a piece before it was missed: the end of the step has it all.
-        """
-        heard = self._spoken.get(key, "")
-        if start is None or not text:
-            return text
-        known = heard[start : start + len(text)]
-        if start <= len(heard) and text.startswith(known):
-            return text[len(known) :]
-        if start == 0:
-            # The step is performed anew, and says something else.
-            self._spoken[key] = ""
-            return text
-        return ""
+    def _delta(self, key: tuple[str, str], data: Mapping[str, Any], where: Mapping[str, Any]) -> list[Item]:
+        agent = self._agents.get(key, "")
+        if thought := data.get("thought"):
+            return [Thought(**where, agent=agent, text=str(thought))]
+        if isinstance(call := data.get("call"), Mapping):
+            self._called.add(key)
+            return [_called(call, agent, where)] if self._speaks(*key) else []
+        if self._is_late(*key):
+            return []  # see `_on_the_way`
+        text = str(data.get("text", ""))
+        known, at = self._spoken.get(key, ""), data.get("at")
+        if at is not None and at > len(known):
+            return []  # the words before it were not heard: the end of the step has all of them
+        over = known[at:] if at is not None else ""
+        if text.startswith(over):
+            return self._heard(key, text[len(over) :], where)
+        # The step is tried again: the same is not said twice, and other words than before cannot take their place.
+        return [] if over.startswith(text) or self._speaks(*key) else self._heard(key, text, where)
 
     def _heard(self, key: tuple[str, str], text: str, where: Mapping[str, Any]) -> list[Item]:
         if not text:
@@ -311,13 +238,30 @@ class _Reply:
         usage = Usage.from_json(data.get("usage") or {})
         error, value = data.get("error"), data.get("value")
         items: list[Item] = []
-        if type_ == "agent" and error is None and isinstance(value, Mapping):
+        if type_ in {"agent", "model"} and error is None and isinstance(value, Mapping) and "response" in value:
             # What was not heard while it came in: the agent was asked by another process, or its model does not stream.
             whole, heard = text_of(value), self._spoken.get(key, "")
             if whole.startswith(heard) and whole != heard:
                 items += self._heard(key, whole[len(heard) :], where)
+            if key not in self._called and self._speaks(*key):
+                agent, calls = self._agents.get(key, ""), value.get("calls") or ()
+                items += [_called({"index": at, **call}, agent, where) for at, call in enumerate(calls)]
+        elif type_ == "model" and error is None:
+            items += self._on_the_way(key, value, where)
         self._spoken.pop(key, None)
+        self._called.discard(key)
         return [*items, StepEnded(**where, type=type_, target=target, value=value, error=error, usage=usage)]
+
+    def _on_the_way(self, key: tuple[str, str], value: Any, where: Mapping[str, Any]) -> list[Item]:
+        """What an agent said before it called tools, which is known to be no answer now."""
+        above = (key[0], key[1].partition("/agent/model[")[0])
+        parts = value.get("parts") if isinstance(value, Mapping) else None
+        if not self._is_late(*above) or not isinstance(parts, list):
+            return []
+        text = "".join(str(part.get("content", "")) for part in parts if part.get("part_kind") == "text")
+        if not text or not any(part.get("part_kind") == "tool-call" for part in parts):
+            return []
+        return [Thought(**{**where, "path": above[1]}, agent=self._agents.get(above, ""), text=text)]
 
     def _conclude(self, last: Frame | None) -> list[Item]:
         ended = Replies(self._journal, self._tails).ended(self._run_id)
@@ -330,6 +274,11 @@ class _Reply:
             items.append(Said(seq=self._seq, run_id=self._run_id, at=last.at, agent="", text=rest))
             said = ended.text
         return [*items, replace(ended, said=said == ended.text)]
+
+
+def _called(call: Mapping[str, Any], agent: str, where: Mapping[str, Any]) -> Called:
+    said: dict[str, Any] = {name: str(call.get(name) or "") for name in ("name", "arguments")}
+    return Called(**where, agent=agent, index=int(call["index"]), call_id=str(call.get("id") or ""), **said)
 
 
 def _exists(journal: Journal, run_id: str) -> bool:

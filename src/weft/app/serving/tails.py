@@ -21,6 +21,7 @@ _KEPT = 1_024
 _PAGE = 500
 _DRIVEN_S, _ELSEWHERE_S = 1.0, 0.1
 """Between two looks into the journal, for a run that this process drives (the bus tells) and for one that it does not."""
+_HELD_S = 5.0
 _ENDS = frozenset(f"run.{status}" for status in TERMINAL)
 
 
@@ -61,6 +62,8 @@ class _Tail:
         self.frames: list[Frame] = []
         self.begin = 0
         """The place of the first frame; places only grow."""
+        self._patience = _ELSEWHERE_S
+        self._look_at = 0.0
         self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._pump = asyncio.ensure_future(self._listen())
 
@@ -99,20 +102,24 @@ class _Tail:
 
     async def _next(self) -> Envelope | None:
         """What the bus says next; None when it is time to look into the journal."""
-        patience = _DRIVEN_S if self._journal.runs.get(self.run_id).driven else _ELSEWHERE_S
+        now = asyncio.get_running_loop().time()
+        if now >= self._look_at:
+            # Not for each word that is streamed: who drives a run seldom changes.
+            self._patience = _DRIVEN_S if self._journal.runs.get(self.run_id).driven else _ELSEWHERE_S
+            self._look_at = now + self._patience
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._patience):
                 return await anext(self._heard)
         except (TimeoutError, StopAsyncIteration):
             return None
 
     def _catch_up(self) -> None:
-        self._take(self._journal.events(self.run_id, after=self.last))
-        if not self.ended:
-            run = self._journal.runs.get(self.run_id)
-            self.ended = run.ended and run.head_seq <= self.last
-            if self.ended:
-                self._wake()
+        run = self._journal.runs.get(self.run_id)
+        if run.head_seq > self.last:
+            self._take(self._journal.events(self.run_id, after=self.last))
+        elif run.ended:
+            self.ended = True
+            self._wake()
 
     def _take(self, events: Iterable[Event]) -> None:
         frames = [frame_of(event) for event in events]
@@ -149,7 +156,8 @@ class _Reader:
         """What there is for it now; nothing when it has to wait, None when there will be no more."""
         tail = self._tail
         if self._seq < tail.floor:
-            page = self._journal.events(tail.run_id, after=self._seq, limit=_PAGE)
+            # No further than that: a delta among the frames may be older than an event that is in the journal by now.
+            page = self._journal.events(tail.run_id, after=self._seq, limit=min(_PAGE, tail.floor - self._seq))
             self._place = tail.begin
             self._seq = page[-1].seq if page else self._seq
             # A run that was deleted meanwhile has none.
@@ -175,6 +183,7 @@ class Tails:
         self._journal = journal
         self._bus = bus
         self._tails: dict[str, _Tail] = {}
+        self._held: dict[_Tail, asyncio.TimerHandle] = {}
 
     async def follow(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Frame]:
         """What has happened to a run after event number `after`, and what comes, until the run ends. Waits do not end it.
@@ -195,8 +204,28 @@ class Tails:
         finally:
             self._leave(tail)
 
+    def hold(self, run_id: str, seconds: float = _HELD_S) -> None:
+        """Listen to a run that is about to be driven, so that whoever follows it in these seconds misses no word of it."""
+        tail = self._join(run_id)
+        held = asyncio.get_running_loop().call_later(seconds, self._let_go, tail)
+        self._held[tail] = held
+
+    def let_go(self, run_id: str) -> None:
+        """The run is driven no more: whoever follows it from now on finds all that it said in the journal."""
+        tail = self._tails.get(run_id)
+        if tail in self._held:
+            self._held[tail].cancel()
+            self._let_go(tail)
+
+    def _let_go(self, tail: _Tail) -> None:
+        del self._held[tail]
+        self._leave(tail)
+
     def close(self) -> None:
         """End every reader."""
+        for held in self._held.values():
+            held.cancel()
+        self._held.clear()
         for tail in list(self._tails.values()):
             tail.close()
 

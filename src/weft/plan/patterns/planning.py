@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from weft.plan.nodes import Branch, Call, Child, Choose, Loop, Node, Sequence, Set
+from weft.plan.nodes import Branch, Budget, Call, Child, Choose, Loop, Node, Sequence, Set
 from weft.plan.patterns.answers import heard
 from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.flow import present
@@ -49,27 +49,26 @@ def compile_plan(pattern: PlanPattern, compiler: Compiler, name: str) -> Node:
         given = given | {"written": "{{ drafts[-1] if drafts is defined and drafts else none }}"}
     workflow = compiler.workflow
     names = {key: present(key) for key in sorted(_names(workflow))}
-    run = Child(
-        name="run",
-        planned="made[0].hash",
-        inputs=names,
-        budget=budget_of(config.budget) if config.budget else None,
-    )
+    budget = budget_of(config.budget) if config.budget else None
+    return Sequence(name=name, children=(*written, *carried_out(settings, given, names, budget=budget)))
+
+
+def carried_out(
+    settings: Mapping[str, Any], given: Mapping[str, Any], names: Mapping[str, str], *, budget: Budget | None = None
+) -> tuple[Node, ...]:
+    """A plan is made as the planner's `settings` say, of what is `given`, and run as a child with the inputs `names`."""
+    run = Child(name="run", planned="made[0].hash", inputs=names, budget=budget)
     facts = {key: f"made[0].{key}" for key in ("steps", "milestones", "estimate")}
-    return Sequence(
-        name=name,
-        children=(
-            *written,
-            heard(_planner("make", settings, given), "plan", "made"),
-            heard(run, "work", "worked"),
-            Set(
-                name="outcome",
-                values={
-                    "response": "worked[0].response",
-                    "results": "worked[0].value.results",
-                    "plan": f"{{{', '.join(f'{key!r}: {value}' for key, value in facts.items())}}}",
-                },
-            ),
+    return (
+        heard(_planner("make", settings, given), "plan", "made"),
+        heard(run, "work", "worked"),
+        Set(
+            name="outcome",
+            values={
+                "response": "worked[0].response",
+                "results": "worked[0].value.results",
+                "plan": f"{{{', '.join(f'{key!r}: {value}' for key, value in facts.items())}}}",
+            },
         ),
     )
 

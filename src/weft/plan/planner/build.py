@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from weft.plan.nodes import Block, Call, Graph, Node, Plan
+from weft.plan.nodes import Block, Call, Child, Graph, Node, Plan
 from weft.plan.nodes import Sequence as InOrder
 from weft.plan.planner.draft import Draft, Step
+from weft.spec.expressions import filled, literal
 
 
 def plan_of(draft: Draft, request: str, around: Plan, *, max_parallel: int | None = None) -> Plan:
@@ -16,7 +17,10 @@ def plan_of(draft: Draft, request: str, around: Plan, *, max_parallel: int | Non
     steps = {step.id: step for step in draft.steps}
     ends = draft.ends()
     marks = milestones(draft)
-    children: list[Node] = [_call(step, steps, request) for step in draft.steps]
+    children: list[Node] = [
+        _child(step, steps, request, around) if step.agent in around.children else _call(step, steps, request)
+        for step in draft.steps
+    ]
     deps = {step.id: step.after for step in draft.steps if step.after}
     for mark in marks:
         name = f"milestone[{mark['number']}]"
@@ -53,6 +57,7 @@ def plan_of(draft: Draft, request: str, around: Plan, *, max_parallel: int | Non
         workflow=f"{around.workflow}/plan",
         root=Block(name="", body=body, retry=retry),
         definitions=around.definitions,
+        children={step.agent: around.children[step.agent] for step in draft.steps if step.agent in around.children},
     )
 
 
@@ -85,6 +90,14 @@ def _call(step: Step, steps: Mapping[str, Step], request: str) -> Call:
             "history": "none",
         },
     )
+
+
+def _child(step: Step, steps: Mapping[str, Step], request: str, around: Plan) -> Child:
+    """A step by an agent of another workflow: a run of its own plan, begun with what its definition has `given`."""
+    definition: Mapping[str, Any] = around.definitions["agents"][step.agent]
+    given = {name: literal(value) for name, value in (definition.get("given") or {}).items()}
+    said = {"message": filled(prompt_of(step, steps, request)), "messages": "messages if messages is defined else []"}
+    return Child(name=step.id, plan=step.agent, inputs={**given, **said})
 
 
 def combined(results: Mapping[str, Any], titles: Iterable[Sequence[str]]) -> Any:

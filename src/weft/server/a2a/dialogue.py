@@ -11,10 +11,19 @@ from a2a.types import a2a_pb2
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 
 from weft.app.hosting import Host
+from weft.app.serving.automatic import planning_inputs
 from weft.app.serving.inputs import Message
 from weft.app.serving.library import Published
-from weft.app.serving.turns import Begun, Turn
-from weft.core.errors import AuthError, BudgetError, ConflictError, InputError, NotFoundError, PolicyError
+from weft.app.serving.turns import Begun, Made, Turn
+from weft.core.errors import (
+    AuthError,
+    BudgetError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    PolicyError,
+    RejectedError,
+)
 from weft.core.ids import uuid7
 from weft.engine.questions import Answer
 from weft.server.a2a import extension, messages
@@ -25,7 +34,7 @@ from weft.server.a2a.tasks import Tasks
 from weft.server.caller import Caller
 from weft.store.gates import Gate
 
-_REFUSALS = (AuthError, BudgetError, PolicyError)
+_REFUSALS = (AuthError, BudgetError, PolicyError, RejectedError)
 """What keeps a run from beginning that is no mistake of the request."""
 
 
@@ -66,7 +75,7 @@ class Dialogue:
 
     async def _begin(self, message: a2a_pb2.Message, caller: Caller, routed: str) -> Taken:
         try:
-            target = self._profile.target(message.message_id) or self._targets.get(routed, tenant=caller.tenant)
+            target = self._profile.target(message.message_id) or self._target(message, routed, caller)
             begun = await self._start(self._turn(target, message, caller))
         except _REFUSALS as error:
             return Taken(refused=await self._tasks.refuse(uuid7(), message, caller, error))
@@ -76,12 +85,23 @@ class Dialogue:
             run.id, after=begins(self._host.journal, run), gates={}, as_message=_answers_with_a_message(target)
         )
 
-    def _turn(self, target: Published, message: a2a_pb2.Message, caller: Caller) -> Turn:
-        said = messages.heard(message, target.workflow.inputs.declared())
+    def _target(self, message: a2a_pb2.Message, routed: str, caller: Caller) -> Published | Made:
+        """What a message is for: what it is routed to, or what answers for the whole service; else who is needed is found out."""
+        served = self._targets.all(tenant=caller.tenant)
+        if routed or len(served) < 2 or self._targets.main(tenant=caller.tenant) is not None:
+            return self._targets.get(routed, tenant=caller.tenant)
+        said = messages.heard(message, {}).text
+        spoken = (Message("user", said),) if said else ()
+        return self._host.automatic.route("auto", spoken, tenant=caller.tenant).target
+
+    def _turn(self, target: Published | Made, message: a2a_pb2.Message, caller: Caller) -> Turn:
+        made = isinstance(target, Made)
+        said = messages.heard(message, {} if isinstance(target, Made) else target.workflow.inputs.declared())
+        spoken = (Message("user", said.text),) if said.text else ()
         return Turn(
             target=target,
-            messages=(Message("user", said.text),) if said.text else (),
-            inputs=dict(said.values),
+            messages=spoken,
+            inputs=planning_inputs(spoken) if made else dict(said.values),
             session=message.context_id,
             owner=caller.owner,
             choice=self._host.choice,
@@ -163,7 +183,9 @@ class Dialogue:
         return gate
 
 
-def _answers_with_a_message(target: Published) -> bool:
+def _answers_with_a_message(target: Published | Made) -> bool:
+    if isinstance(target, Made):
+        return False
     labels = target.workflow.metadata.labels if target.workflow.metadata else {}
     return labels.get("a2a/reply") == "message"
 

@@ -14,7 +14,7 @@ from typing import Any
 from a2a.types import a2a_pb2
 
 from weft.app.hosting import Host
-from weft.app.serving.replies import Answered, Asked, Ended, Item, Said, StepBegan, Waits
+from weft.app.serving.items import Answered, Asked, Ended, Item, Said, StepBegan, Waits
 from weft.core.errors import NotFoundError
 from weft.server.a2a import states
 from weft.server.a2a.lives import task_id

@@ -12,9 +12,9 @@ from starlette.responses import StreamingResponse
 
 from weft.app.hosting import Host
 from weft.app.serving import inputs
+from weft.app.serving.items import Ended, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
-from weft.app.serving.replies import Ended, Waits
 from weft.app.serving.turns import Turn
 from weft.core.errors import InputError, PolicyError
 from weft.server import sse

@@ -28,7 +28,7 @@ from ag_ui.core import (
 )
 from ag_ui.core.events import RunFinishedInterruptOutcome, RunFinishedSuccessOutcome, TokenUsage
 
-from weft.app.serving.replies import Ended, Item, Said, StepBegan, StepEnded, Thought
+from weft.app.serving.items import Ended, Item, Said, StepBegan, StepEnded, Thought
 from weft.core.usage import Usage
 from weft.server.agui.interrupts import call_id, interrupt_of
 from weft.store.gates import Gate

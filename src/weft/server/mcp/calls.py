@@ -13,9 +13,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolRequestParams, CallToolResult, ElicitResult, InputRequiredResult
 
 from weft.app.hosting import Host
+from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
-from weft.app.serving.replies import Ended, Item, Waits
 from weft.app.serving.turns import Turn
 from weft.core.errors import InputError, MismatchError, NotFoundError
 from weft.server.caller import Caller

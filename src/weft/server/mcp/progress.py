@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from weft.app.serving.replies import Answered, Asked, Item, Said, StepBegan, StepEnded, Waits
+from weft.app.serving.items import Answered, Asked, Item, Said, StepBegan, StepEnded, Waits
 from weft.server.mcp.exchange import Context
 
 _PAUSE_S = 0.1

@@ -8,8 +8,8 @@ from typing import Any
 
 from mcp_types import CallToolResult, ContentBlock, TextContent
 
+from weft.app.serving.items import Ended
 from weft.app.serving.questions import answer_schema, open_gates
-from weft.app.serving.replies import Ended
 from weft.core.clock import iso
 from weft.core.errors import WeftError
 from weft.store.gates import Gate

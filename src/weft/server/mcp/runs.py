@@ -11,8 +11,8 @@ from mcp_types import CallToolResult
 from pydantic import BaseModel, ValidationError
 
 from weft.app.hosting import Host
+from weft.app.serving.items import Ended, Waits
 from weft.app.serving.questions import answer_of, open_gates, root_of
-from weft.app.serving.replies import Ended, Waits
 from weft.app.serving.turns import Turn
 from weft.core.errors import InputError, NotFoundError, PolicyError
 from weft.server.caller import Caller

@@ -10,7 +10,6 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    op.create_index("runs_by_change", "runs", ["tenant", "updated_at"])
     op.create_index("runs_by_session", "runs", ["tenant", "session", "created_at"])
     op.create_table(
         "workflows",
@@ -84,6 +83,17 @@ def upgrade() -> None:
         sa.Column("at", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "run_id", "message", "kind"),
     )
+    op.create_table(
+        "chains",
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("run_id", sa.Text, nullable=False),
+        sa.Column("principal", sa.Text, nullable=False),
+        sa.Column("chain", sa.Text, nullable=False),
+        sa.Column("session", sa.Text, nullable=False),
+        sa.Column("at", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "run_id"),
+    )
+    op.create_index("chains_by_hash", "chains", ["tenant", "principal", "chain", "at"])
     op.create_table(
         "webhooks",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -184,8 +194,8 @@ def downgrade() -> None:
     op.drop_table("task_messages")
     op.execute("DROP TABLE messages_words")
     op.drop_table("messages")
+    op.drop_table("chains")
     op.drop_table("sessions")
     op.drop_table("requests")
     op.drop_table("workflows")
     op.drop_index("runs_by_session", "runs")
-    op.drop_index("runs_by_change", "runs")

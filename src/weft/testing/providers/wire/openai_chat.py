@@ -33,7 +33,9 @@ class OpenAIChat:
         return last_text(body.get("messages"))
 
     def answer(self, turn: Turn, request: Request) -> Any:
-        """A ``chat.completion``."""
+        """A ``chat.completion``; for ``/v1/embeddings``, a vector for each text, its length and its count of vowels."""
+        if request.path.endswith("/embeddings"):
+            return _embeddings(request)
         message: dict[str, Any] = {
             "role": "assistant",
             "content": turn.text or None,
@@ -112,3 +114,15 @@ def _usage(turn: Turn, request: Request) -> dict[str, Any]:
         "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0, "audio_tokens": 0},
     }
+
+
+def _embeddings(request: Request) -> dict[str, Any]:
+    given = request.body.get("input") or ""
+    texts = [given] if isinstance(given, str) else list(given)
+    data = [
+        {"object": "embedding", "index": at, "embedding": [float(len(text)), float(sum(map(text.count, "aeiou")))]}
+        for at, text in enumerate(texts)
+    ]
+    count = sum(len(text.split()) for text in texts)
+    usage = {"prompt_tokens": count, "total_tokens": count}
+    return {"object": "list", "data": data, "model": request.model, "usage": usage}

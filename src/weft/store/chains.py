@@ -1,0 +1,63 @@
+"""Chains: the conversations that clients send again with each request, by their hash, so that the session they belong to is found."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, select
+
+from weft.store.database import translated
+from weft.store.service_tables import chains, sessions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """A conversation up to what a run answers; `chain` is its hash, `at` microseconds since the epoch."""
+
+    run_id: str
+    session: str
+    principal: str
+    chain: str
+    at: int
+    tenant: str = "local"
+
+
+class Chains:
+    """Questions about conversations by their hash."""
+
+    def __init__(self, engine: Engine, path: Path | str) -> None:
+        self._engine = engine
+        self._path = path
+
+    def following(self, chain: str, principal: str, *, tenant: str = "local", limit: int = 8) -> list[tuple[str, str]]:
+        """The sessions and runs of somebody in which this conversation was answered, the latest first."""
+        query = (
+            select(chains.c.session, chains.c.run_id)
+            .join(sessions, (sessions.c.tenant == chains.c.tenant) & (sessions.c.id == chains.c.session))
+            .where(chains.c.tenant == tenant, chains.c.principal == principal, chains.c.chain == chain)
+            .order_by(chains.c.at.desc())
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [(row[0], row[1]) for row in connection.execute(query)]
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(self._path), self._engine.connect() as connection:
+            yield connection
+
+
+def remember(one: Chain) -> Callable[[sqlite3.Connection], None]:
+    """Work for the writer: keep a chain."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "INSERT OR IGNORE INTO chains (tenant, run_id, principal, chain, session, at) VALUES (?,?,?,?,?,?)",
+            (one.tenant, one.run_id, one.principal, one.chain, one.session, one.at),
+        )
+
+    return work
