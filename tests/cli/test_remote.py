@@ -7,16 +7,24 @@ import time
 
 import pytest
 
+from tests.cli.test_terminals import on_terminal
 from tests.server.control.service import BRIEF, Api, Served
 
 pytestmark = pytest.mark.slow
+LATER = """\
+version: 1
+name: later
+runtime: {provider: offline, model_id: extract}
+agents: {reader: {prompt: Say it.}}
+pattern: {type: chain, config: {steps: [{wait: {seconds: 2}}, {agent: reader, input: "It is over."}]}}
+"""
 OWN = {"options"}
 """What only the machine of the service knows of a run: where its files are."""
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    one = Served(tmp_path_factory.mktemp("service"), WEFT_SCHEDULES="").start()
+    one = Served(tmp_path_factory.mktemp("service"), WEFT_LIMITS__TIMER_S="0").start()
     yield one
     one.kill()
 
@@ -256,6 +264,19 @@ def test_events_are_followed_live_and_letting_go_leaves_the_run_alone(weft, serv
         follower.send_signal(signal.SIGINT)
     assert weft.finish(follower).code in {19, 130}
     assert api.get(f"/runs/{mine[0]['id']}")["status"] == "waiting"
+
+
+def test_at_a_terminal_the_gate_of_a_service_is_asked_and_its_run_goes_on(weft, served):
+    args = ("run", "letter", "--var", "note=We meet at noon.", "--server", served.url)
+    code, said = on_terminal(weft, *args, typed=b"1\n")
+    assert code == 0, said
+    assert "Send it?" in said and "completed" in said
+
+
+def test_a_run_that_waits_for_time_is_watched_until_it_ends(weft, remote):
+    file = weft.write("flow.yaml", LATER)
+    done = remote("run", file, "--json")
+    assert done.code == 0 and done.json["status"] == "completed"
 
 
 def test_the_token_is_shown(weft, tmp_path, monkeypatch):

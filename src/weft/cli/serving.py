@@ -14,6 +14,7 @@ import uvicorn
 from weft.app.hosting import Host
 from weft.app.memory import settle
 from weft.app.service import ModelChoice
+from weft.app.serving.library import Published
 from weft.cli import logs
 from weft.cli.terminal import say_json, tell
 from weft.core.errors import InputError, StorageError
@@ -144,6 +145,18 @@ def _say_ready(service: Host, url: str, *, as_json: bool) -> None:
     count = f"{len(served)} workflow{'' if len(served) == 1 else 's'} and agents" if served else "no workflow yet"
     tell(f"Weft serves {count} at {url}  (Ctrl-C stops it)")
     tell(f"  control API  {url}/api/v1        described by {url}/openapi.json")
+    tell(f"  OpenAI       {url}/v1            for any client of theirs: OPENAI_BASE_URL={url}/v1")
     tell(f"  A2A          {url}/a2a           card at {url}/.well-known/agent-card.json")
+    tell(f"  MCP          {url}/mcp")
     for path, error in list(service.library.broken().items())[:5]:
         tell(f"  not served: {path.name}: {error.message}")
+    if served:
+        asked = '{"model": "%s", "messages": [{"role": "user", "content": "Hello"}]}' % _easiest(served).name  # noqa: UP031 -- JSON is full of braces
+        tell(f"Try it:  curl -s {url}/v1/chat/completions -H 'Content-Type: application/json' -d '{asked}'")
+
+
+def _easiest(served: Sequence[Published]) -> Published:
+    """What a message alone is enough for, if there is such a thing."""
+    return next(
+        (one for one in served if one.main_input is not None and len(one.input_schema["required"]) < 2), served[0]
+    )

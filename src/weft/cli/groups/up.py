@@ -9,6 +9,7 @@ import typer
 
 from weft.cli.commands import WORK
 from weft.cli.options import AsJson
+from weft.cli.terminal import tell
 from weft.core.errors import UnsupportedError
 
 
@@ -29,6 +30,8 @@ def up(
     as_json: AsJson = False,
 ) -> int:
     """Serve workflows and agents over HTTP until it is stopped."""
+    if not as_json:
+        tell("starting the service …")
     try:
         serve = WORK["up"].load()
     except ModuleNotFoundError as error:
