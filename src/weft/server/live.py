@@ -141,5 +141,5 @@ def _news(mark: str, item: Item) -> bytes:
 def _told(run_id: str, frame: Frame) -> bytes:
     data: Any = frame.data if isinstance(frame.data, dict) else {"value": frame.data}
     envelope = {"seq": frame.seq, "topic": f"{_RUN}{run_id}", "type": frame.type, "at": frame.at}
-    body = json.dumps({**envelope, "data": {"path": frame.path, **data}}, ensure_ascii=False, separators=(",", ":"))
+    body = json.dumps({**envelope, "data": {**data, "path": frame.path}}, ensure_ascii=False, separators=(",", ":"))
     return sse.encode(body.encode(), event=frame.type)

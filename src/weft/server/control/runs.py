@@ -306,7 +306,7 @@ def encoded(topic: str, frame: Frame) -> bytes:
     """A frame as one event of a stream; encoded once for all readers. A delta has no id: it cannot be resumed from."""
     if frame.form is None:
         envelope = {"seq": frame.seq, "topic": topic, "type": frame.type, "at": frame.at}
-        data = frame.data if frame.delta else {"path": frame.path, **_payload(frame.data)}
+        data = frame.data if frame.delta else {**_payload(frame.data), "path": frame.path}
         body = json.dumps({**envelope, "data": data}, ensure_ascii=False, separators=(",", ":")).encode()
         frame.form = sse.encode(body, event=frame.type, id_="" if frame.delta else str(frame.seq))
     return frame.form
