@@ -39,7 +39,7 @@ from weft.store.journal import Journal
 
 __all__ = ["Engine", "RunResult"]
 
-_BELL_S = 0.05
+_BELL_S = 0.025
 _BIG_JOURNAL = 500
 
 
