@@ -43,7 +43,7 @@ async def test_each_workflow_and_agent_is_a_tool_with_its_schemas(shared, mode):
     assert brief.description.startswith("Says what a text says.")
     assert brief.annotations.destructive_hint is False
     assert brief.output_schema["required"] == ["run_id", "status"]
-    assert tools["brief__reader"].input_schema["required"] == ["text", "message"]
+    assert tools["brief__reader"].input_schema["required"] == ["message"]
     assert tools["weft_result"].annotations.read_only_hint is True
     assert tools["weft_cancel"].annotations.destructive_hint is True
 
