@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -251,9 +250,9 @@ class LocalService:
         planning = load("planning")
         made: frozenset[tuple[str, str]] = frozenset()
         if self._drafts.all():
-            made = await asyncio.to_thread(planning.requests_of, self._journal, run_id)
+            made = await planning.read_requests(self._journal, run_id)
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
-        await asyncio.to_thread(planning.forget_requests, self._drafts, made)
+        await planning.forget(self._drafts, made)
         return gone
 
     def own_tools(self, file: Path) -> list[dict[str, Any]]:

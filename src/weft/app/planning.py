@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -95,3 +96,13 @@ def _settings(node: Any) -> Iterator[Mapping[str, Any]]:
     elif isinstance(node, list):
         for part in node:
             yield from _settings(part)
+
+
+async def read_requests(journal: Journal, run_id: str) -> frozenset[tuple[str, str]]:
+    """`requests_of` in a thread: a long journal holds up nobody."""
+    return await asyncio.to_thread(requests_of, journal, run_id)
+
+
+async def forget(drafts: PlannedDrafts, made: frozenset[tuple[str, str]]) -> None:
+    """`forget_requests` in a thread."""
+    await asyncio.to_thread(forget_requests, drafts, made)
