@@ -63,7 +63,7 @@ pattern:
       - {agent: clerk, input: "A table is booked."}
 """
 
-SMALL = {"release": RELEASE, "brief": BRIEF, "booking": FORM, "slow": SLOW.replace("SECONDS", "3")}
+SMALL = {"release": RELEASE, "brief": BRIEF, "booking": FORM, "slow": SLOW.replace("SECONDS", "7")}
 
 
 class Served:
