@@ -220,8 +220,8 @@ def boolean(field: Field) -> bool:
 
 def lists(field: Field, limit: int) -> list[str]:
     """Texts for a list of strings: `limit` at most."""
-    found = () if field.brief.judging else field.evidence.keyed(field.name)
-    given = next((value for value in found if isinstance(value, list)), None)
+    keyed = iter(()) if field.brief.judging else field.evidence.keyed(field.name)
+    given = next((value for value in keyed if isinstance(value, list)), None)
     if given and all(isinstance(item, str) for item in given):
         return given[:limit]
     for names, find in _LISTS.items():
