@@ -282,8 +282,10 @@ class _Replay:
 
         Which of them its process had left to go on with others is in no event when that process died before the drive ended.
         """
-        for path in self._walk.resting() if self._walk and not self._waits else ():
-            self._walk.let_go(path)
+        if (walk := self._walk) is None or self._waits:
+            return False
+        for path in walk.resting():
+            walk.let_go(path)
             await self._loop.quiet()
             if holds():
                 return True
