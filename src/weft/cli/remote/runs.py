@@ -37,13 +37,19 @@ class RemoteRuns:
         self._client = lines.client
         self._current: set[str] = set()
         self._settled: dict[str, dict[str, Literal["yes", "no"]]] = {}
-        self._forks: dict[str, int] = {}
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Have the service drive a run, and watch it until it ends or waits."""
         after = self._lines.going.pop(run_id, None)
         if after is None:
-            after = await self._resume(run_id, reopen=reopen)
+            run = self.find(run_id)
+            if run.ended and (run.status == "completed" or not reopen):
+                raise ConflictError(
+                    f"the run has ended ({run.status})", fix=f"`weft show {run_id}` shows it", run=run_id
+                )
+            after = run.head_seq
+            body: Resuming = {"reopen": reopen, "settle": self._settled.pop(run_id, {})}
+            await self._lines.waiting.runs.resume(run_id, **body)
         last = await self._lines.until_it_stops(run_id, after)
         if last is None:
             raise NotFoundError(f"there is no run {run_id!r} any more", fix="`weft runs list` shows the runs")
@@ -57,20 +63,6 @@ class RemoteRuns:
             waits=tuple(data.get("waits") or ()),
             usage=usage_of(shown.usage),
         )
-
-    async def _resume(self, run_id: str, *, reopen: bool) -> int:
-        """Have a run go on; the sequence number from which it is to be watched."""
-        run, forked = self.find(run_id), self._forks.pop(run_id, None)
-        if forked is None and run.ended and (run.status == "completed" or not reopen):
-            raise ConflictError(f"the run has ended ({run.status})", fix=f"`weft show {run_id}` shows it", run=run_id)
-        body: Resuming = {"reopen": reopen, "settle": self._settled.pop(run_id, {})}
-        try:
-            await self._lines.waiting.runs.resume(run_id, **body)
-        except ConflictError:
-            # The service takes up by itself what nobody drives: a fork may have ended before it was asked to go on.
-            if forked is None or not self.find(run_id).ended:
-                raise
-        return run.head_seq if forked is None else forked
 
     async def settle(self, run_id: str, path: str, *, did: bool) -> None:
         """Say of a doubtful step whether it happened: the service is told when the run goes on."""
@@ -138,12 +130,9 @@ class RemoteRuns:
         del new
         runs = self._lines.waiting.runs
         if before is not None:
-            made = await runs.rerun(run_id, step=before, set=changes, drive=False)
-        else:
-            place = int(at) if at is not None and at.isdecimal() else at
-            made = await runs.fork(run_id, at=place, set=changes, drive=False)
-        self._forks[made.id] = made.events
-        return made.id
+            return (await runs.rerun(run_id, step=before, set=changes, drive=False)).id
+        place = int(at) if at is not None and at.isdecimal() else at
+        return (await runs.fork(run_id, at=place, set=changes, drive=False)).id
 
     def diff(self, first: str, second: str) -> list[Line]:
         """See `Service.diff`."""
