@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from weft.core.errors import NotFoundError
 from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.service_tables import messages, sessions
+from weft.store.sql import Transaction
 from weft.store.tables import runs
 
 _WORDS = re.compile(r"\w+")
@@ -155,16 +155,16 @@ class Sessions:
             yield connection
 
 
-def open_session(session: Session) -> Callable[[sqlite3.Connection], bool]:
+def open_session(session: Session) -> Callable[[Transaction], bool]:
     """Work for the writer: keep a session unless it is there; whether it is that person's now.
 
     A session of this id that is somebody else's stays theirs.
     """
 
-    def work(connection: sqlite3.Connection) -> bool:
+    def work(connection: Transaction) -> bool:
         connection.execute(
-            "INSERT OR IGNORE INTO sessions (tenant, id, principal, target, title, head, created_at, updated_at, expires_at) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO sessions (tenant, id, principal, target, title, head, created_at, updated_at, expires_at) "
+            "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             (
                 session.tenant,
                 session.id,
@@ -185,12 +185,10 @@ def open_session(session: Session) -> Callable[[sqlite3.Connection], bool]:
     return work
 
 
-def go_on(
-    session: Session, head: str | None, *, at: int, expires_at: int | None
-) -> Callable[[sqlite3.Connection], None]:
+def go_on(session: Session, head: str | None, *, at: int, expires_at: int | None) -> Callable[[Transaction], None]:
     """Work for the writer: from now on the conversation goes on after the turn `head`."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "UPDATE sessions SET head=?, updated_at=?, expires_at=? WHERE tenant=? AND id=?",
             (head, at, expires_at, session.tenant, session.id),
@@ -199,10 +197,10 @@ def go_on(
     return work
 
 
-def rename(session: Session, title: str, *, at: int) -> Callable[[sqlite3.Connection], None]:
+def rename(session: Session, title: str, *, at: int) -> Callable[[Transaction], None]:
     """Work for the writer: give a session another title."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "UPDATE sessions SET title=?, updated_at=? WHERE tenant=? AND id=?", (title, at, session.tenant, session.id)
         )
@@ -210,10 +208,10 @@ def rename(session: Session, title: str, *, at: int) -> Callable[[sqlite3.Connec
     return work
 
 
-def remove(session: Session) -> Callable[[sqlite3.Connection], None]:
+def remove(session: Session) -> Callable[[Transaction], None]:
     """Work for the writer: forget a session; its runs are somebody else's business."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         where = (session.tenant, session.id)
         connection.execute("DELETE FROM messages WHERE tenant=? AND session=?", where)
         connection.execute("DELETE FROM chains WHERE tenant=? AND session=?", where)
@@ -222,12 +220,13 @@ def remove(session: Session) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def write_down(said: Sequence[Spoken]) -> Callable[[sqlite3.Connection], None]:
+def write_down(said: Sequence[Spoken]) -> Callable[[Transaction], None]:
     """Work for the writer: keep what was said, for searching."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.executemany(
-            "INSERT OR IGNORE INTO messages (tenant, run_id, role, session, principal, content, at) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO messages (tenant, run_id, role, session, principal, content, at) VALUES (?,?,?,?,?,?,?) "
+            "ON CONFLICT DO NOTHING",
             [(one.tenant, one.run_id, one.role, one.session, one.principal, one.content, one.at) for one in said],
         )
 
