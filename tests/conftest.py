@@ -4,6 +4,10 @@ import gc
 
 from hypothesis import HealthCheck, settings
 
+from tests.postgres_server import all_on_postgres, databases, on_postgres, postgres, postgres_server
+
+__all__ = ["all_on_postgres", "databases", "on_postgres", "postgres", "postgres_server"]
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
 # As the commands have it: what is imported need not be looked through again and again.

@@ -80,16 +80,19 @@ class Append(NamedTuple):
     also: tuple[Callable[[Transaction], object], ...] = ()
 
 
+Move = tuple[int, bytes, int, str, int, int]
+Event = tuple[Any, ...]
+Blob = tuple[str, str, bytes]
+
+
 class Bulk(Protocol):
     """How a database is told of many rows at once: nearly everything that runs write."""
 
-    def move(self, connection: Any, moves: Sequence[tuple[int, bytes, int, str, int, int]]) -> int:
+    def move(self, connection: Any, moves: Sequence[Move]) -> int:
         """Move heads of open runs: new number, new hash, time, run, epoch, number before; how many were as that says."""
 
-    def write(
-        self, connection: Any, events: Sequence[tuple[Any, ...]], blobs: Sequence[tuple[str, str, bytes]]
-    ) -> None:
-        """Write rows of ``events`` (without their commitments, which only erasing fills) and the blobs that are new."""
+    def write(self, connection: Any, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]) -> int:
+        """As `move`, and write rows of ``events`` (without commitments, which only erasing fills) and the blobs that are new."""
 
 
 @dataclass(slots=True)
@@ -126,8 +129,8 @@ class Appender:
     bulk: Bulk
     heads: dict[str, _Head] = field(default_factory=dict)
     _moves: dict[str, _Move] = field(default_factory=dict)
-    _events: list[tuple[Any, ...]] = field(default_factory=list)
-    _blobs: list[tuple[str, str, bytes]] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _blobs: list[Blob] = field(default_factory=list)
 
     def apply(self, connection: Transaction, append: Append) -> int:
         """Admit `append`; returns the sequence number of its last event. Its rows are written by the next `flush`.
@@ -162,10 +165,9 @@ class Appender:
         """
         if not self._moves:
             return
-        moves, self._moves = self._moves, {}
-        rows = [(move.seq, move.hash, move.at, run_id, move.epoch, move.before) for run_id, move in moves.items()]
-        if self.bulk.move(connection, rows) != len(rows):
-            raise self._refusal(connection, next(iter(moves)))
+        moves = self._taken()
+        if self.bulk.move(connection, moves) != len(moves):
+            raise self._refusal(connection, moves[0][3])
 
     def flush(self, connection: Transaction) -> None:
         """Write the rows of what was admitted.
@@ -174,9 +176,14 @@ class Appender:
             ConflictError: as `settle`.
             Exception: what the database says when a path of a run has its outcome already.
         """
-        self.settle(connection)
-        self.bulk.write(connection, self._events, self._blobs)
+        moves = self._taken()
+        if self.bulk.write(connection, moves, self._events, self._blobs) != len(moves):
+            raise self._refusal(connection, moves[0][3])
         self._events, self._blobs = [], []
+
+    def _taken(self) -> list[Move]:
+        moves, self._moves = self._moves, {}
+        return [(move.seq, move.hash, move.at, run_id, move.epoch, move.before) for run_id, move in moves.items()]
 
     def forget(self) -> None:
         """Drop what is remembered of runs and what is not written yet, after something was rolled back."""

@@ -23,7 +23,7 @@ from sqlalchemy.pool import StaticPool
 
 from weft.core.errors import StorageError, WeftError
 from weft.store import schema
-from weft.store.append import OPEN, Bulk
+from weft.store.append import OPEN, Blob, Bulk, Event, Move
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
 from weft.store.port import Bell, Complaints, Drivers, Work
@@ -49,19 +49,18 @@ def _fresh() -> sqlite3.Connection:
 class _SqliteBulk:
     """See `weft.store.append.Bulk`."""
 
-    def move(self, connection: sqlite3.Connection, moves: Sequence[tuple[int, bytes, int, str, int, int]]) -> int:
+    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> int:
         return connection.executemany(_MOVE, moves).rowcount
 
     def write(
-        self,
-        connection: sqlite3.Connection,
-        events: Sequence[tuple[Any, ...]],
-        blobs: Sequence[tuple[str, str, bytes]],
-    ) -> None:
+        self, connection: sqlite3.Connection, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
+    ) -> int:
+        moved = connection.executemany(_MOVE, moves).rowcount if moves else 0
         if blobs:
             connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
         if events:
             connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", events)
+        return moved
 
 
 class SqliteDatabase:

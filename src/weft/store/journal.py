@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 
+from weft.core.errors import StorageError
 from weft.core.event import Event
 from weft.core.ids import Entropy
 from weft.store import history
@@ -30,9 +32,12 @@ from weft.store.webhooks import Webhooks
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
 
+POSTGRES = ("postgresql://", "postgres://")
+"""How the address of a Postgres database begins."""
+
 
 class Journal:
-    """A journal file under `path` with its writer and its readers.
+    """A journal with its writer and its readers: a file under `path`, or the Postgres database at this address.
 
     ``Journal(":memory:")`` is private to this process and commits inline, which makes simulations deterministic. `entropy`
     feeds the salts of payload commitments; `busy_s` is how long another program may keep the file locked before a write fails.
@@ -113,5 +118,13 @@ class Journal:
         self.database.close()
 
 
-def _opened(path: Path | str, durability: Durability, busy_s: float) -> Database:
-    return SqliteDatabase(path, durability=durability, busy_s=busy_s)
+def _opened(where: Path | str, durability: Durability, busy_s: float) -> Database:
+    if isinstance(where, str) and where.startswith(POSTGRES):
+        # Its driver is an extra, and costs time to import.
+        try:
+            module = import_module("weft.store.postgres.database")
+        except ImportError as error:
+            raise StorageError("what talks to Postgres is not installed", fix="pip install 'weft[postgres]'") from error
+        postgres: Database = module.PostgresDatabase(where, durability=durability)
+        return postgres
+    return SqliteDatabase(where, durability=durability, busy_s=busy_s)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, exists, func, or_, select, text
+from sqlalchemy import Connection, Engine, Select, and_, exists, func, or_, select, text
 
 from weft.core.errors import NotFoundError
 from weft.store.append import TERMINAL
@@ -52,6 +52,26 @@ class Spoken:
     content: str
     at: int
     tenant: str = "local"
+
+
+def _in_sqlite(terms: Sequence[str]) -> Select[Any]:
+    words = " ".join(f'"{term}"' for term in terms) + "*"
+    return (
+        select(messages)
+        .join(text("messages_words"), text("messages_words.rowid = messages.rowid"))
+        .where(text("messages_words MATCH :terms").bindparams(terms=words))
+        .order_by(text("bm25(messages_words)"))
+    )
+
+
+def _in_postgres(terms: Sequence[str]) -> Select[Any]:
+    wanted = func.to_tsquery(text("'simple'"), " & ".join(f"'{term}'" for term in terms) + ":*")
+    found = func.to_tsvector(text("'simple'"), messages.c.content)
+    return select(messages).where(found.bool_op("@@")(wanted)).order_by(func.ts_rank(found, wanted).desc())
+
+
+_MATCHING = {"sqlite": _in_sqlite, "postgresql": _in_postgres}
+"""How each database finds messages that hold all of some words, the last of which may be a beginning; the best match first."""
 
 
 class Sessions:
@@ -123,18 +143,17 @@ class Sessions:
 
     def search(self, words: str, *, principal: str, tenant: str = "local", limit: int = 50) -> list[Spoken]:
         """What somebody's sessions say that holds all of `words`, the best match first. The last word may be a beginning."""
-        terms = [f'"{word}"' for word in _WORDS.findall(words)[:_MOST_WORDS]]
+        terms = _WORDS.findall(words)[:_MOST_WORDS]
         if not terms:
             return []
         query = (
-            select(messages)
-            .join(text("messages_words"), text("messages_words.rowid = messages.rowid"))
-            .where(text("messages_words MATCH :terms"), messages.c.tenant == tenant, messages.c.principal == principal)
-            .order_by(text("bm25(messages_words)"), messages.c.at.desc())
+            _MATCHING[self._engine.dialect.name](terms)
+            .where(messages.c.tenant == tenant, messages.c.principal == principal)
+            .order_by(messages.c.at.desc())
             .limit(limit)
         )
         with self._read() as connection:
-            rows = connection.execute(query, {"terms": " ".join(terms) + "*"})
+            rows = connection.execute(query)
             return [Spoken(**row._mapping) for row in rows]  # noqa: SLF001 -- same
 
     def expired(self, at: int, *, limit: int = 100) -> list[Session]:
