@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -94,7 +96,9 @@ def postgres_server(tmp_path_factory):
     """The server of this test run, shared with its other processes."""
     root = tmp_path_factory.getbasetemp()
     shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
-    server = start(shared / "postgres")
+    # Not in there: the server has a user of its own, and pytest keeps its folders for their owner alone.
+    name = hashlib.sha256(str(shared).encode()).hexdigest()[:12]
+    server = start(Path(tempfile.gettempdir()) / f"weft-postgres-{name}")
     yield server
     server.cleanup()
 
