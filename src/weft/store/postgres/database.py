@@ -36,6 +36,7 @@ _PATIENCE_S = 30.0
 """How long a writer waits for a server that is away."""
 _READ_PATIENCE_S = 5.0
 _MOST_CLASHES = 20
+_MOST_LOSSES = 5
 _TURNS = b"SELECT pg_advisory_xact_lock(1464157780, 1)"
 _XID = b"SELECT pg_current_xact_id()::text"
 _SEEN_BY_OTHERS = TERMINAL | {"waiting"}
@@ -175,7 +176,7 @@ class PostgresDatabase:
         if clash(error) and attempt <= _MOST_CLASHES:
             time.sleep(random.uniform(0.0, 0.01 * attempt))  # noqa: S311 -- no secret
             return True
-        if lost(error) and attempt <= _MOST_CLASHES:
+        if lost(error) and attempt <= _MOST_LOSSES:
             connection.raw.close()
             connection.raw = self._raw(_PATIENCE_S)
             return True
