@@ -132,7 +132,30 @@ def on_postgres(databases, monkeypatch):
             urls[str(where)] = name
         return opened(name, durability, busy_s)
 
+    from weft.store.postgres.address import Address  # noqa: PLC0415 -- same
+    from weft.store.postgres.leases import Leases  # noqa: PLC0415 -- same
+
+    connections, leases = [], []
+    connect, watch = Address.connect, Leases._watch
+
+    def remember(self, **how):
+        connections.append(connect(self, **how))
+        return connections[-1]
+
+    def begin(self):
+        leases.append(self)
+        watch(self)
+
+    monkeypatch.setattr(Address, "connect", remember)
+    monkeypatch.setattr(Leases, "_watch", begin)
     monkeypatch.setattr("weft.store.journal._opened", elsewhere)
+    yield
+    # Tests may leave journals open, as processes that die do.
+    for lease in leases:
+        if not lease._closed:
+            lease.close()
+    for connection in connections:
+        connection.close()
 
 
 @pytest.fixture(autouse=bool(os.environ.get("WEFT_TEST_POSTGRES")))

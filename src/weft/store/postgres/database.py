@@ -35,6 +35,8 @@ from weft.store.postgres.statements import Reading, Statements
 _PATIENCE_S = 30.0
 """How long a writer waits for a server that is away."""
 _READ_PATIENCE_S = 5.0
+_JITTER = random.SystemRandom()
+"""Not the module's own, which programs may have seeded."""
 _MOST_CLASHES = 20
 _MOST_LOSSES = 5
 _TURNS = b"SELECT pg_advisory_xact_lock(1464157780, 1)"
@@ -174,7 +176,7 @@ class PostgresDatabase:
     def again(self, connection: Writing, error: Exception, attempt: int) -> bool:
         """Wait for a server that is away, and let those go first who were chosen to."""
         if clash(error) and attempt <= _MOST_CLASHES:
-            time.sleep(random.uniform(0.0, 0.01 * attempt))  # noqa: S311 -- no secret
+            time.sleep(_JITTER.uniform(0.0, 0.01 * attempt))
             return True
         if lost(error) and attempt <= _MOST_LOSSES:
             connection.raw.close()
@@ -223,7 +225,7 @@ class PostgresDatabase:
                 # What refuses us for good says so with the first byte of its answer; a server that starts says 57P03.
                 if time.monotonic() + wait > until:
                     raise in_our_words(error, self.path) from None
-            time.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 -- no secret
+            time.sleep(wait * _JITTER.uniform(0.5, 1.0))
             wait = min(1.0, 2 * wait)
 
     def _was_committed(self, connection: Writing) -> bool:

@@ -76,13 +76,14 @@ class Leases:
             if driver not in self._held:
                 return
             self._held.discard(driver)
+            self._living -= {driver}
             if self._connection is None:
                 return
             # Without a connection there is nothing to let go of.
             with suppress(psycopg.Error):
                 self._connection.execute("DELETE FROM drivers WHERE id = %s", (driver,))
                 self._connection.execute(_FREE, (driver,))
-                self._connection.execute("SELECT pg_notify(%s, '')", (_BELL,))
+                self._connection.execute("SELECT pg_notify(%s, %s)", (_BELL, driver))
 
     def alive(self, driver: str | None) -> bool:
         """Whether the process behind `driver` still lives."""
@@ -175,8 +176,12 @@ class Leases:
         # Whatever was rung while nobody listened.
         self._rings += 1
 
-    def _rung(self, notification: object) -> None:
-        del notification
+    def _rung(self, notification: psycopg.Notify) -> None:
+        self._heard(notification.payload)
+
+    def _heard(self, left: str) -> None:
+        """The bell has rung; `left` is the name that was let go of, if any."""
+        self._living -= {left}
         self._rings += 1
 
     def _watch(self) -> None:
@@ -200,8 +205,8 @@ class Leases:
     def _tend(self, connection: psycopg.Connection[Any], *, heard: bool) -> None:
         if heard:
             connection.pgconn.consume_input()
-            while connection.pgconn.notifies() is not None:
-                self._rings += 1
+            while (notification := connection.pgconn.notifies()) is not None:
+                self._heard(notification.extra.decode(errors="replace"))
         if monotonic() >= self._looked + LOOK_S:
             self._look(connection)
 
