@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +17,9 @@ from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundE
 from weft.core.usage import Usage
 from weft.store.append import TERMINAL
 from weft.store.database import translated
-from weft.store.drivers import Drivers
 from weft.store.listing import RunFilter, page
+from weft.store.port import Drivers
+from weft.store.sql import Transaction
 from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
@@ -214,11 +214,11 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[sqlite3.Connection], None]:
+    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[Transaction], None]:
         """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (plan_hash, body))
+        def work(connection: Transaction) -> None:
+            connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (plan_hash, body))
 
         return work
 
@@ -242,7 +242,7 @@ class Runs:
 
     def claim(
         self, run_id: str, driver: str, *, reopen: bool = False, let_go: bool = False
-    ) -> Callable[[sqlite3.Connection], int]:
+    ) -> Callable[[Transaction], int]:
         """Work for the writer: make `driver` the one that drives the run, and return the new epoch.
 
         With `reopen` a run that has failed or was cancelled may be claimed too. With `let_go`, `driver` has let go of the run
@@ -253,7 +253,7 @@ class Runs:
             ConflictError: it has ended, or a live process drives it.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Transaction) -> int:
             row = connection.execute("SELECT status, driver, epoch FROM runs WHERE id=?", (run_id,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -271,10 +271,10 @@ class Runs:
 
         return work
 
-    def release(self, run_id: str, epoch: int) -> Callable[[sqlite3.Connection], None]:
+    def release(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
         """Work for the writer: nobody drives the run any more, unless somebody has taken it over."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             connection.execute("UPDATE runs SET driver=NULL WHERE id=? AND epoch=?", (run_id, epoch))
 
         return work

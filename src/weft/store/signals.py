@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.gates import mark_due
+from weft.store.sql import Transaction
 from weft.store.tables import signals
 
 
@@ -52,7 +52,7 @@ class Signals:
             ]
 
 
-def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -> Callable[[sqlite3.Connection], bool]:
+def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -> Callable[[Transaction], bool]:
     """Work for the writer: leave a signal for a run; the result says whether it is new. `data` is JSON.
 
     Raises:
@@ -60,7 +60,7 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
         ConflictError: the run has ended.
     """
 
-    def work(connection: sqlite3.Connection) -> bool:
+    def work(connection: Transaction) -> bool:
         row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -72,7 +72,7 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
                 run=run_id,
             )
         done = connection.execute(
-            "INSERT OR IGNORE INTO signals (run_id, key, name, data, sender, at) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO signals (run_id, key, name, data, sender, at) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             (run_id, key, name, data, sender, at),
         )
         mark_due(connection, run_id, at)
@@ -81,10 +81,10 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
     return work
 
 
-def take(ids: Collection[int]) -> Callable[[sqlite3.Connection], None]:
+def take(ids: Collection[int]) -> Callable[[Transaction], None]:
     """Work for an append: a wait has taken these."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.executemany("UPDATE signals SET taken=1 WHERE id=?", [(id_,) for id_ in ids])
 
     return work
