@@ -21,6 +21,7 @@ from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
+from weft.app.compiled import CompiledFiles
 from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
@@ -66,6 +67,8 @@ class Driving:
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
         self._models = ModelPool()
+        self._compiled = CompiledFiles()
+        self._defined: dict[str, Mapping[str, Any]] = {}
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
@@ -138,6 +141,7 @@ class Driving:
             at=iso(at),
             programs=self._programs,
             agent=request.agent,
+            kept=self._compiled,
         )
         return (
             replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
@@ -147,21 +151,30 @@ class Driving:
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
-        definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
-        self._telemetry.watch(run_id, definitions)
+        self._telemetry.watch(run_id, self._definitions(self._journal.runs.get(run_id).plan_hash))
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:
             await self._servers.leave(run_id)
             self._telemetry.leave(run_id)
 
+    def _definitions(self, hash_: str) -> Mapping[str, Any]:
+        """What is defined in the stored plan of this hash; of the latest plans, it is kept."""
+        known = self._defined.get(hash_)
+        if known is None:
+            if len(self._defined) >= _PLANS:
+                self._defined.clear()
+            known = self._defined[hash_] = self._journal.runs.plan(hash_).get("definitions") or {}
+        return known
+
     def _options(self, request: RunRequest) -> dict[str, Any]:
-        workdir = request.workdir or self._settings.tools.workdir or request.file.resolve().parent
+        file = request.file.resolve()
+        workdir = request.workdir or self._settings.tools.workdir
         return {
-            "file": str(request.file.resolve()),
+            "file": str(file),
             "out": str(request.out.resolve()),
             "force": request.force,
-            "workdir": str(Path(workdir).resolve()),
+            "workdir": str(workdir.resolve() if workdir else file.parent),
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),

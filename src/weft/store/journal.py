@@ -65,7 +65,7 @@ class Journal:
         self._reader = self.database.connect()
         self._reading = threading.Lock()
         engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
-        self.runs = Runs(engine, self.drivers, path)
+        self.runs = Runs(engine, self.drivers, path, self._read)
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path)
         self.signals = Signals(engine, path)

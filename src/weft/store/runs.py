@@ -6,7 +6,7 @@ import builtins
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,8 +24,10 @@ from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
-_BY_ID = select(*_COLUMNS).where(runs.c.id == bindparam("run_id"))
-"""Made once: it is asked for all the time."""
+_NAMES = [column.name for column in _COLUMNS]
+_BY_ID = f"SELECT {', '.join(_NAMES)} FROM runs WHERE id=?"  # noqa: S608 -- our own names
+"""Written out: it is asked for all the time, and to have it built costs several times what it does."""
+_PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,15 @@ class Run:
 class Runs:
     """Questions about runs, and the two acts that change who drives one."""
 
-    def __init__(self, engine: Engine, drivers: Drivers, path: Path | str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        drivers: Drivers,
+        path: Path | str,
+        at_once: Callable[[], AbstractContextManager[sqlite3.Connection]],
+    ) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._drivers = drivers
         self._path = path
 
@@ -147,11 +156,11 @@ class Runs:
         Raises:
             NotFoundError: there is none.
         """
-        with self._read() as connection:
-            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
+        with self._at_once() as connection:
+            row = connection.execute(_BY_ID, (run_id,)).fetchone()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
-        return self._run(row)
+        return self._made(dict(zip(_NAMES, row, strict=True)))
 
     def find(self, text: str, *, tenant: str = "local") -> Run:
         """The run that `text` means: an id, the beginning or end of one, or ``last``.
@@ -230,7 +239,7 @@ class Runs:
             MismatchError: its bytes are not JSON any more.
         """
         with self._read() as connection:
-            body = connection.execute(select(plans.c.body).where(plans.c.hash == plan_hash)).scalar_one_or_none()
+            body = connection.execute(_PLAN, {"hash": plan_hash}).scalar_one_or_none()
         if body is None:
             raise NotFoundError(f"there is no plan {plan_hash!r}", fix="restore the database from a backup")
         try:
@@ -285,7 +294,9 @@ class Runs:
             yield connection
 
     def _run(self, row: Row[Any]) -> Run:
-        data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        return self._made(dict(row._mapping))  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def _made(self, data: dict[str, Any]) -> Run:
         driver = data.pop("driver")
         return Run(
             **{

@@ -9,13 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, bindparam, select
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.gates import mark_due
 from weft.store.tables import signals
+
+_PENDING = (
+    select(*[column for column in signals.c if column.name != "taken"])
+    .where(signals.c.run_id == bindparam("run_id"), signals.c.taken == 0)
+    .order_by(signals.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +46,10 @@ class Signals:
 
     def pending(self, run_id: str) -> list[SentSignal]:
         """The signals of a run that no wait has taken yet, oldest first."""
-        query = (
-            select(*[column for column in signals.c if column.name != "taken"])
-            .where(signals.c.run_id == run_id, signals.c.taken == 0)
-            .order_by(signals.c.id)
-        )
         with translated(self._path), self._engine.connect() as connection:
             return [
                 SentSignal(**{**row._mapping, "data": json.loads(row.data)})  # noqa: SLF001 -- SQLAlchemy's documented way
-                for row in connection.execute(query)
+                for row in connection.execute(_PENDING, {"run_id": run_id})
             ]
 
 

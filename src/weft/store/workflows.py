@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from weft.core.canonical import sha256
 from weft.core.errors import NotFoundError
@@ -28,6 +28,14 @@ class Registered:
     principal: str = "local"
     created_at: int = 0
     tenant: str = "local"
+
+
+_NEWEST = (
+    select(workflows)
+    .where(workflows.c.tenant == bindparam("tenant"), workflows.c.name == bindparam("name"))
+    .order_by(workflows.c.version.desc())
+    .limit(1)
+)
 
 
 class Workflows:
@@ -53,6 +61,12 @@ class Workflows:
         )
         with self._read() as connection:
             return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
+        """The newest version of a workflow, if it is registered."""
+        with self._read() as connection:
+            row = connection.execute(_NEWEST, {"tenant": tenant, "name": name}).first()
+        return None if row is None else Registered(**row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
     def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
         """All versions of a workflow, the newest first."""

@@ -27,9 +27,10 @@ from weft.server.control import (
 from weft.server.control.routes import PREFIX
 from weft.server.rooms import Rooms
 
+# What is asked for most comes first: the routes are tried in order.
 _ROUTERS: tuple[APIRouter, ...] = (
-    workflows.api,
     runs.api,
+    workflows.api,
     examining.api,
     steering.api,
     artifacts.api,

@@ -33,6 +33,7 @@ from weft.server.control.routes import (
     errors,
     own_run,
     routes,
+    sent,
 )
 from weft.server.control.run_views import (
     EventPage,
@@ -54,6 +55,8 @@ Reader = Annotated[Caller, Depends(allowed("runs:read"))]
 Starter = Annotated[Caller, Depends(allowed("runs:start"))]
 Writer = Annotated[Caller, Depends(allowed("runs:write"))]
 MAX_TEXT = 2_000
+_SHORT = 200
+"""Events that are read at once: the way to a thread and back would cost more than they do."""
 SSE = {
     "type": "object",
     "properties": {
@@ -177,7 +180,7 @@ async def start(
     begun = await host.begin(turn)
     response.headers["Location"] = f"{PREFIX}/runs/{begun.run_id}"
     response.status_code = 202 if begun.first else 200
-    return run_view(host.journal.runs.get(begun.run_id))
+    return sent(run_view(host.journal.runs.get(begun.run_id)), response)
 
 
 @api.get("", name="list", responses={**UNCHANGED, **errors(404)})
@@ -195,13 +198,14 @@ async def list_runs(
     facts = [(run.id, run.head_seq, run.status, run.driven, run.id in current) for run in found]
     etags.check(request, response, facts)
     oldest = shown[-1] if len(found) > query.limit else None
-    return RunPage(
+    page = RunPage(
         items=[
             RunItem(**run_facts(run, current=run.id in current), inputs=run.inputs if query.inputs else None)
             for run in shown
         ],
         next=None if oldest is None else cursor(oldest.created_at, oldest.id),
     )
+    return sent(page, response)
 
 
 @api.get("/{run_id}", responses={**UNCHANGED, **errors(404)})
@@ -217,7 +221,9 @@ async def show(
     run = own_run(host, run_id, by)
     current = host.journal.forks.current(run_id) == run_id
     etags.check(request, response, run.id, run.head_seq, run.status, run.driven, current)
-    return await asyncio.to_thread(_detail, host, run, shown, current=current)
+    if run.head_seq <= _SHORT:
+        return sent(_detail(host, run, shown, current=current), response)
+    return sent(await asyncio.to_thread(_detail, host, run, shown, current=current), response)
 
 
 def _detail(host: Host, run: Run, shown: Shown, *, current: bool) -> RunDetail:
@@ -253,7 +259,8 @@ async def events(
     etags.check(request, response, run.id, run.head_seq)
     found = await asyncio.to_thread(host.journal.events, run_id, after=query.after, limit=query.limit)
     more = found and found[-1].seq < run.head_seq
-    return EventPage(items=[event_view(event) for event in found], next=found[-1].seq if more else None)
+    page = EventPage(items=[event_view(event) for event in found], next=found[-1].seq if more else None)
+    return sent(page, response)
 
 
 @api.get(
