@@ -25,6 +25,7 @@ from weft.app.compiled import CompiledFiles
 from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
@@ -68,6 +69,7 @@ class Driving:
         self._http = HttpClient(self._policy)
         self._models = ModelPool()
         self._compiled = CompiledFiles()
+        self._pace = Pace()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
@@ -151,6 +153,7 @@ class Driving:
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
+        await self._pace.turn()
         self._telemetry.watch(run_id, self._definitions(self._journal.runs.get(run_id).plan_hash))
         try:
             return await self.engine.drive(run_id, reopen=reopen)

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
@@ -94,23 +95,17 @@ class Runs:
         with self._read() as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
 
-    def ready(self, at: int, *, tenant: str = "local", limit: int = 100) -> list[Run]:
-        """Open runs that could be driven on at `at` and that nobody drives, those first that have been there longest.
+    def ready(self, at: int, *, limit: int = 100) -> list[str]:
+        """The ids of open runs, of every tenant, that could be driven on at `at` and that nobody drives, the oldest first.
 
         Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
         interrupted is left alone.
         """
         open_ = or_(runs.c.status.in_(("queued", "running")), and_(runs.c.status == "waiting", runs.c.due <= at))
-        query = select(*_COLUMNS).where(runs.c.tenant == tenant, open_).order_by(runs.c.created_at, runs.c.id)
-        ready: list[Run] = []
+        query = select(runs.c.id, runs.c.driver).where(open_).order_by(runs.c.created_at, runs.c.id)
         with self._read() as connection:
-            for row in connection.execute(query):
-                run = self._run(row)
-                if not run.driven:
-                    ready.append(run)
-                    if len(ready) == limit:
-                        break
-        return ready
+            undriven = (run_id for run_id, driver in connection.execute(query) if not self._drivers.alive(driver))
+            return list(islice(undriven, limit))
 
     def ended_since(
         self,
@@ -138,13 +133,10 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def next_due(self, *, tenant: str = "local") -> int | None:
-        """When the next waiting run can go on by itself."""
+    def next_due(self) -> int | None:
+        """When the next waiting run, of any tenant, can go on by itself."""
         query = (
-            select(runs.c.due)
-            .where(runs.c.due.is_not(None), runs.c.status == "waiting", runs.c.tenant == tenant)
-            .order_by(runs.c.due)
-            .limit(1)
+            select(runs.c.due).where(runs.c.due.is_not(None), runs.c.status == "waiting").order_by(runs.c.due).limit(1)
         )
         with self._read() as connection:
             found: int | None = connection.execute(query).scalar_one_or_none()
@@ -301,12 +293,17 @@ class Runs:
         return Run(
             **{
                 **data,
-                "waits": tuple(json.loads(data["waits"] or "[]")),
-                "inputs": json.loads(data["inputs"]),
-                "options": json.loads(data["options"]),
-                "outputs": json.loads(data["outputs"] or "null"),
-                "error": json.loads(data["error"] or "null"),
-                "usage": Usage.from_json(json.loads(data["usage"] or "{}")),
+                "waits": tuple(_loaded(data["waits"]) or ()),
+                "inputs": _loaded(data["inputs"]),
+                "options": _loaded(data["options"]),
+                "outputs": _loaded(data["outputs"]),
+                "error": _loaded(data["error"]),
+                "usage": Usage.from_json(_loaded(data["usage"]) or {}),
                 "driven": self._drivers.alive(driver),
             }
         )
+
+
+def _loaded(text: str | None) -> Any:
+    """A value from its JSON; of most runs most of them are not there, and a row is read more often than anything else."""
+    return json.loads(text) if text else None

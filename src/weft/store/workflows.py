@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from weft.core.canonical import sha256
 from weft.core.errors import NotFoundError
@@ -30,19 +30,18 @@ class Registered:
     tenant: str = "local"
 
 
-_NEWEST = (
-    select(workflows)
-    .where(workflows.c.tenant == bindparam("tenant"), workflows.c.name == bindparam("name"))
-    .order_by(workflows.c.version.desc())
-    .limit(1)
-)
+_NAMES = [column.name for column in workflows.c]
+_NEWEST = f"SELECT {', '.join(_NAMES)} FROM workflows WHERE tenant=? AND name=? ORDER BY version DESC LIMIT 1"  # noqa: S608 -- our own names
 
 
 class Workflows:
     """Questions about registered workflows."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(
+        self, engine: Engine, path: Path | str, at_once: Callable[[], AbstractContextManager[sqlite3.Connection]]
+    ) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._path = path
 
     def latest(self, *, tenant: str = "local") -> list[Registered]:
@@ -64,9 +63,9 @@ class Workflows:
 
     def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
         """The newest version of a workflow, if it is registered."""
-        with self._read() as connection:
-            row = connection.execute(_NEWEST, {"tenant": tenant, "name": name}).first()
-        return None if row is None else Registered(**row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        with self._at_once() as connection:
+            row = connection.execute(_NEWEST, (tenant, name)).fetchone()
+        return None if row is None else Registered(**dict(zip(_NAMES, row, strict=True)))
 
     def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
         """All versions of a workflow, the newest first."""

@@ -208,11 +208,12 @@ class Worker:
         if room <= 0 or self._stopping:
             return 0
         taken, at = 0, self._clock.monotonic()
-        for run in self._journal.runs.ready(now, limit=room + len(self._cooling)):
-            cooling = self._cooling.get(run.id)
-            if run.id in self._drives or taken == room or (cooling and cooling.until > at):
+        # Those that wait for their turn to begin are not driven yet.
+        for run_id in self._journal.runs.ready(now, limit=room + len(self._cooling) + len(self._drives)):
+            cooling = self._cooling.get(run_id)
+            if run_id in self._drives or taken == room or (cooling and cooling.until > at):
                 continue
-            self._drives[run.id] = asyncio.ensure_future(self._drive(run.id))
+            self._drives[run_id] = asyncio.ensure_future(self._drive(run_id))
             taken += 1
         return taken
 

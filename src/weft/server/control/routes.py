@@ -122,15 +122,24 @@ Name = Annotated[str, Path(min_length=1, max_length=300)]
 M = TypeVar("M", bound=BaseModel)
 
 
+def written(model: BaseModel) -> bytes:
+    """A model as JSON."""
+    return model.__pydantic_serializer__.to_json(model)
+
+
+def answer(body: bytes, response: Response) -> Response:
+    """JSON as the body of `response`."""
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(body, response.status_code or 200, headers, media_type="application/json")
+
+
 def sent(model: M, response: Response) -> M:
     """A model as the body of `response`, written once.
 
     Returned as it is, a model would be checked again against what the route documents; it is one already.
     """
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    body = model.__pydantic_serializer__.to_json(model)
     # To the framework, a response says everything; to whoever reads the route, it is the model that it holds.
-    return cast("M", Response(body, response.status_code or 200, headers, media_type="application/json"))
+    return cast("M", answer(written(model), response))
 
 
 def own_run(host: Host, run_id: str, caller: Caller) -> Run:

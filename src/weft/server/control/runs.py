@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -21,6 +22,7 @@ from weft.engine.fold import fold
 from weft.server import sse
 from weft.server.caller import Caller
 from weft.server.control import etags
+from weft.server.control.bodies import Bodies
 from weft.server.control.pages import Paging, Time, cursor, micros, place
 from weft.server.control.routes import (
     MAX_ID,
@@ -30,10 +32,12 @@ from weft.server.control.routes import (
     At,
     RunId,
     allowed,
+    answer,
     errors,
     own_run,
     routes,
     sent,
+    written,
 )
 from weft.server.control.run_views import (
     EventPage,
@@ -208,7 +212,7 @@ async def list_runs(
     return sent(page, response)
 
 
-@api.get("/{run_id}", responses={**UNCHANGED, **errors(404)})
+@api.get("/{run_id}", response_model=RunDetail, responses={**UNCHANGED, **errors(404)})
 async def show(
     run_id: RunId,
     shown: Annotated[Shown, Query()],
@@ -216,14 +220,18 @@ async def show(
     host: At,
     request: Request,
     response: Response,
-) -> RunDetail:
+) -> Any:
     """One run in full: inputs, outputs and the tree of its steps."""
     run = own_run(host, run_id, by)
     current = host.journal.forks.current(run_id) == run_id
-    etags.check(request, response, run.id, run.head_seq, run.status, run.driven, current)
-    if run.head_seq <= _SHORT:
-        return sent(_detail(host, run, shown, current=current), response)
-    return sent(await asyncio.to_thread(_detail, host, run, shown, current=current), response)
+    etag = etags.check(request, response, run.id, run.head_seq, run.status, run.driven, run.due, current)
+    bodies: Bodies = request.app.state.bodies
+    body = bodies.get(etag)
+    if body is None:
+        read = partial(_detail, host, run, shown, current=current)
+        body = written(read() if run.head_seq <= _SHORT else await asyncio.to_thread(read))
+        bodies.keep(etag, body)
+    return answer(body, response)
 
 
 def _detail(host: Host, run: Run, shown: Shown, *, current: bool) -> RunDetail:
