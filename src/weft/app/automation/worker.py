@@ -20,6 +20,7 @@ from weft.app.automation.rules import Schedule, read
 from weft.app.service import Automatic, ModelChoice, RunRequest
 from weft.core.clock import Clock
 from weft.core.errors import ConflictError, InputError, NotFoundError, StorageError, WeftError
+from weft.core.owner import LOCAL, Owner
 from weft.engine.local import RunResult
 from weft.store.automations import Automation, Firing, fire, settle
 from weft.store.gates import mark_due
@@ -184,8 +185,9 @@ class Worker:
             return None
 
     def _buffered(self, firing: Firing) -> bool:
-        waiting = self._journal.automations.unfinished(tenant=firing.tenant)
-        return any(one.automation == firing.automation and one.status == "buffered" for one in waiting)
+        place = (firing.tenant, firing.automation)
+        waiting = self._journal.automations.unfinished()
+        return any((one.tenant, one.automation) == place and one.status == "buffered" for one in waiting)
 
     def _depth(self, automation: Automation, firing: Firing) -> int:
         if automation.kind != "run":
@@ -278,6 +280,7 @@ def _request(automation: Automation, firing: Firing, depth: int) -> RunRequest:
         out=Path(stored["out"]) / firing.run_id,
         choice=ModelChoice(**stored.get("choice", {})),
         workdir=Path(stored["workdir"]) if stored.get("workdir") else None,
+        owner=Owner(automation.tenant, stored.get("principal", LOCAL.principal)),
         queued=True,
         automatic=Automatic(
             run_id=firing.run_id,
