@@ -6,6 +6,7 @@ Whatever a journey does, at its end nothing that it left behind holds a planted 
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import pty
 import struct
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import Started, start
+from weft.cli.main import execute
 from weft.testing.providers import FakeProvider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,6 +174,49 @@ def desk(tmp_path):
     one = Desk(folder, home, environ)
     yield one
     one.close()
+    one.check()
+
+
+@dataclass
+class NearDesk(Desk):
+    """A desk whose commands run in this process: for shelves of files, where a process for each command proves nothing more."""
+
+    capsys: pytest.CaptureFixture[str] | None = None
+    monkeypatch: pytest.MonkeyPatch | None = None
+
+    def reach(self, fake: FakeProvider) -> FakeProvider:
+        for name, value in fake.environ.items():
+            self.monkeypatch.setenv(name, value)
+        return super().reach(fake)
+
+    def __call__(self, *args: object, within: float = 60) -> Said:
+        self.capsys.readouterr()
+        began = time.monotonic()
+        code = execute([str(arg) for arg in args])
+        took = time.monotonic() - began
+        assert took < within, f"{args} took {took:.0f} s"
+        out, err = self.capsys.readouterr()
+        self.printed += [out, err]
+        return Said(code, out, err, took, 0.0)
+
+
+@pytest.fixture
+def near_desk(tmp_path, monkeypatch, capsys):
+    """A desk as `desk` is, whose commands run in this process."""
+    folder, home = tmp_path / "project", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    for name in [name for name in os.environ if name.startswith(("WEFT_", "OPENAI_", "ANTHROPIC_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    environ = {"HOME": str(tmp_path), "WEFT_HOME": str(home / "weft"), "MAIL_TOKEN": CANARIES["MAIL_TOKEN"]}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    one = NearDesk(folder, home, environ, capsys=capsys, monkeypatch=monkeypatch)
+    yield one
+    logger = logging.getLogger("weft")
+    for handler in tuple(logger.handlers):
+        logger.removeHandler(handler)
     one.check()
 
 
