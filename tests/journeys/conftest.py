@@ -11,7 +11,6 @@ import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Started, start
 from weft.cli.main import execute
 from weft.testing.providers import FakeProvider
 
@@ -70,7 +70,7 @@ class Desk:
     home: Path
     environ: dict[str, str]
     printed: list[str] = field(default_factory=list)
-    processes: list[subprocess.Popen] = field(default_factory=list)
+    processes: list[Started] = field(default_factory=list)
     written: dict[str, bytes] = field(default_factory=dict)
 
     def write(self, name: str, text: str | bytes) -> Path:
@@ -89,27 +89,24 @@ class Desk:
         self.environ |= fake.environ
         return fake
 
-    def start(self, *args: object, **options) -> subprocess.Popen:
+    def start(self, *args: object, **options) -> Started:
         number = len(self.processes)
         with (self.home / f"{number}.out").open("wb") as out, (self.home / f"{number}.err").open("wb") as err:
             given = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err} | options
-            command = [sys.executable, "-m", "weft", *map(str, args)]
-            process = subprocess.Popen(command, cwd=self.folder, env=self.environ, **given)
+            process = start(args, cwd=self.folder, env=self.environ, **given)
         self.processes.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen, *, within: float = 60) -> Said:
+    def finish(self, process: Started, *, within: float = 60) -> Said:
         """Wait for a command; one that takes longer than `within` seconds is killed and fails the journey."""
         began = time.monotonic()
         alarm = threading.Timer(within, process.kill)
         alarm.start()
-        ended, status, peak = 0, 0, 0.0
-        while not ended:
+        peak = 0.0
+        while process.poll() is None:
             peak = max(peak, megabytes(process.pid))
-            ended, status = os.waitpid(process.pid, os.WNOHANG)
-            time.sleep(0 if ended else 0.01)
+            time.sleep(0.01)
         alarm.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
         took = time.monotonic() - began
         assert took < within, f"{process.args} was killed after {within} s"
         number = self.processes.index(process)

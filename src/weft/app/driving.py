@@ -21,9 +21,10 @@ from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
-from weft.app.documents import Prepared, check_text, prepare
+from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
@@ -66,6 +67,9 @@ class Driving:
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
         self._models = ModelPool()
+        self._kept = Kept(programs)
+        self._pace = Pace()
+        self._defined: dict[str, Mapping[str, Any]] = {}
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self.bus = LocalBus()
@@ -136,8 +140,8 @@ class Driving:
             request.choice,
             session=request.session,
             at=iso(at),
-            programs=self._programs,
             agent=request.agent,
+            kept=self._kept,
         )
         return (
             replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
@@ -147,21 +151,31 @@ class Driving:
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
-        definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
-        self._telemetry.watch(run_id, definitions)
+        await self._pace.turn()
+        self._telemetry.watch(run_id, self._definitions(self._journal.runs.get(run_id).plan_hash))
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:
             await self._servers.leave(run_id)
             self._telemetry.leave(run_id)
 
+    def _definitions(self, hash_: str) -> Mapping[str, Any]:
+        """What is defined in the stored plan of this hash; of the latest plans, it is kept."""
+        known = self._defined.get(hash_)
+        if known is None:
+            if len(self._defined) >= _PLANS:
+                self._defined.clear()
+            known = self._defined[hash_] = self._journal.runs.plan(hash_).get("definitions") or {}
+        return known
+
     def _options(self, request: RunRequest) -> dict[str, Any]:
-        workdir = request.workdir or self._settings.tools.workdir or request.file.resolve().parent
+        file = request.file.resolve()
+        workdir = request.workdir or self._settings.tools.workdir
         return {
-            "file": str(request.file.resolve()),
+            "file": str(file),
             "out": str(request.out.resolve()),
             "force": request.force,
-            "workdir": str(Path(workdir).resolve()),
+            "workdir": str(workdir.resolve() if workdir else file.parent),
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),

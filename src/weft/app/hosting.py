@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
 from weft.app.flags import Flags
 from weft.app.identity import Identity
@@ -28,6 +29,7 @@ from weft.app.telling.signing import Keyring
 from weft.app.telling.teller import Carrier, Teller
 from weft.core.clock import SystemClock
 from weft.core.errors import ConflictError, NotFoundError, RateLimitError, TransientError, WeftError
+from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
 from weft.engine.local import RunResult
@@ -267,6 +269,10 @@ class Host:
         new = await self.service.signal(run_id, signal)
         self._wake(run_id)
         return new
+
+    def desk(self, owner: Owner) -> Desk:
+        """Where the schedules and triggers of a tenant are changed."""
+        return Desk(self.journal, self.clock, owner)
 
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
