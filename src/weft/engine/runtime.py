@@ -59,6 +59,7 @@ class EmbeddedRuntime:
         self._gates = Gates(recorder, waiting, surroundings.clock, surroundings.mask)
         self._signals = Signals(recorder, waiting, surroundings.clock)
         self._performing = Performing(recorder, plan, surroundings, waiting, self._gates, children.leaving)
+        children.go_on = self._performing.go_on
 
     def stop(self) -> None:
         """From now on nothing is performed or recorded on this runtime."""
