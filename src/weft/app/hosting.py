@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from weft.app.auditing.trail import Trail
 from weft.app.egress import egress_policy
 from weft.app.flags import Flags
 from weft.app.identity import Identity
@@ -33,7 +34,6 @@ from weft.engine.answering import Decided, NewSignal
 from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.net.client import HttpClient
-from weft.store.audit import Entry, note
 from weft.store.gates import mark_due
 from weft.store.requests import Request, find, hold, let_go
 
@@ -55,8 +55,9 @@ class Host:
             provider=settings.provider, model=settings.model, base_url=settings.base_url
         )
         self.clock = SystemClock()
-        self.service = LocalService(settings, streaming=True)
+        self.service = LocalService(settings, streaming=True, audits=False)
         self.journal = self.service.journal
+        self.trail = Trail(self.journal, self.clock, settings.home)
         self.library = Library(self.journal, settings.home, settings.server.folders)
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
@@ -124,6 +125,7 @@ class Host:
         self.tails.close()
         await self.teller.close()
         await self.http.aclose()
+        self.trail.flush()
         await self.service.close()
 
     async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
@@ -286,16 +288,12 @@ class Host:
         tenant: str = "local",
     ) -> None:
         """Note who did what."""
-        entry = Entry(
-            tenant=tenant,
-            principal=principal,
-            act=act,
-            target=target,
-            outcome=outcome,
-            data=data or {},
-            at=self.clock.micros(),
-        )
-        await self.journal.writer.submit(note(entry))
+        await self.trail.note(self.trail.entry(principal, act, target, data, outcome=outcome, tenant=tenant))
+
+    def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
+        """Note, without anybody waiting for it, that somebody had not the right to do something."""
+        entry = self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant)
+        self.trail.later(entry, soon=True)
 
     def _exists(self, run_id: str) -> bool:
         try:

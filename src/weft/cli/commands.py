@@ -195,6 +195,19 @@ COMMANDS: Mapping[str, Entry] = {
             **_members("trigger"),
         },
     ),
+    "audit": Entry(
+        help="Who did what, and the proof that the log of it is whole.",
+        section="This machine",
+        members={
+            "list": Entry(target=f"{_GROUPS}.audit:list_entries", help="List who did what, the latest first."),
+            "verify": Entry(target=f"{_GROUPS}.audit:verify", help="Prove that the log is what was written."),
+            "export": Entry(
+                target=f"{_GROUPS}.audit:export", help="Print the log as JSON Lines, with its signed head."
+            ),
+            "head": Entry(target=f"{_GROUPS}.audit:head", help="Print the signed end of the log."),
+            "key": Entry(target=f"{_GROUPS}.audit:key", help="Print the public key of the log."),
+        },
+    ),
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),
