@@ -2536,6 +2536,11 @@ export interface components {
             name: string;
             /** Role */
             role: string;
+            /**
+             * Rights
+             * @description What it may do at most; empty for all that its role may.
+             */
+            rights: string[];
             /** Created At */
             created_at: string;
             /** Expires At */
@@ -2612,6 +2617,12 @@ export interface components {
              * @description That of the user, or a lesser one.
              */
             role: string;
+            /**
+             * Rights
+             * @description It may do no more than these; empty for all that its role may.
+             * @default []
+             */
+            rights: string[];
             /**
              * Days
              * @description Days until it is over; none for no end.

@@ -10,6 +10,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from weft.app.admission.cookies import Cookies, Sealed
+from weft.app.admission.keyset import KeySet
+from weft.app.admission.tokens import Tokens
 from weft.app.auditing.trail import Trail
 from weft.app.egress import egress_policy
 from weft.app.flags import Flags
@@ -29,6 +32,7 @@ from weft.app.telling.signing import Keyring
 from weft.app.telling.teller import Carrier, Teller
 from weft.core.clock import SystemClock
 from weft.core.errors import ConflictError, NotFoundError, RateLimitError, TransientError, WeftError
+from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
 from weft.engine.local import RunResult
@@ -65,10 +69,14 @@ class Host:
         self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
         self.conversations = Conversations(self.journal, self.replies, self.tails, self.sessions, self.clock)
         self.identity = Identity(self.journal, self.clock)
+        self.sealed = Sealed(settings.home, self.clock)
+        self.cookies = Cookies(self.sealed, self.identity, hours=settings.identity.session_hours)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
         self.keys = Keyring(settings.home)
         self.http = HttpClient(egress_policy(settings))
+        keys = KeySet(self.http, self.clock, issuer=settings.identity.issuer or "", url=settings.identity.jwks_url)
+        self.tokens = Tokens(settings.identity, self.identity, keys)
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
@@ -289,6 +297,16 @@ class Host:
     ) -> None:
         """Note who did what."""
         await self.trail.note(self.trail.entry(principal, act, target, data, outcome=outcome, tenant=tenant))
+
+    def signed_in(self, owner: Owner, how: str) -> None:
+        """Note that somebody has come in."""
+        entry = self.trail.entry(owner.principal, "sign-in", "service", {"by": how}, tenant=owner.tenant)
+        self.trail.later(entry, soon=True)
+
+    def refused(self, reason: str, *, more: int = 0) -> None:
+        """Note that somebody was turned away, and how many `more` were before whom nobody noted."""
+        facts = {"reason": reason, **({"more": more} if more else {})}
+        self.trail.later(self.trail.entry("", "sign-in", "service", facts, outcome="denied"), soon=True)
 
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""

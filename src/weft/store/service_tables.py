@@ -206,6 +206,7 @@ keys = Table(  # credentials of users; what a caller shows is never stored, only
     Column("created_at", Integer, nullable=False),
     Column("expires_at", Integer),
     Column("revoked_at", Integer),
+    Column("rights", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("tenant", "id"),
     Index("keys_by_hash", "hash", unique=True),
 )

@@ -1,4 +1,4 @@
-"""The audit log becomes a chain for each tenant, with a signed end, that only grows."""
+"""The audit log becomes a chain for each tenant, with a signed end, that only grows; keys may be narrowed."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("tenant"),
     )
+    op.add_column("keys", sa.Column("rights", sa.Text, nullable=False, server_default=""))
     ends: dict[str, tuple[int, str]] = defaultdict(lambda: (0, GENESIS))
     for old in rows:
         seq, prev = ends[old["tenant"]]
@@ -69,6 +70,7 @@ def downgrade() -> None:
         sa.text("SELECT tenant, at, principal, act, target, outcome, data FROM audit ORDER BY at, tenant, seq")
     )
     rows = kept.mappings().all()
+    op.drop_column("keys", "rights")
     op.drop_table("audit_heads")
     op.drop_index("audit_by_time", "audit")
     op.drop_table("audit")
