@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from weft.app.compiled import CompiledFiles
-from weft.app.documents import prepare
+from weft.app.documents import Kept, prepare
 from weft.app.service import ModelChoice
 from weft.core.errors import SpecError
 from weft.plan.codec import plan_hash
@@ -38,7 +38,9 @@ def folder(tmp_path):
 
 
 def made(folder, kept, agent="", **variables):
-    prepared = prepare(folder / "outer.yaml", variables, CHOICE, session="", at="", agent=agent, kept=kept)
+    prepared = prepare(
+        folder / "outer.yaml", variables, CHOICE, session="", at="", agent=agent, kept=Kept(compiled=kept)
+    )
     return prepared.plan
 
 
@@ -47,7 +49,7 @@ def test_what_has_not_changed_is_compiled_once_for_each_agent_and_model(folder):
     first = made(folder, kept)
     assert made(folder, kept) is first
     assert made(folder, kept, agent="writer", message="Hello") is not first
-    other = prepare(folder / "outer.yaml", {}, ModelChoice(), session="", at="", kept=kept)
+    other = prepare(folder / "outer.yaml", {}, ModelChoice(), session="", at="", kept=Kept(compiled=kept))
     assert other.plan is not first
 
 

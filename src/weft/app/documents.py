@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,14 @@ from weft.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:  # types only: what loads Python files is loaded when somebody names one
     from weft.app.programs import PythonWorkflows
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a process keeps of files while they stay as they are: Python files that are loaded, workflow files that are compiled."""
+
+    programs: PythonWorkflows | None = None
+    compiled: CompiledFiles = field(default_factory=CompiledFiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,22 +111,20 @@ def prepare(
     session: str,
     at: str,
     agent: str = "",
-    programs: PythonWorkflows | None = None,
-    kept: CompiledFiles | None = None,
+    kept: Kept | None = None,
 ) -> Prepared:
     """What a run of `file`, or of one `agent` of it, with these variables is started with; `at` is the time in ISO 8601.
-
-    `programs` are the Python files that are loaded already, `kept` the workflow files.
 
     Raises:
         SpecError: the file has problems.
         InputError: inputs are missing or wrong.
     """
+    kept = kept or Kept()
     if named(file) is None:
-        workflow, compiled = (kept or CompiledFiles()).made(file, agent, choice, partial(_made, file, agent, choice))
+        workflow, compiled = kept.compiled.made(file, agent, choice, partial(_made, file, agent, choice))
         resolved = resolve_inputs(workflow, variables)
     else:
-        compiled, resolved = _prepared(file, variables, choice, agent, _python(programs))
+        compiled, resolved = _prepared(file, variables, choice, agent, _python(kept.programs))
     scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
 

@@ -23,8 +23,7 @@ from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
-from weft.app.compiled import CompiledFiles
-from weft.app.documents import Prepared, check_text, prepare
+from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.far_tasks import FarTask, waiting
 from weft.app.listening import BusListener, TelemetryListener
@@ -73,7 +72,7 @@ class Driving:
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
         self._models = ModelPool()
-        self._compiled = CompiledFiles()
+        self._kept = Kept(programs)
         self._pace = Pace()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
@@ -146,9 +145,8 @@ class Driving:
             request.choice,
             session=request.session,
             at=iso(at),
-            programs=self._programs,
             agent=request.agent,
-            kept=self._compiled,
+            kept=self._kept,
         )
         return (
             replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))

@@ -360,7 +360,7 @@ class LocalService:
     def _journal(self) -> Journal:
         if self._opened is None:
             durability = self._durability or self._settings.durability
-            self._opened = load("journal").Journal(self._settings.home / "journal.db", durability=durability)
+            self._opened = load("journal").Journal(self._settings.journal, durability=durability)
         assert self._opened is not None
         return self._opened
 

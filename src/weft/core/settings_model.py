@@ -223,6 +223,15 @@ class Server(Group):
     )
 
 
+class Store(Group):
+    """Where runs are kept."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="A Postgres database, as postgresql://user@host/name; none is a file in the home folder.",
+    )
+
+
 class Settings(BaseSettings):
     """Everything that can be set outside a workflow. Load with `load_settings`."""
 
@@ -251,6 +260,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     telemetry: Telemetry = Telemetry()
     server: Server = Server()
+    store: Store = Store()
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
@@ -258,6 +268,11 @@ class Settings(BaseSettings):
     def sources(self) -> Mapping[str, str]:
         """Where each setting that was given comes from, by dotted name; the others are defaults."""
         return self._sources
+
+    @property
+    def journal(self) -> str:
+        """Where the journal is: a file, or the address of a database, which may hold a password."""
+        return str(self.home / "journal.db") if self.store.url is None else self.store.url.get_secret_value()
 
     def with_sources(self, sources: Mapping[str, str]) -> Settings:
         """The same settings, remembering where they come from."""

@@ -145,6 +145,7 @@ class _Replay:
         self._state = RunState()
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
+        self._waits: tuple[Mapping[str, Any], ...] = ()
         self._derived = 0
         self._due = Owed()
 
@@ -185,7 +186,8 @@ class _Replay:
             await self._fact(event)
 
     def _begin(self, place: int) -> None:
-        self._walk = walk = Rewalk(self._state, _waits_of_drive(self._events, place), patience=self._pace.patience)
+        self._waits = _waits_of_drive(self._events, place)
+        self._walk = walk = Rewalk(self._state, self._waits, patience=self._pace.patience)
         on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
         run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
             on, program_walker(self._programs, self._state.options, lambda value: value)
@@ -221,7 +223,8 @@ class _Replay:
                 raise _Parted(event, "that nobody drives the run there")
             apply(self._state, event)
             return
-        if not await self._until(lambda: self._asked(event.path), event.path):
+        asked = partial(self._asked, event.path)
+        if not await self._until(asked, event.path) and not await self._past_waits(asked):
             raise _Parted(event, "that the plan does not come to this step")
         apply(self._state, event)
         own = self._walk.leaves.get(event.path)
@@ -273,6 +276,20 @@ class _Replay:
                 return holds()
             path = around(path)
         return True
+
+    async def _past_waits(self, holds: Callable[[], bool]) -> bool:
+        """Let the walk leave what can only wait, one after another, until `holds` does; whether it does.
+
+        Which of them its process had left to go on with others is in no event when that process died before the drive ended.
+        """
+        if (walk := self._walk) is None or self._waits:
+            return False
+        for path in walk.resting():
+            walk.let_go(path)
+            await self._loop.quiet()
+            if holds():
+                return True
+        return False
 
     async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
         self._due.add(path, hand_over)

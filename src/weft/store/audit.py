@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, Engine, select
 
 from weft.store.database import translated
 from weft.store.service_tables import audit
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +79,10 @@ class Audit:
             yield connection
 
 
-def note(entry: Entry) -> Callable[[sqlite3.Connection], None]:
+def note(entry: Entry) -> Callable[[Transaction], None]:
     """Work for the writer: add an entry."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "INSERT INTO audit (tenant, principal, act, target, outcome, data, at) VALUES (?,?,?,?,?,?,?)",
             (

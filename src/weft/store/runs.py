@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import builtins
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -19,8 +18,9 @@ from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundE
 from weft.core.usage import Usage
 from weft.store.append import TERMINAL
 from weft.store.database import translated
-from weft.store.drivers import Drivers
 from weft.store.listing import RunFilter, page
+from weft.store.port import Drivers
+from weft.store.sql import Transaction
 from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
@@ -35,7 +35,7 @@ WITH RECURSIVE every (tenant) AS (
 )
 SELECT id, driver FROM runs
 WHERE tenant IN (SELECT tenant FROM every) AND status IN ('queued', 'running', 'waiting')
-    AND (status <> 'waiting' OR due <= ?)
+    AND (status <> 'waiting' OR due <= ?) AND NOT (epoch = 0 AND base_run IS NOT NULL)
 ORDER BY created_at, id
 """
 """By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index."""
@@ -88,7 +88,7 @@ class Runs:
         engine: Engine,
         drivers: Drivers,
         path: Path | str,
-        at_once: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        at_once: Callable[[], AbstractContextManager[Transaction]],
     ) -> None:
         self._engine = engine
         self._at_once = at_once
@@ -110,7 +110,7 @@ class Runs:
         """The ids of open runs, of every tenant, that could be driven on at `at` and that nobody drives, the oldest first.
 
         Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
-        interrupted is left alone.
+        interrupted is left alone, and so is a fork that has never been made to go: whoever made it means to.
         """
         with self._at_once() as connection:
             found = connection.execute(_READY, (at,))
@@ -225,11 +225,11 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[sqlite3.Connection], None]:
+    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[Transaction], None]:
         """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (plan_hash, body))
+        def work(connection: Transaction) -> None:
+            connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (plan_hash, body))
 
         return work
 
@@ -253,7 +253,7 @@ class Runs:
 
     def claim(
         self, run_id: str, driver: str, *, reopen: bool = False, let_go: bool = False
-    ) -> Callable[[sqlite3.Connection], int]:
+    ) -> Callable[[Transaction], int]:
         """Work for the writer: make `driver` the one that drives the run, and return the new epoch.
 
         With `reopen` a run that has failed or was cancelled may be claimed too. With `let_go`, `driver` has let go of the run
@@ -264,7 +264,7 @@ class Runs:
             ConflictError: it has ended, or a live process drives it.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Transaction) -> int:
             row = connection.execute("SELECT status, driver, epoch FROM runs WHERE id=?", (run_id,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -282,10 +282,10 @@ class Runs:
 
         return work
 
-    def release(self, run_id: str, epoch: int) -> Callable[[sqlite3.Connection], None]:
+    def release(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
         """Work for the writer: nobody drives the run any more, unless somebody has taken it over."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             connection.execute("UPDATE runs SET driver=NULL WHERE id=? AND epoch=?", (run_id, epoch))
 
         return work

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -20,6 +19,7 @@ from weft.plan.codec import plan_hash
 from weft.store import automations as store
 from weft.store.automations import Automation
 from weft.store.journal import Journal
+from weft.store.sql import Transaction
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KINDS: Mapping[type[Rule], str] = {
@@ -97,7 +97,7 @@ class Desk:
             created_at=now,
         )
 
-    async def apply(self, works: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
+    async def apply(self, works: Sequence[Callable[[Transaction], None]]) -> None:
         """Do what `works` say in one transaction: all of it or nothing. Workers hear of it.
 
         Raises:
@@ -105,7 +105,7 @@ class Desk:
             NotFoundError: one that is to be changed has gone meanwhile.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             for one in works:
                 one(connection)
 
