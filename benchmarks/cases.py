@@ -51,6 +51,7 @@ SWARM = Side("weft", "benchmarks/weft_swarm.py")
 TRAVEL = Side("weft", "benchmarks/weft_travel.py")
 STREAMING = Side("weft", "benchmarks/weft_service.py")
 REQUESTS = Side("weft", "benchmarks/weft_requests.py")
+AUDIT = Side("weft", "benchmarks/weft_audit.py")
 WAITING = Side("weft", "benchmarks/weft_waiting.py")
 PATTERNS = (
     Side("langgraph", "benchmarks/rivals/langgraph_patterns.py", ".venv-bench"),
@@ -250,6 +251,21 @@ CASES = (
         "1,000 readers of one run's stream: memory of the service for each, and when the last has heard of the run's end",
         (REQUESTS,),
         {"kib_each": "KiB", "last_heard_ms": "ms"},
+    ),
+    Case(
+        "audit",
+        "the audit log: processor time of an entry, alone and a hundred together, and entries that one core proves in a second",
+        (AUDIT,),
+        {
+            "append_alone_us": "µs",
+            "append_together_us": "µs",
+            "verified_per_s": "entries/s",
+            "export_verified_per_s": "entries/s",
+        },
+        (
+            Goal("proved from the database", of("audit", "verified_per_s"), 200_000, at_least=True),
+            Goal("proved from an export", of("audit", "export_verified_per_s"), 200_000, at_least=True),
+        ),
     ),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )

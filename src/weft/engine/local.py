@@ -11,7 +11,7 @@ from typing import Any
 
 from weft.core.canonical import dumps
 from weft.core.clock import Clock, SystemClock
-from weft.core.errors import ConflictError, InputError, MismatchError, WeftError
+from weft.core.errors import ConflictError, MismatchError, WeftError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.engine import ending
@@ -223,13 +223,7 @@ class Engine:
             ConflictError: a live process drives the run.
         """
         self._enter()
-        doubts = fold(self._journal.events(run_id)).doubts()
-        if path not in doubts:
-            raise InputError(
-                f"no step {path!r} of this run is in doubt",
-                fix=f"in doubt: {', '.join(doubts) or 'none'}",
-                run=run_id,
-            )
+        ending.demand_doubt(fold(self._journal.events(run_id)), run_id, path)
         epoch = await self._claims.claim(run_id)
         draft = Draft(self._clock.micros(), "step.settled", path, dumps({"did": did}))
         try:

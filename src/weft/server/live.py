@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from weft.app.hosting import Host
 from weft.app.serving.tails import Frame
 from weft.app.telling.news import TOPICS, Item
-from weft.core.errors import InputError, NotFoundError, PolicyError
+from weft.core.errors import InputError, NotFoundError
 from weft.server import sse
 from weft.server.caller import Caller, calling
 from weft.server.control.routes import errors
@@ -53,8 +53,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
         last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
     ) -> StreamingResponse:
         """What happens from now on, as Server-Sent Events. After a gap, which `lagged` tells, look at everything anew."""
-        if not by.may("runs:read"):
-            raise PolicyError("this needs the right 'runs:read'", fix="ask whoever runs the service for it")
+        by.demand("runs:read", "/api/v1/stream")
         wanted = sorted({topic.strip() for topic in topics.split(",") if topic.strip()})
         runs = _runs(host, by, wanted)
         news = frozenset(topic for topic in wanted if topic in TOPICS)
