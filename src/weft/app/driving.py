@@ -188,7 +188,7 @@ class Driving:
         return done
 
     async def _call_off(self, one: FarTask) -> None:
-        around = self._around(one.definitions, {}, f"cancel:{one.task}")
+        around = self._around(one.definitions, {}, f"cancel:{one.task}", (one.run_id, ""))
         try:
             await self._remote.call_off(one.task, one.agent, around)
         except WeftError as error:
@@ -259,11 +259,13 @@ class Driving:
         return known[1]
 
     def _tool_context(self, context: StepContext) -> ToolContext:
-        around = self._around(context.plan.definitions, context.options, context.key)
+        around = self._around(context.plan.definitions, context.options, context.key, (context.run_id, context.path))
         return replace(around, note=context.note, emit=context.emit)
 
-    def _around(self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str) -> ToolContext:
-        """What a call under `key` may use, by what a plan defines and the options of its run."""
+    def _around(
+        self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
+    ) -> ToolContext:
+        """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
         declared: Mapping[str, Any] = definitions.get("secrets") or {}
         known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
@@ -274,11 +276,11 @@ class Driving:
             key=key,
             workdir=workdir,
             clock=self._clock,
-            http=self._access.http(self._http, context.run_id, context.path),
+            http=self._access.http(self._http, *step),
             secrets=Secrets(
                 known.values(),
                 on_resolve=self._redactor.register,
-                on_read=self._access.reading(context.run_id, context.path),
+                on_read=self._access.reading(*step),
                 also_masked=credentials(),
             ),
             options=ToolOptions(

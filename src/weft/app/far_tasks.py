@@ -13,9 +13,10 @@ _RUNS, _TASKS = 200, 50
 
 @dataclass(frozen=True, slots=True)
 class FarTask:
-    """A task of a remote agent, the definition of that agent, and all that is defined beside it."""
+    """A task of a remote agent, the run that it is for, the definition of that agent, and all that is defined beside it."""
 
     task: str
+    run_id: str
     agent: Mapping[str, Any]
     definitions: Mapping[str, Any]
 
@@ -32,7 +33,7 @@ def waiting(journal: Journal, run_id: str, definitions: Callable[[str], Mapping[
             agent = (defined.get("agents") or {}).get(facts.get("agent")) or {}
             # What a gate says of itself may come from anywhere: only agents of the plan are told anything.
             if "a2a" in agent and agent["a2a"] == facts.get("remote"):
-                found.append(FarTask(str(facts.get("task")), agent, defined))
+                found.append(FarTask(str(facts.get("task")), one, agent, defined))
     return found[:_TASKS]
 
 
