@@ -1,5 +1,6 @@
 """The offline model as a judge of drafts: its score comes from the draft and from what was expected, never from an example."""
 
+import asyncio
 import json
 
 import pytest
@@ -12,7 +13,7 @@ from weft.plan.patterns.scale import Scale
 
 def judged(prompt: str, *, role: str = "You are a critic.", scale: Scale = Scale()) -> dict:  # noqa: B008 -- frozen
     agent = Agent(OfflineModel(), instructions=role)
-    return json.loads(agent.run_sync(f"{prompt}\n\n{score_answer(scale)['instruction']}").output)
+    return json.loads(asyncio.run(agent.run(f"{prompt}\n\n{score_answer(scale)['instruction']}")).output)
 
 
 DRAFT = "The ferry leaves at nine from the old harbour."
