@@ -27,6 +27,7 @@ from weft.store.append import OPEN, Blob, Bulk, Event, Move
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
 from weft.store.port import Bell, Complaints, Drivers, Work
+from weft.store.sql import Rows
 
 Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
@@ -49,13 +50,13 @@ def _fresh() -> sqlite3.Connection:
 class _SqliteBulk:
     """See `weft.store.append.Bulk`."""
 
-    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> int:
-        return connection.executemany(_MOVE, moves).rowcount
+    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> Rows:
+        return connection.executemany(_MOVE, moves)
 
     def write(
         self, connection: sqlite3.Connection, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
-    ) -> int:
-        moved = connection.executemany(_MOVE, moves).rowcount if moves else 0
+    ) -> Rows | None:
+        moved = connection.executemany(_MOVE, moves) if moves else None
         if blobs:
             connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
         if events:

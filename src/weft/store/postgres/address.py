@@ -14,9 +14,11 @@ _CONNECT_S = 5
 _IDLE_MS = 1_500
 """How long a transaction may wait for its process: one that is frozen, or cut off, must not hold up the others."""
 _LOCK_MS = 10_000
+_LONGEST_MS = 15_000
 _SERVER = {
     "idle_in_transaction_session_timeout": str(_IDLE_MS),
     "lock_timeout": str(_LOCK_MS),
+    "transaction_timeout": str(_LONGEST_MS),
     "tcp_keepalives_idle": "2",
     "tcp_keepalives_interval": "1",
     "tcp_keepalives_count": "2",

@@ -11,7 +11,7 @@ import random
 import select
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ from weft.store.postgres.bulk import PostgresBulk
 from weft.store.postgres.complaints import clash, in_our_words, lost
 from weft.store.postgres.leases import Leases
 from weft.store.postgres.statements import Reading, Statements
+from weft.store.postgres.writing import Writing
 
 _PATIENCE_S = 30.0
 """How long a writer waits for a server that is away."""
@@ -39,67 +40,7 @@ _JITTER = random.SystemRandom()
 """Not the module's own, which programs may have seeded."""
 _MOST_CLASHES = 20
 _MOST_LOSSES = 5
-_TURNS = b"SELECT pg_advisory_xact_lock(1464157780, 1)"
-_XID = b"SELECT pg_current_xact_id()::text"
 _SEEN_BY_OTHERS = TERMINAL | {"waiting"}
-
-
-class Writing(Statements):
-    """The writer's connection. Its transaction begins with the first statement, on the same way to the server.
-
-    The server's name of the transaction is remembered, so that one whose end nobody has heard of can be asked for.
-    """
-
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
-        super().__init__(raw)
-        self._beginning: tuple[bytes, ...] = ()
-        self._named: psycopg.Cursor[Any] | None = None
-
-    @property
-    def xid(self) -> str:
-        """The server's name of the transaction that was begun last."""
-        row = self._named.fetchone() if self._named is not None else None
-        return row[0] if row is not None else ""
-
-    def begin(self, *, in_turn: bool) -> None:
-        """Begin a transaction, `in_turn` with those of other processes that have to be, too."""
-        self._beginning = (b"BEGIN", _TURNS) if in_turn else (b"BEGIN",)
-        self._named = None
-
-    @contextmanager
-    def together(self) -> Iterator[psycopg.Connection[Any]]:
-        """Statements whose answers are wanted only once all of them are sent."""
-        with super().together() as raw:
-            self._begin(raw)
-            yield raw
-
-    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Any:
-        """Run one statement."""
-        if self._beginning:
-            with self.together():
-                pass
-        return super().execute(sql, parameters)
-
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
-        """Run one statement for each of these."""
-        if self._beginning:
-            with self.together():
-                pass
-        return super().executemany(sql, parameters)
-
-    def end(self, how: bytes) -> None:
-        """Commit or roll back, if anything was begun."""
-        if self._beginning:
-            self._beginning = ()
-        else:
-            self.raw.execute(how)
-
-    def _begin(self, raw: psycopg.Connection[Any]) -> None:
-        if self._beginning:
-            for statement in self._beginning:
-                raw.execute(statement)
-            self._named = raw.execute(_XID)
-            self._beginning = ()
 
 
 class PostgresDatabase:
@@ -162,7 +103,7 @@ class PostgresDatabase:
     def commit(self, connection: Writing) -> None:
         """End it. When the connection is lost over that, ask the server what has become of it."""
         try:
-            connection.end(b"COMMIT")
+            connection.commit()
         except psycopg.OperationalError as error:
             if not lost(error) or not self._was_committed(connection):
                 raise
@@ -170,8 +111,7 @@ class PostgresDatabase:
     def roll_back(self, connection: Writing) -> None:
         """Undo it, if there is one. A lost connection has undone it by itself."""
         with suppress(psycopg.Error):
-            if not connection.raw.closed:
-                connection.end(b"ROLLBACK")
+            connection.roll_back()
 
     def again(self, connection: Writing, error: Exception, attempt: int) -> bool:
         """Wait for a server that is away, and let those go first who were chosen to."""
@@ -179,8 +119,7 @@ class PostgresDatabase:
             time.sleep(_JITTER.uniform(0.0, 0.01 * attempt))
             return True
         if lost(error) and attempt <= _MOST_LOSSES:
-            connection.raw.close()
-            connection.raw = self._raw(_PATIENCE_S)
+            connection.renew(self._raw(_PATIENCE_S))
             return True
         return False
 
@@ -231,8 +170,7 @@ class PostgresDatabase:
     def _was_committed(self, connection: Writing) -> bool:
         """What the server says of a transaction whose end was lost on the way."""
         xid = connection.xid
-        connection.raw.close()
-        connection.raw = self._raw(_PATIENCE_S)
+        connection.renew(self._raw(_PATIENCE_S))
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
             try:
