@@ -15,7 +15,7 @@ from json.encoder import encode_basestring as _json
 from typing import Any, NamedTuple, Protocol
 
 from weft.core.canonical import sha256
-from weft.core.errors import ConflictError, NotFoundError
+from weft.core.errors import ConflictError, MismatchError, NotFoundError
 from weft.core.ids import Entropy
 from weft.store.sql import Rows, Transaction
 
@@ -69,7 +69,10 @@ class NewRun:
 
 
 class Append(NamedTuple):
-    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest."""
+    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest.
+
+    `after` is the number of an event that was durable when the append was made, and is to be there still.
+    """
 
     run_id: str
     epoch: int
@@ -78,6 +81,7 @@ class Append(NamedTuple):
     create: NewRun | None = None
     reopen: bool = False
     also: tuple[Callable[[Transaction], object], ...] = ()
+    after: int = 0
 
 
 Move = tuple[int, bytes, int, str, int, int]
@@ -146,9 +150,12 @@ class Appender:
             ConflictError: the epoch is not the current one, the run has ended, or what is remembered of it is old news.
             Exception: what the database says when the run to be created exists.
             NotFoundError: there is no such run, or not the event that it is to begin with.
+            MismatchError: an event that was durable is gone.
         """
         head = self._create(connection, append) if append.create else self._head(connection, append)
         before = head.seq
+        if before < append.after:
+            raise _lost(append, before)
         self._seal(append, head)
         if append.patch or append.reopen:
             self._change(connection, append, head, before)
@@ -306,6 +313,14 @@ class Appender:
         return ConflictError(
             "another process has taken this run over; nothing more of it is written from here", run=run_id
         )
+
+
+def _lost(append: Append, head: int) -> MismatchError:
+    return MismatchError(
+        f"the journal has lost events of this run: {append.after} were durable, {head} are left",
+        fix="the database was put back to an older state: look at what the run did since, then resume or cancel it",
+        run=append.run_id,
+    )
 
 
 def _base_hash(connection: Transaction, new: NewRun) -> bytes:

@@ -69,6 +69,15 @@ class StoreConformance(JournalConformance):
             raise AssertionError("a changed event was taken for what was appended")
         journal.close()
 
+    async def test_an_append_after_events_that_are_gone_is_refused(self, tmp_path: Path) -> None:
+        """A store that was put back to an older state makes no second past."""
+        journal = self.open(tmp_path)
+        await journal.append(creation("r"))
+        (found,) = await outcomes(journal, [Append("r", 1, [draft("/a", 1)], after=2)])
+        assert isinstance(found, MismatchError)
+        assert await journal.append(Append("r", 1, [draft("/a", 1)], after=1)) == 2
+        journal.close()
+
     async def test_a_live_driver_keeps_its_run_and_a_dead_one_does_not(self, tmp_path: Path) -> None:
         """The epoch rises with each claim, and only the last one may append."""
         journal = self.open(tmp_path)
