@@ -25,6 +25,7 @@ _SERVER = {
     "tcp_user_timeout": "3000",
     "timezone": "UTC",
 }
+_PATIENT = dict.fromkeys(("idle_in_transaction_session_timeout", "transaction_timeout", "lock_timeout"), "0")
 _CLIENT = {
     "keepalives_idle": 2,
     "keepalives_interval": 1,
@@ -59,10 +60,16 @@ class Address:
         shown = f"postgresql://{host}{f':{port}' if port else ''}/{parts.get('dbname') or ''}"
         return cls(make_conninfo(url), shown)
 
-    def connect(self, *, durability: Literal["full", "fast"] = "full", **how: Any) -> psycopg.Connection[Any]:
-        """A new connection in autocommit mode; `how` is for psycopg."""
+    def connect(
+        self, *, durability: Literal["full", "fast"] = "full", patient: bool = False, **how: Any
+    ) -> psycopg.Connection[Any]:
+        """A new connection in autocommit mode; a `patient` one may take any time over a transaction. `how` is for psycopg."""
         given = conninfo_to_dict(self.conninfo)
-        server = {**_SERVER, "synchronous_commit": "on" if durability == "full" else "off"}
+        server = {
+            **_SERVER,
+            **(_PATIENT if patient else {}),
+            "synchronous_commit": "on" if durability == "full" else "off",
+        }
         options = " ".join([*(f"-c {name}={value}" for name, value in server.items()), str(given.pop("options", ""))])
         settings: dict[str, Any] = {"application_name": "weft", "connect_timeout": _CONNECT_S, **_CLIENT, **given}
         return psycopg.connect(**settings, options=options.strip(), autocommit=True, **how)

@@ -11,8 +11,8 @@ import random
 import select
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Literal
 
 import psycopg
@@ -31,7 +31,7 @@ from weft.store.postgres.bulk import PostgresBulk
 from weft.store.postgres.complaints import clash, in_our_words, lost
 from weft.store.postgres.leases import Leases
 from weft.store.postgres.statements import Reading, Statements
-from weft.store.postgres.writing import Writing
+from weft.store.postgres.writing import TURNS, Writing
 
 _PATIENCE_S = 30.0
 """How long a writer waits for a server that is away."""
@@ -40,6 +40,7 @@ _JITTER = random.SystemRandom()
 """Not the module's own, which programs may have seeded."""
 _MOST_CLASHES = 20
 _MOST_LOSSES = 5
+_PAGE = 1_000
 _SEEN_BY_OTHERS = TERMINAL | {"waiting"}
 
 
@@ -139,6 +140,42 @@ class PostgresDatabase:
                 self._reader = Reading(lambda: self._raw(_READ_PATIENCE_S))
             yield self._reader
 
+    def migrate(self, to: str) -> None:
+        """See `weft.store.port.Database`."""
+        with self._said_well(), closing(self._address.connect(patient=True)) as connection:
+            schema.upgrade(connection, to=to)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str], Iterator[Sequence[Any]]]]:
+        """See `weft.store.port.Database`."""
+        with self._said_well(), closing(self._address.connect(patient=True)) as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+            def rows(sql: str) -> Iterator[Sequence[Any]]:
+                with connection.cursor("weft_backup") as cursor:
+                    cursor.itersize = _PAGE
+                    cursor.execute(sql.encode())
+                    yield from cursor
+
+            yield rows
+
+    @contextmanager
+    def loading(self) -> Iterator[Statements]:
+        """See `weft.store.port.Database`."""
+        with (
+            self._said_well(),
+            closing(self._address.connect(patient=True, cursor_factory=RawCursor)) as connection,
+            connection.transaction(),
+        ):
+            connection.execute(TURNS)
+            yield Statements(connection)
+            for statement in schema.NUMBERING:
+                connection.execute(statement.encode())
+
+    def flaws(self) -> Sequence[str]:
+        """Nothing that the server tells without being asked: it checks its pages as it reads them."""
+        return ()
+
     def close(self) -> None:
         """Let go of everything but the writer's connection."""
         self._leases.close()
@@ -194,6 +231,16 @@ class PostgresDatabase:
     def _translate(self, context: ExceptionContext) -> None:
         if isinstance(context.original_exception, psycopg.Error):
             raise in_our_words(context.original_exception, self.path) from context.original_exception
+
+
+def revision_of(url: str) -> str | None:
+    """The revision of the schema that a database is at, without changing it; None when there is nothing in it."""
+    address = Address.of(url)
+    try:
+        with closing(address.connect()) as connection:
+            return schema.current(connection)
+    except psycopg.Error as error:
+        raise in_our_words(error, address.shown) from error
 
 
 def _check(raw: psycopg.Connection[Any], record: object, proxy: object) -> None:

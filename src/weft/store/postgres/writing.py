@@ -10,7 +10,8 @@ import psycopg
 
 from weft.store.postgres.statements import Statements, numbered
 
-_TURNS = b"SELECT pg_advisory_xact_lock(1464157780, 1)"
+TURNS = b"SELECT pg_advisory_xact_lock(1464157780, 1)"
+"""Waits for those of other processes who have to take turns, until the transaction ends."""
 _XID = b"SELECT pg_current_xact_id()::text"
 
 
@@ -68,7 +69,7 @@ class Writing(Statements):
         self._begun = False
         self.send(b"BEGIN")
         if in_turn:
-            self.send(_TURNS)
+            self.send(TURNS)
         self._named = self.send(_XID)
 
     def send(self, statement: bytes, parameters: Sequence[Any] = ()) -> Answer:
