@@ -10,12 +10,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from postgres_server import postgres
-from weft_steps import NoOp, chain, one
-
 from report import publish
 from weft.app.memory import settle
 from weft.engine.local import Engine
 from weft.store.journal import Journal
+from weft_steps import NoOp, chain, one
 
 RUNS, STEPS, ROUNDS = 50, 10, 5
 

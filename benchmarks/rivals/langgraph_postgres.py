@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph_steps import config, counting
-from postgres_server import postgres
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from postgres_server import postgres
 from report import publish
 
 
