@@ -51,6 +51,7 @@ SWARM = Side("weft", "benchmarks/weft_swarm.py")
 TRAVEL = Side("weft", "benchmarks/weft_travel.py")
 STREAMING = Side("weft", "benchmarks/weft_service.py")
 REQUESTS = Side("weft", "benchmarks/weft_requests.py")
+AUDIT = Side("weft", "benchmarks/weft_audit.py")
 WAITING = Side("weft", "benchmarks/weft_waiting.py")
 PATTERNS = (
     Side("langgraph", "benchmarks/rivals/langgraph_patterns.py", ".venv-bench"),
@@ -259,6 +260,21 @@ CASES = (
         (PG_LANGGRAPH, PG_WEFT),
         {"steps_per_s": "steps/s", "steps_per_s_2": "steps/s", "steps_per_s_4": "steps/s", "ms_per_step": "ms"},
         (Goal("times LangGraph's Postgres", against("postgres", "steps_per_s", PG_LANGGRAPH), 15, at_least=True),),
+    ),
+    Case(
+        "audit",
+        "the audit log: processor time of an entry, alone and a hundred together, and entries that one core proves in a second",
+        (AUDIT,),
+        {
+            "append_alone_us": "µs",
+            "append_together_us": "µs",
+            "verified_per_s": "entries/s",
+            "export_verified_per_s": "entries/s",
+        },
+        (
+            Goal("proved from the database", of("audit", "verified_per_s"), 200_000, at_least=True),
+            Goal("proved from an export", of("audit", "export_verified_per_s"), 200_000, at_least=True),
+        ),
     ),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from weft.app.flags import FLAGS, Flags
-from weft.app.identity import PREFIX, ROLES, Identity, common
+from weft.app.identity import PREFIX, Identity, common
+from weft.app.rights import ROLES
 from weft.core.clock import SystemClock
 from weft.core.errors import AuthError, ConflictError, InputError, NotFoundError
 from weft.store.journal import Journal

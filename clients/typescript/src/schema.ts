@@ -1036,6 +1036,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The whole log as JSON Lines, the oldest entry first, with its signed head as the last line. The export is itself an entry.
+         */
+        get: operations["audit_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/settings": {
         parameters: {
             query?: never;
@@ -1723,6 +1743,7 @@ export interface components {
          *       "data": {
          *         "gate": "8a1d6a7f0f3f4a4e9bb0f8a2c0d1e2f3"
          *       },
+         *       "hash": "c5d1fa1bf1a7ac23ae1b2ac1d3a3d6cb3ef8ee7b16d0eb4f6b8d6a1c7b0d9f21",
          *       "outcome": "done",
          *       "principal": "local",
          *       "seq": 41,
@@ -1746,6 +1767,11 @@ export interface components {
             data: {
                 [key: string]: unknown;
             };
+            /**
+             * Hash
+             * @description Of the entry with what stands before it: see the page about the audit log.
+             */
+            hash: string;
         };
         /**
          * AuditPage
@@ -2510,6 +2536,11 @@ export interface components {
             name: string;
             /** Role */
             role: string;
+            /**
+             * Rights
+             * @description What it may do at most; empty for all that its role may.
+             */
+            rights: string[];
             /** Created At */
             created_at: string;
             /** Expires At */
@@ -2586,6 +2617,12 @@ export interface components {
              * @description That of the user, or a lesser one.
              */
             role: string;
+            /**
+             * Rights
+             * @description It may do no more than these; empty for all that its role may.
+             * @default []
+             */
+            rights: string[];
             /**
              * Days
              * @description Days until it is over; none for no end.
@@ -8180,6 +8217,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A credential is missing or wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller has not the right to do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request does not fit; `problems` names every place. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another error. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    audit_export: {
+        parameters: {
+            query?: {
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
                 };
             };
             /** @description A credential is missing or wrong. */

@@ -21,9 +21,12 @@ from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
-from weft.app.documents import Prepared, check_text, prepare
+from weft.app.auditing.access import Access
+from weft.app.auditing.trail import Trail
+from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
@@ -33,9 +36,11 @@ from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
 from weft.core.errors import ConflictError
 from weft.core.settings import Settings
+from weft.engine.answering import Decided
 from weft.engine.clock import ClockPerformer
 from weft.engine.local import Engine, RunResult
 from weft.engine.port import Performer, StepContext
+from weft.engine.questions import Answer
 from weft.models.registry import ModelPool, check_credentials
 from weft.net.client import HttpClient
 from weft.net.egress import check_url
@@ -56,7 +61,13 @@ class Driving:
     """An engine with its performers, and the bus on which it tells what happens."""
 
     def __init__(
-        self, settings: Settings, journal: Journal, programs: PythonWorkflows, *, streaming: bool = False
+        self,
+        settings: Settings,
+        journal: Journal,
+        programs: PythonWorkflows,
+        *,
+        streaming: bool = False,
+        audits: bool = True,
     ) -> None:
         self._settings = settings
         self._journal = journal
@@ -66,8 +77,14 @@ class Driving:
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
         self._models = ModelPool()
+        self._kept = Kept(programs)
+        self._pace = Pace()
+        self._defined: dict[str, Mapping[str, Any]] = {}
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
+        self._audits = audits
+        self._trail = Trail(journal, self._clock, settings.home)
+        self._access = Access(journal, self._trail, self._redactor.known.json)
         self.bus = LocalBus()
         self._remote = RemoteAgents(self._policy, self._tool_context)
         self._telemetry = TelemetryListener(
@@ -92,8 +109,8 @@ class Driving:
             performers,
             clock=self._clock,
             concurrency=settings.limits.calls,
-            listeners=(BusListener(self.bus, self._clock), self._telemetry),
-            mask=self._redactor.known.json,
+            listeners=(BusListener(self.bus, self._clock), self._telemetry, self._access),
+            mask=self._access.masked,
             near_s=settings.limits.timer_s,
             programs=programs,
         )
@@ -136,8 +153,8 @@ class Driving:
             request.choice,
             session=request.session,
             at=iso(at),
-            programs=self._programs,
             agent=request.agent,
+            kept=self._kept,
         )
         return (
             replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
@@ -147,21 +164,39 @@ class Driving:
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
-        definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
-        self._telemetry.watch(run_id, definitions)
+        await self._pace.turn()
+        self._telemetry.watch(run_id, self._definitions(self._journal.runs.get(run_id).plan_hash))
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:
             await self._servers.leave(run_id)
             self._telemetry.leave(run_id)
 
+    def _definitions(self, hash_: str) -> Mapping[str, Any]:
+        """What is defined in the stored plan of this hash; of the latest plans, it is kept."""
+        known = self._defined.get(hash_)
+        if known is None:
+            if len(self._defined) >= _PLANS:
+                self._defined.clear()
+            known = self._defined[hash_] = self._journal.runs.plan(hash_).get("definitions") or {}
+        return known
+
+    async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
+        """Answer a gate; see `Engine.decide`. It is an entry of the audit log."""
+        decided = await self.engine.decide(run_id, gate, answer)
+        if self._audits:
+            about, tenant = {"gate": decided.gate.id}, decided.gate.tenant
+            await self._trail.note(self._trail.entry(answer.by, "gate.decide", f"run/{run_id}", about, tenant=tenant))
+        return decided
+
     def _options(self, request: RunRequest) -> dict[str, Any]:
-        workdir = request.workdir or self._settings.tools.workdir or request.file.resolve().parent
+        file = request.file.resolve()
+        workdir = request.workdir or self._settings.tools.workdir
         return {
-            "file": str(request.file.resolve()),
+            "file": str(file),
             "out": str(request.out.resolve()),
             "force": request.force,
-            "workdir": str(Path(workdir).resolve()),
+            "workdir": str(workdir.resolve() if workdir else file.parent),
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
@@ -170,6 +205,7 @@ class Driving:
     async def close(self) -> None:
         """Let go of connections and send what telemetry has left."""
         await self.engine.close()
+        self._trail.flush()
         await self._servers.close()
         await self._remote.aclose()
         await self._models.aclose()
@@ -211,8 +247,13 @@ class Driving:
             key=context.key,
             workdir=workdir,
             clock=self._clock,
-            http=self._http,
-            secrets=Secrets(known.values(), on_resolve=self._redactor.register, also_masked=credentials()),
+            http=self._access.http(self._http, context.run_id, context.path),
+            secrets=Secrets(
+                known.values(),
+                on_resolve=self._redactor.register,
+                on_read=self._access.reading(context.run_id, context.path),
+                also_masked=credentials(),
+            ),
             options=ToolOptions(
                 duckduckgo_url=may.duckduckgo_url,
                 tavily_url=may.tavily_url,

@@ -10,6 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from weft.app.admission.cookies import Cookies, Sealed
+from weft.app.admission.keyset import KeySet
+from weft.app.admission.tokens import Tokens
+from weft.app.auditing.trail import Trail
+from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
 from weft.app.flags import Flags
 from weft.app.identity import Identity
@@ -28,12 +33,12 @@ from weft.app.telling.signing import Keyring
 from weft.app.telling.teller import Carrier, Teller
 from weft.core.clock import SystemClock
 from weft.core.errors import ConflictError, NotFoundError, RateLimitError, TransientError, WeftError
+from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
 from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.net.client import HttpClient
-from weft.store.audit import Entry, note
 from weft.store.gates import mark_due
 from weft.store.requests import Request, find, hold, let_go
 
@@ -55,8 +60,9 @@ class Host:
             provider=settings.provider, model=settings.model, base_url=settings.base_url
         )
         self.clock = SystemClock()
-        self.service = LocalService(settings, streaming=True)
+        self.service = LocalService(settings, streaming=True, audits=False)
         self.journal = self.service.journal
+        self.trail = Trail(self.journal, self.clock, settings.home)
         self.library = Library(self.journal, settings.home, settings.server.folders)
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
@@ -64,10 +70,14 @@ class Host:
         self.sessions = Sessions(self.journal, self.replies, self.clock, keep_days=settings.server.session_days)
         self.conversations = Conversations(self.journal, self.replies, self.tails, self.sessions, self.clock)
         self.identity = Identity(self.journal, self.clock)
+        self.sealed = Sealed(settings.home, self.clock)
+        self.cookies = Cookies(self.sealed, self.identity, hours=settings.identity.session_hours)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
         self.keys = Keyring(settings.home)
         self.http = HttpClient(egress_policy(settings))
+        keys = KeySet(self.http, self.clock, issuer=settings.identity.issuer or "", url=settings.identity.jwks_url)
+        self.tokens = Tokens(settings.identity, self.identity, keys)
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
@@ -124,6 +134,7 @@ class Host:
         self.tails.close()
         await self.teller.close()
         await self.http.aclose()
+        self.trail.flush()
         await self.service.close()
 
     async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
@@ -268,6 +279,10 @@ class Host:
         self._wake(run_id)
         return new
 
+    def desk(self, owner: Owner) -> Desk:
+        """Where the schedules and triggers of a tenant are changed."""
+        return Desk(self.journal, self.clock, owner)
+
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
         done = await self.service.cancel(run_id, reason=reason)
@@ -286,16 +301,22 @@ class Host:
         tenant: str = "local",
     ) -> None:
         """Note who did what."""
-        entry = Entry(
-            tenant=tenant,
-            principal=principal,
-            act=act,
-            target=target,
-            outcome=outcome,
-            data=data or {},
-            at=self.clock.micros(),
-        )
-        await self.journal.writer.submit(note(entry))
+        await self.trail.note(self.trail.entry(principal, act, target, data, outcome=outcome, tenant=tenant))
+
+    def signed_in(self, owner: Owner, how: str) -> None:
+        """Note that somebody has come in."""
+        entry = self.trail.entry(owner.principal, "sign-in", "service", {"by": how}, tenant=owner.tenant)
+        self.trail.later(entry, soon=True)
+
+    def refused(self, reason: str, *, more: int = 0) -> None:
+        """Note that somebody was turned away, and how many `more` were before whom nobody noted."""
+        facts = {"reason": reason, **({"more": more} if more else {})}
+        self.trail.later(self.trail.entry("", "sign-in", "service", facts, outcome="denied"), soon=True)
+
+    def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
+        """Note, without anybody waiting for it, that somebody had not the right to do something."""
+        entry = self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant)
+        self.trail.later(entry, soon=True)
 
     def _exists(self, run_id: str) -> bool:
         try:

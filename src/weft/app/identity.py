@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from weft.app.rights import RIGHTS, ROLES
 from weft.core.clock import Clock
 from weft.core.errors import AuthError, InputError
 from weft.core.ids import uuid7
@@ -16,30 +17,7 @@ from weft.store.identity import Key, User, add_key, add_user, change_user, revok
 from weft.store.journal import Journal
 
 PREFIX = "weft_"
-EVERYTHING = frozenset({"*"})
-_READ = frozenset(
-    {
-        "runs:read",
-        "workflows:read",
-        "gates:read",
-        "agents:read",
-        "tools:read",
-        "plans:read",
-        "automations:read",
-        "sessions:use",
-        "usage:read",
-        "flags:read",
-    }
-)
-_OPERATE = _READ | {"runs:start", "runs:write", "automations:write", "gates:decide"}
-ROLES: Mapping[str, frozenset[str]] = {
-    "admin": EVERYTHING,
-    "developer": _OPERATE | {"workflows:write", "webhooks:read", "webhooks:write", "plans:write"},
-    "operator": _OPERATE | {"audit:read", "webhooks:read", "settings:read"},
-    "approver": _READ | {"gates:decide"},
-    "viewer": _READ - {"sessions:use"},
-}
-"""What each role may do."""
+_LOCAL_USER = User(id=LOCAL.principal, name="the user of this machine", role="admin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +26,7 @@ class Known:
 
     owner: Owner
     rights: frozenset[str]
+    role: str = ""
 
 
 class Identity:
@@ -60,7 +39,7 @@ class Identity:
     def users(self, *, tenant: str = "local") -> list[User]:
         """The users of a tenant; the local one is always there."""
         kept = self._journal.identities.users(tenant=tenant)
-        local = [] if tenant != "local" else [User(id=LOCAL.principal, name="the user of this machine", role="admin")]
+        local = [_LOCAL_USER] if tenant == LOCAL.tenant else []
         return [*(one for one in local if one.id not in {user.id for user in kept}), *kept]
 
     async def add_user(self, user_id: str, name: str, role: str, *, tenant: str = "local") -> User:
@@ -82,15 +61,25 @@ class Identity:
         return user
 
     async def new_key(
-        self, principal: str, name: str, role: str, *, days: int | None = None, tenant: str = "local"
+        self,
+        principal: str,
+        name: str,
+        role: str,
+        *,
+        days: int | None = None,
+        rights: Iterable[str] = (),
+        tenant: str = "local",
     ) -> tuple[Key, str]:
-        """A key for a user, and what is to be shown: it is told this once.
+        """A key for a user, and what is to be shown: it is told this once. With `rights` it may do no more than these.
 
         Raises:
             InputError: there is no such user or role, or the role may do what the user's may not.
         """
         _check_role(role)
-        owner = next((one for one in self.users(tenant=tenant) if one.id == principal), None)
+        unknown = sorted(set(rights) - RIGHTS.keys())
+        if unknown:
+            raise InputError(f"there is no right {unknown[0]!r}", fix=did_you_mean(unknown[0], RIGHTS, noun="rights"))
+        owner = self.user(principal, tenant=tenant)
         if owner is None or owner.disabled:
             raise InputError(f"there is no user {principal!r}", fix="make the user first")
         if not covers(ROLES[owner.role], ROLES[role]):
@@ -107,6 +96,7 @@ class Identity:
             role=role,
             created_at=now,
             expires_at=None if days is None else now + days * 86_400_000_000,
+            rights=" ".join(sorted(set(rights))),
             tenant=tenant,
         )
         await self._journal.writer.submit(add_key(key))
@@ -127,10 +117,32 @@ class Identity:
         now = self._clock.micros()
         if key is None or key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
             raise AuthError("the key is unknown, over or taken back", fix="ask for a new one")
-        user = next((one for one in self.users(tenant=key.tenant) if one.id == key.principal), None)
+        user = self.user(key.principal, tenant=key.tenant)
         if user is None or user.disabled:
             raise AuthError("the key is unknown, over or taken back", fix="ask for a new one")
-        return Known(Owner(key.tenant, key.principal), common(ROLES[key.role], ROLES[user.role]))
+        rights = common(ROLES[key.role], ROLES[user.role])
+        if key.rights:
+            rights = common(rights, frozenset(key.rights.split()))
+        return Known(Owner(key.tenant, key.principal), rights, key.role)
+
+    def user(self, user_id: str, *, tenant: str = LOCAL.tenant) -> User | None:
+        """The user of this id, if there is one."""
+        kept = self._journal.identities.find_user(user_id, tenant=tenant)
+        return _LOCAL_USER if kept is None and (tenant, user_id) == (LOCAL.tenant, LOCAL.principal) else kept
+
+    def person(self, owner: Owner, role: str) -> Known:
+        """Somebody for whom another word than a key stands: in the role that they have here, and else in `role`.
+
+        Raises:
+            AuthError: they are disabled, or have no role at all.
+        """
+        user = self.user(owner.principal, tenant=owner.tenant)
+        if user is not None and user.disabled:
+            raise AuthError("this user may not come in any more", fix="ask whoever runs the service")
+        role = user.role if user is not None else role
+        if role not in ROLES:
+            raise AuthError("you have no role here", fix="ask whoever runs the service to make you a user")
+        return Known(owner, ROLES[role], role)
 
 
 def hashed(shown: str) -> str:

@@ -45,17 +45,24 @@ _FOLLOW_S = 0.1
 class LocalService:
     """Implements `weft.app.service.Service` over the journal in ``WEFT_HOME``.
 
-    `durability` goes over the setting of that name. With `streaming`, answers are shown while they come in.
+    `durability` goes over the setting of that name. With `streaming`, answers are shown while they come in. Without `audits`,
+    whoever calls notes decisions in the audit log: the one who knows who decides.
     """
 
     here = True
 
     def __init__(
-        self, settings: Settings | None = None, *, durability: str | None = None, streaming: bool = False
+        self,
+        settings: Settings | None = None,
+        *,
+        durability: str | None = None,
+        streaming: bool = False,
+        audits: bool = True,
     ) -> None:
         self._given = settings
         self._durability = durability
         self._streaming = streaming
+        self._audits = audits
         self._opened: Journal | None = None
         self._drives: Driving | None = None
 
@@ -125,7 +132,7 @@ class LocalService:
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         """See `Service.decide`."""
-        return await self._driving.engine.decide(run_id, gate, answer)
+        return await self._driving.decide(run_id, gate, answer)
 
     async def signal(self, run_id: str, signal: NewSignal) -> bool:
         """See `Service.signal`."""
@@ -378,7 +385,7 @@ class LocalService:
     def _driving(self) -> Driving:
         if self._drives is None:
             self._drives = load("driving").Driving(
-                self._settings, self._journal, self._programs, streaming=self._streaming
+                self._settings, self._journal, self._programs, streaming=self._streaming, audits=self._audits
             )
         assert self._drives is not None
         return self._drives

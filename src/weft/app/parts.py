@@ -30,6 +30,8 @@ PARTS = {
     "programs": "weft.app.programs",
     "naming": "weft.python.naming",
     "planned": "weft.store.planned",
+    "cookies": "weft.app.admission.cookies",
+    "audit-keys": "weft.app.auditing.keys",
     "mcp-desk": "weft.app.mcp",
 }
 

@@ -195,6 +195,42 @@ COMMANDS: Mapping[str, Entry] = {
             **_members("trigger"),
         },
     ),
+    "users": Entry(
+        help="Who may use the service.",
+        section="This machine",
+        members={
+            "list": Entry(target=f"{_GROUPS}.identity:list_users", help="List the users of a tenant."),
+            "add": Entry(target=f"{_GROUPS}.identity:add_user", help="Make a user, or give one another role."),
+            "disable": Entry(target=f"{_GROUPS}.identity:disable_user", help="Let a user in no more."),
+        },
+    ),
+    "keys": Entry(
+        help="The keys that users show to the service.",
+        section="This machine",
+        members={
+            "list": Entry(target=f"{_GROUPS}.identity:list_keys", help="List the keys of a tenant."),
+            "add": Entry(target=f"{_GROUPS}.identity:add_key", help="Make a key for a user."),
+            "revoke": Entry(target=f"{_GROUPS}.identity:revoke_key", help="Take a key back."),
+        },
+    ),
+    "link": Entry(
+        target=f"{_GROUPS}.identity:link",
+        help="Print an address that signs a browser in, once.",
+        section="This machine",
+    ),
+    "audit": Entry(
+        help="Who did what, and the proof that the log of it is whole.",
+        section="This machine",
+        members={
+            "list": Entry(target=f"{_GROUPS}.audit:list_entries", help="List who did what, the latest first."),
+            "verify": Entry(target=f"{_GROUPS}.audit:verify", help="Prove that the log is what was written."),
+            "export": Entry(
+                target=f"{_GROUPS}.audit:export", help="Print the log as JSON Lines, with its signed head."
+            ),
+            "head": Entry(target=f"{_GROUPS}.audit:head", help="Print the signed end of the log."),
+            "key": Entry(target=f"{_GROUPS}.audit:key", help="Print the public key of the log."),
+        },
+    ),
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),

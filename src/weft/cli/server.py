@@ -12,7 +12,7 @@ OPTION = "--server"
 HERE = frozenset(
     {
         "init", "validate", "plan", "schema", "simulate", "list-tools", "agents", "atomic", "tools", "mcp", "up", "worker",
-        "version", "explain", "list-supported",
+        "version", "audit", "users", "keys", "link", "explain", "list-supported",
     }
 )  # fmt: skip
 """Commands about this machine, its files and its processes. They work here, whatever the settings say of a service."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 
+from weft.app.admission.cookies import new_link
 from weft.app.hosting import Host
 from weft.app.memory import settle
 from weft.app.service import ModelChoice
@@ -61,10 +62,10 @@ def _check(settings: Settings) -> None:
     for folder in server.folders:
         if not folder.is_dir():
             raise InputError(f"there is no folder {str(folder)!r}", fix="name a folder that holds workflows")
-    if server.host not in _LOOPBACK and server.token is None:
+    if server.host not in _LOOPBACK and server.token is None and settings.identity.issuer is None:
         raise InputError(
             f"listening on {server.host!r}, anybody who reaches this machine could run workflows",
-            fix="set WEFT_SERVER__TOKEN to a secret that callers have to show, or listen on 127.0.0.1",
+            fix="set WEFT_SERVER__TOKEN to a secret that callers have to show (or WEFT_IDENTITY__ISSUER), or listen on 127.0.0.1",
         )
 
 
@@ -148,6 +149,10 @@ def _say_ready(service: Host, url: str, *, as_json: bool) -> None:
     tell(f"  OpenAI       {url}/v1            for any client of theirs: OPENAI_BASE_URL={url}/v1")
     tell(f"  A2A          {url}/a2a           card at {url}/.well-known/agent-card.json")
     tell(f"  MCP          {url}/mcp")
+    if service.settings.server.token is None and service.settings.identity.issuer is None:
+        tell("  identity is off: whoever reaches this address from this machine is its user, and may do everything")
+    else:
+        tell(f"  sign in      {url}/auth/link?code={new_link(service.sealed)}   (once, within ten minutes)")
     for path, error in list(service.library.broken().items())[:5]:
         tell(f"  not served: {path.name}: {error.message}")
     if served:

@@ -229,6 +229,39 @@ class Store(Group):
     )
 
 
+class IdentitySettings(Group):
+    """Tokens (JWT) of an issuer, and signing in at it (OpenID Connect). Without an issuer there are keys and the token alone."""
+
+    issuer: Url = Field(
+        default=None, description="Who makes the tokens: `iss` in them, and the provider for signing in."
+    )
+    audience: str | None = Field(
+        default=None, max_length=500, description="`aud` of tokens; the client's id by default."
+    )
+    secret: SecretStr | None = Field(
+        default=None, min_length=32, description="Tokens are signed with this secret (HS256, HS384, HS512)."
+    )
+    public_key: Folder | None = Field(
+        default=None, description="Tokens are signed with the private half of the key in this file (PEM)."
+    )
+    jwks_url: Url = Field(
+        default=None, description="Where the issuer shows its keys; what it says of itself by default."
+    )
+    role_claim: str = Field(default="", max_length=200, description="The claim that holds the role, or a list with it.")
+    tenant_claim: str = Field(
+        default="", max_length=200, description="The claim that holds the tenant; else it is `local`."
+    )
+    role: Literal["", "admin", "developer", "operator", "approver", "viewer"] = Field(
+        default="", description="The role of whoever has none otherwise; empty lets in only those who have one."
+    )
+    client_id: str | None = Field(
+        default=None, max_length=500, description="What this service is called at the provider; switches signing in on."
+    )
+    client_secret: SecretStr | None = Field(default=None, description="What it shows to the provider, if anything.")
+    scopes: str = Field(default="openid profile email", max_length=500, description="What it asks the provider for.")
+    session_hours: float = Field(default=12.0, gt=0, le=720, description="How long a browser stays signed in.")
+
+
 class Settings(BaseSettings):
     """Everything that can be set outside a workflow. Load with `load_settings`."""
 
@@ -258,6 +291,7 @@ class Settings(BaseSettings):
     telemetry: Telemetry = Telemetry()
     server: Server = Server()
     store: Store = Store()
+    identity: IdentitySettings = IdentitySettings()
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 

@@ -32,7 +32,7 @@ class Secrets:
 
     Their values are masked wherever they turn up, given out or not (a tool may read the environment or a file by itself), and so
     are those in `also_masked`. Neither ``repr`` nor errors hold them. `on_resolve` is told each value that is given out,
-    once, so that redaction elsewhere knows it too.
+    once, so that redaction elsewhere knows it too; `on_read` is told once which secret it was.
 
     Raises:
         UnsupportedError: a reference names a source other than ``env``.
@@ -44,11 +44,13 @@ class Secrets:
         *,
         environ: Mapping[str, str] | None = None,
         on_resolve: Callable[[str], object] | None = None,
+        on_read: Callable[[SecretRef], object] | None = None,
         also_masked: Iterable[str] = (),
     ) -> None:
         self._refs = {ref.name: ref for ref in refs}
         self._environ = os.environ if environ is None else environ
         self._on_resolve = on_resolve
+        self._on_read = on_read
         self._given: set[str] = set()
         declared = (self._environ.get(ref.key, "") for ref in self._refs.values())
         self._known = KnownValues((*also_masked, *declared))
@@ -81,7 +83,7 @@ class Secrets:
                 f"the environment variable {ref.key} is not set; the secret {name!r} needs it",
                 fix=f"set it before the run: export {ref.key}=…",
             )
-        self._remember(value)
+        self._remember(ref, value)
         return value
 
     def expand(self, text: str) -> str:
@@ -114,10 +116,12 @@ class Secrets:
         """JSON with every text in it masked, keys too."""
         return self._known.json(value)
 
-    def _remember(self, value: str) -> None:
+    def _remember(self, ref: SecretRef, value: str) -> None:
         if value in self._given:
             return
         self._given.add(value)
         self._known.register(value)
         if self._on_resolve is not None:
             self._on_resolve(value)
+        if self._on_read is not None:
+            self._on_read(ref)

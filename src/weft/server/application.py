@@ -10,13 +10,14 @@ from starlette.middleware import Middleware
 
 import weft
 from weft.app.hosting import Host
-from weft.server import a2a, agui, control, described, health, hooks, live, mcp, openai, problems
+from weft.server import a2a, agui, control, described, health, hooks, live, mcp, openai, problems, signin
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
 
 PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
     health.install,
+    signin.install,
     control.install,
     live.install,
     hooks.install,
@@ -31,7 +32,7 @@ PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
 def build(host: Host, *, url: str) -> FastAPI:
     """The whole service over `host`, reachable under `url`."""
     settings = host.settings.server
-    doorkeeper = Doorkeeper(settings, host.identity)
+    doorkeeper = Doorkeeper(host)
     rooms = Rooms(host, doorkeeper, url.rstrip("/"))
 
     @asynccontextmanager

@@ -12,11 +12,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weft.core.errors import AuthError, InputError, PolicyError, StepTimeoutError, WeftError
 from weft.core.settings_model import Server
-from weft.server.caller import Doorkeeper
+from weft.server.caller import Doorkeeper, own_session
 from weft.server.problems import MEDIA_TYPE, Forms, form_of, problem, status_of
 
-_OPEN = ("/health/", "/.well-known/", "/hooks/")
+_OPEN = ("/health/", "/.well-known/", "/hooks/", "/auth/login", "/auth/callback", "/auth/link")
 """Paths that answer without a credential."""
+_LOOKING = frozenset({"GET", "HEAD", "OPTIONS"})
 _DRAINED, _DRAIN_S = 65_536, 1.0
 """Of a request that is refused, so many bytes are taken in, for so many seconds."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -37,7 +38,7 @@ class Bounds:
         self._hosts = _LOOPBACK | {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         if settings.public_url is not None:
             self._hosts |= {(urlsplit(settings.public_url).hostname or "").lower()}
-        self._any_host = settings.token is not None and not settings.allowed_hosts
+        self._any_host = not doorkeeper.open and not settings.allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
@@ -49,6 +50,8 @@ class Bounds:
             if sum(name.lower() == b"host" for name, _ in scope["headers"]) > 1:
                 raise InputError("the request has two names for the service", status=400)
             self._check(scope, headers)
+            if not scope["path"].startswith(_OPEN):
+                scope.setdefault("state", {})["caller"] = await self._doorkeeper.welcome(headers)
         except WeftError as error:
             await _drain(headers, receive)
             await self._refuse(scope, send, error)
@@ -73,15 +76,16 @@ class Bounds:
                 f"pages of {origin} may not call the service",
                 fix="name the origin in the setting server.allowed_origins",
             )
+        elsewhere = headers.get("sec-fetch-site", "") not in {"same-origin", "none"}
+        if origin is None and elsewhere and scope["method"] not in _LOOKING and own_session(headers):
+            # A browser sends its cookies along with what other pages have it send, and says where a request comes from.
+            raise PolicyError("a change in the name of a browser's session needs its Origin", fix="send it from a page")
         try:
             declared = int(headers.get("content-length", "0"))
         except ValueError:
             raise InputError("the length of the request is no number") from None
         if declared > self._settings.max_request_bytes:
             raise _too_large(self._settings)
-        if scope["path"].startswith(_OPEN):
-            return
-        scope.setdefault("state", {})["caller"] = self._doorkeeper.admit(headers)
 
     async def _refuse(self, scope: Scope, send: Send, error: WeftError) -> None:
         form = form_of(scope["path"], self._forms)

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
 
 from fastapi import Request
 
-from weft.app.identity import PREFIX, Identity
-from weft.core.errors import AuthError
+from weft.app.admission.cookies import SESSION
+from weft.app.admission.keyset import UnknownKeyError
+from weft.app.hosting import Host
+from weft.app.identity import PREFIX, Known
+from weft.app.rights import EVERYTHING
+from weft.core.errors import AuthError, PolicyError, WeftError
 from weft.core.owner import LOCAL, Owner
-from weft.core.settings_model import Server
 
-EVERYTHING = frozenset({"*"})
+_SEEN, _SIGN_IN_S = 10_000, 3_600.0
+_REFUSALS, _REFUSALS_S = 60, 60.0
+"""So many refusals stand in the audit log, in so many seconds; the next entry says how many more there were."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and what they may do: `rights` are such as ``gates:decide``, or ``*``."""
+    """Who calls, and what they may do: `rights` are such as ``gates:decide``, or ``*``. `key` tells one credential from another."""
 
     owner: Owner = LOCAL
     rights: frozenset[str] = EVERYTHING
+    key: str = ""
+    deny: Callable[[str, str, str, str], None] | None = field(default=None, compare=False, repr=False)
+    """Told of what was denied: the tenant, who it was, the right, and where."""
 
     @property
     def tenant(self) -> str:
@@ -37,13 +48,47 @@ class Caller:
         """Whether the caller has `right`."""
         return "*" in self.rights or right in self.rights
 
+    def demand(self, right: str, where: str = "") -> None:
+        """Let through who has `right`; that somebody had it not is an entry of the audit log.
+
+        Raises:
+            PolicyError: the caller has it not.
+        """
+        if not self.may(right):
+            if self.deny is not None:
+                self.deny(self.tenant, self.principal, right, where)
+            raise PolicyError(f"this needs the right {right!r}", fix="ask whoever runs the service for it")
+
 
 class Doorkeeper:
-    """Finds out who calls: whoever shows a key, whoever shows the token of the settings, and else, where none is set, the local user."""
+    """Finds out who calls: by a key, a token of the issuer, the session of a browser, or the token of the settings.
 
-    def __init__(self, settings: Server, identity: Identity) -> None:
-        self._token = settings.token.get_secret_value() if settings.token is not None else None
-        self._identity = identity
+    Where neither a token nor an issuer is set, whoever shows nothing is the local user.
+    """
+
+    def __init__(self, host: Host) -> None:
+        token = host.settings.server.token
+        self._token = token.get_secret_value() if token is not None else None
+        self._host = host
+        self.open = token is None and host.settings.identity.issuer is None
+        """Whether identity is off: that is so on this machine's own addresses alone."""
+        self._seen: OrderedDict[str, float] = OrderedDict()
+        self._refused, self._since = 0, 0.0
+
+    async def welcome(self, headers: Mapping[str, str]) -> Caller:
+        """The caller, as `admit` finds them; the keys of the issuer are fetched when a token names one that is not known.
+
+        Raises:
+            AuthError: as for `admit`.
+        """
+        try:
+            return self.admit(headers)
+        except UnknownKeyError:
+            try:
+                await self._host.tokens.keys.refresh()
+            except WeftError as error:
+                raise AuthError("the keys of the issuer cannot be fetched now", fix="try again in a moment") from error
+            return self.admit(headers)
 
     def admit(self, headers: Mapping[str, str]) -> Caller:
         """The caller whose request has these headers, their names in lower case.
@@ -51,20 +96,80 @@ class Doorkeeper:
         Raises:
             AuthError: a credential is needed and missing, or this is none.
         """
+        try:
+            return self._admitted(headers)
+        except UnknownKeyError:
+            raise
+        except AuthError as error:
+            self._note_refusal(error)
+            raise
+
+    def _admitted(self, headers: Mapping[str, str]) -> Caller:
         scheme, _, shown = headers.get("authorization", "").partition(" ")
         shown = shown.strip() if scheme.lower() == "bearer" else ""
+        if not shown:
+            session = _cookie(headers.get("cookie", ""), SESSION)
+            if session:
+                return self._known(session, self._host.cookies.known(session), "session")
         if shown.startswith(PREFIX):
-            known = self._identity.known(shown)
-            return Caller(known.owner, known.rights)
-        if self._token is None or hmac.compare_digest(shown.encode(), self._token.encode()):
-            return Caller()
+            return self._known(shown, self._host.identity.known(shown), "key")
+        if self._host.settings.identity.issuer is not None and shown.count(".") == 2:
+            return self._known(shown, self._host.tokens.known(shown), "token")
+        if self.open or (self._token is not None and hmac.compare_digest(shown.encode(), self._token.encode())):
+            return Caller(deny=self._host.denied)
         raise AuthError(
             "the token is wrong" if shown else "a token is needed",
             fix="send `Authorization: Bearer …` with a key, or the token of the service's settings (server.token)",
         )
 
+    def _known(self, shown: str, known: Known, how: str) -> Caller:
+        key = hashlib.sha256(shown.encode()).hexdigest()[:16]
+        now = self._host.clock.monotonic()
+        last = self._seen.get(key)
+        if last is None or now - last > _SIGN_IN_S:
+            self._seen[key] = now
+            self._seen.move_to_end(key)
+            while len(self._seen) > _SEEN:
+                self._seen.popitem(last=False)
+            owner = known.owner
+            self._host.signed_in(owner, how)
+        return Caller(known.owner, known.rights, key if how == "key" else "", self._host.denied)
+
+    def _note_refusal(self, error: AuthError) -> None:
+        now = self._host.clock.monotonic()
+        if now - self._since > _REFUSALS_S:
+            self._since, more, self._refused = now, max(0, self._refused - _REFUSALS), 0
+        else:
+            more = 0
+        self._refused += 1
+        if self._refused <= _REFUSALS:
+            self._host.refused(error.message, more=more)
+
+
+def own_session(headers: Mapping[str, str]) -> bool:
+    """Whether a request is made in the name of a browser's session alone."""
+    return "authorization" not in headers and bool(_cookie(headers.get("cookie", ""), SESSION))
+
+
+def _cookie(header: str, name: str) -> str:
+    try:
+        found = SimpleCookie(header[:8_192]).get(name)
+    except CookieError:
+        return ""
+    return "" if found is None else found.value
+
+
+def cookie_of(request: Request, name: str) -> str:
+    """A cookie that came with a request; empty when there is none."""
+    return _cookie(request.headers.get("cookie", ""), name)
+
 
 def caller_of(request: Request) -> Caller:
-    """The caller of a request: a FastAPI dependency."""
+    """The caller of a request."""
     caller: Caller = request.state.caller
     return caller
+
+
+async def calling(request: Request) -> Caller:
+    """`caller_of` as a FastAPI dependency: a coroutine, for anything else is sent to a thread and back."""
+    return caller_of(request)

@@ -14,9 +14,9 @@ from starlette.responses import StreamingResponse
 from weft.app.hosting import Host
 from weft.app.serving.tails import Frame
 from weft.app.telling.news import TOPICS, Item
-from weft.core.errors import InputError, NotFoundError, PolicyError
+from weft.core.errors import InputError, NotFoundError
 from weft.server import sse
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller, calling
 from weft.server.control.routes import errors
 from weft.server.control.runs import SSE
 from weft.server.rooms import Rooms
@@ -46,15 +46,14 @@ def install(app: FastAPI, rooms: Rooms) -> None:
         },
     )
     async def stream(
-        by: Annotated[Caller, Depends(caller_of)],
+        by: Annotated[Caller, Depends(calling)],
         topics: Annotated[
             str, Query(max_length=4_000, description="With commas between: `runs`, `gates`, `budgets`, `run/<id>`.")
         ] = "runs,gates",
         last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=100)] = None,
     ) -> StreamingResponse:
         """What happens from now on, as Server-Sent Events. After a gap, which `lagged` tells, look at everything anew."""
-        if not by.may("runs:read"):
-            raise PolicyError("this needs the right 'runs:read'", fix="ask whoever runs the service for it")
+        by.demand("runs:read", "/api/v1/stream")
         wanted = sorted({topic.strip() for topic in topics.split(",") if topic.strip()})
         runs = _runs(host, by, wanted)
         news = frozenset(topic for topic in wanted if topic in TOPICS)

@@ -1,19 +1,30 @@
-"""The audit log: who did what to which thing, and what was denied. Entries are only ever added."""
+"""The audit log: who did what to which thing, and what was denied. Entries are only ever added.
+
+Each tenant has a chain of its own, whose entries are numbered without a gap; its signed head says where it ends.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, select
 
+from weft.core import canonical
+from weft.store.audit_chain import GENESIS, Head, Row, body
 from weft.store.database import translated
-from weft.store.service_tables import audit
+from weft.store.service_tables import audit, audit_heads
 from weft.store.sql import Transaction
+
+_CHUNK = 5_000
+_LENGTHS = {"principal": 300, "act": 100, "target": 500, "outcome": 20}
+_MAX_DATA = 16_384
+_INSERT = "INSERT INTO audit (tenant, seq, at, principal, act, target, outcome, data, hash) VALUES (?,?,?,?,?,?,?,?,?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +39,20 @@ class Entry:
     data: Mapping[str, Any] = field(default_factory=dict)
     tenant: str = "local"
     seq: int = 0
+    hash: str = ""
+
+
+class Sealer(Protocol):
+    """Vouches for the head of a chain."""
+
+    @property
+    def key(self) -> str:
+        """The id of the key that signs."""
+        ...
+
+    def sign(self, statement: bytes) -> str:
+        """The signature of `statement`, as Base64."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,27 +98,90 @@ class Audit:
             rows = connection.execute(query.order_by(audit.c.seq.desc()).limit(limit))
             return [Entry(**{**row._mapping, "data": json.loads(row.data)}) for row in rows]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
+    def tenants(self) -> Sequence[str]:
+        """The tenants that have a log."""
+        with self._read() as connection:
+            kept = connection.execute(select(audit.c.tenant).distinct()).scalars()
+            return sorted({*kept, *connection.execute(select(audit_heads.c.tenant)).scalars()})
+
+    def rows(self, tenant: str, *, after: int = 0) -> Iterator[Row]:
+        """The entries after number `after` as they are stored, the oldest first; what is added meanwhile comes too."""
+        columns = [audit.c[name] for name in Row._fields]
+        while True:
+            query = select(*columns).where(audit.c.tenant == tenant, audit.c.seq > after)
+            with self._read() as connection:
+                # The driver's own tuples: a proof reads every entry, and needs nothing of SQLAlchemy's rows.
+                found = connection.execute(query.order_by(audit.c.seq).limit(_CHUNK)).cursor.fetchall()
+            yield from map(Row._make, found)
+            if len(found) < _CHUNK:
+                return
+            after = found[-1][1]
+
+    def hash_of(self, tenant: str, seq: int) -> str | None:
+        """The hash of an entry, if it is there."""
+        query = select(audit.c.hash).where(audit.c.tenant == tenant, audit.c.seq == seq)
+        with self._read() as connection:
+            return connection.execute(query).scalar()
+
+    def head(self, tenant: str) -> Head | None:
+        """The signed end of the log; None before the first entry."""
+        with self._read() as connection:
+            row = connection.execute(select(audit_heads).where(audit_heads.c.tenant == tenant)).first()
+        return None if row is None else Head(**row._mapping)  # noqa: SLF001 -- same
+
     @contextmanager
     def _read(self) -> Iterator[Connection]:
         with translated(self._path), self._engine.connect() as connection:
             yield connection
 
 
-def note(entry: Entry) -> Callable[[Transaction], None]:
-    """Work for the writer: add an entry."""
+def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], None]:
+    """Work for the writer: add entries, and have the new end of each chain signed."""
 
     def work(connection: Transaction) -> None:
-        connection.execute(
-            "INSERT INTO audit (tenant, principal, act, target, outcome, data, at) VALUES (?,?,?,?,?,?,?)",
-            (
-                entry.tenant,
-                entry.principal,
-                entry.act,
-                entry.target,
-                entry.outcome,
-                json.dumps(dict(entry.data), sort_keys=True),
-                entry.at,
-            ),
+        heads: dict[str, Head] = {}
+        rows = []
+        for entry in entries:
+            head = heads.get(entry.tenant) or _head(connection, entry.tenant)
+            row = _row(entry, head.seq + 1)
+            hash_ = sha256(body(row, head.hash)).hexdigest()
+            rows.append(row._replace(hash=hash_))
+            heads[entry.tenant] = replace(head, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key, signature="")
+        connection.executemany(
+            _INSERT, [(r.tenant, r.seq, r.at, r.principal, r.act, r.target, r.outcome, r.data, r.hash) for r in rows]
         )
+        for head in heads.values():
+            sealed = replace(head, signature=sealer.sign(head.statement()))
+            connection.execute(
+                "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (:tenant, :seq, :hash, :at, :key, "
+                ":signature) ON CONFLICT (tenant) DO UPDATE SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, "
+                "key=excluded.key, signature=excluded.signature",
+                asdict(sealed),
+            )
 
     return work
+
+
+def _head(connection: Transaction, tenant: str) -> Head:
+    """Where a chain goes on: after what was vouched for, whatever has become of it since."""
+    for query in (
+        "SELECT seq, hash FROM audit_heads WHERE tenant=?",
+        "SELECT seq, hash FROM audit WHERE tenant=? ORDER BY seq DESC LIMIT 1",
+    ):
+        found = connection.execute(query, (tenant,)).fetchone()
+        if found is not None:
+            return Head(tenant=tenant, seq=found[0], hash=found[1], at=0, key="")
+    return Head(tenant=tenant, seq=0, hash=GENESIS, at=0, key="")
+
+
+def _row(entry: Entry, seq: int) -> Row:
+    data = canonical.dumps(dict(entry.data)).decode()
+    if len(data) > _MAX_DATA:
+        data = canonical.dumps({"shortened": data[:1_000]}).decode()
+    texts = {name: _clean(getattr(entry, name), most) for name, most in _LENGTHS.items()}
+    return Row(tenant=entry.tenant, seq=seq, at=entry.at, data=data, **texts)
+
+
+def _clean(text: str, most: int) -> str:
+    """A text as every database can hold it: no lone surrogates, no NUL."""
+    return text[:most].encode(errors="replace").decode().replace("\0", "\ufffd")

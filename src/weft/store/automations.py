@@ -89,20 +89,20 @@ class Automations:
         with self._read() as connection:
             return [_automation(row) for row in connection.execute(query)]
 
-    def active(self, at: int, *, tenant: str = "local") -> list[Automation]:
-        """What has to be looked after now: triggers, and schedules whose time has come; none that are paused."""
+    def active(self, at: int) -> list[Automation]:
+        """What has to be looked after now, of every tenant: triggers, and schedules whose time has come; none that are paused."""
         query = (
             select(automations)
-            .where(automations.c.tenant == tenant, automations.c.paused == 0)
+            .where(automations.c.paused == 0)
             .where(or_(automations.c.kind != "schedule", automations.c.next_at <= at))
             .order_by(automations.c.next_at, automations.c.name)
         )
         with self._read() as connection:
             return [_automation(row) for row in connection.execute(query)]
 
-    def next_at(self, *, tenant: str = "local") -> int | None:
-        """When the next schedule is due."""
-        query = select(func.min(automations.c.next_at)).where(automations.c.tenant == tenant, automations.c.paused == 0)
+    def next_at(self) -> int | None:
+        """When the next schedule, of any tenant, is due."""
+        query = select(func.min(automations.c.next_at)).where(automations.c.paused == 0)
         with self._read() as connection:
             found: int | None = connection.execute(query).scalar_one()
         return found
@@ -126,8 +126,8 @@ class Automations:
         with self._read() as connection:
             return connection.execute(query).first() is not None
 
-    def unfinished(self, *, tenant: str = "local", limit: int = 1_000) -> list[Firing]:
-        """Firings whose run is still to be started, the oldest first; none of automations that are paused."""
+    def unfinished(self, *, limit: int = 1_000) -> list[Firing]:
+        """Firings, of every tenant, whose run is still to be started, the oldest first; none of automations that are paused."""
         query = (
             select(firings)
             .join(
@@ -135,7 +135,7 @@ class Automations:
                 and_(automations.c.tenant == firings.c.tenant, automations.c.name == firings.c.automation),
             )
             .where(automations.c.paused == 0)
-            .where(firings.c.tenant == tenant, firings.c.status.in_(("due", "buffered")))
+            .where(firings.c.tenant.in_(select(automations.c.tenant)), firings.c.status.in_(("due", "buffered")))
             .order_by(firings.c.at, firings.c.nominal, firings.c.automation, firings.c.key)
             .limit(limit)
         )

@@ -38,7 +38,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """A key of a user, in the user's role or a lesser one; times are microseconds."""
+    """A key of a user, in the user's role or a lesser one; `rights`, with spaces between, narrow it further. Times are microseconds."""
 
     id: str
     principal: str
@@ -48,6 +48,7 @@ class Key:
     created_at: int = 0
     expires_at: int | None = None
     revoked_at: int | None = None
+    rights: str = ""
     tenant: str = "local"
 
 
@@ -75,10 +76,17 @@ class Identities:
         Raises:
             NotFoundError: there is none.
         """
-        for one in self.users(tenant=tenant):
-            if one.id == user_id:
-                return one
-        raise NotFoundError(f"there is no user {user_id!r}", fix="list the users to see those there are")
+        found = self.find_user(user_id, tenant=tenant)
+        if found is None:
+            raise NotFoundError(f"there is no user {user_id!r}", fix="list the users to see those there are")
+        return found
+
+    def find_user(self, user_id: str, *, tenant: str = "local") -> User | None:
+        """The user of this id, if there is one."""
+        query = select(users).where(users.c.tenant == tenant, users.c.id == user_id)
+        with self._read() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else _user(row._mapping)  # noqa: SLF001 -- same
 
     def keys(self, *, tenant: str = "local", principal: str | None = None) -> list[Key]:
         """The keys of a tenant or of one user, the newest first."""
@@ -141,8 +149,19 @@ def add_key(key: Key) -> Callable[[Transaction], None]:
 
     def work(connection: Transaction) -> None:
         connection.execute(
-            "INSERT INTO keys (tenant, id, principal, hash, name, role, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?)",
-            (key.tenant, key.id, key.principal, key.hash, key.name, key.role, key.created_at, key.expires_at),
+            "INSERT INTO keys (tenant, id, principal, hash, name, role, created_at, expires_at, rights) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                key.tenant,
+                key.id,
+                key.principal,
+                key.hash,
+                key.name,
+                key.role,
+                key.created_at,
+                key.expires_at,
+                key.rights,
+            ),
         )
 
     return work

@@ -56,12 +56,12 @@ class Journal:
         self.drivers = database.drivers
         self._read = database.reading
         engine, path = database.engine, database.path
-        self.runs = Runs(engine, self.drivers, path)
+        self.runs = Runs(engine, self.drivers, path, self._read)
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path)
-        self.signals = Signals(engine, path)
+        self.signals = Signals(self._read)
         self.automations = Automations(engine, path)
-        self.workflows = Workflows(engine, path)
+        self.workflows = Workflows(engine, path, self._read)
         self.audit = Audit(engine, path)
         self.tasks = Tasks(engine, path)
         self.hooks = Hooks(engine, path)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import builtins
 import json
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, Text, and_, bindparam, exists, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Text, bindparam, exists, or_, select, text
 from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
@@ -24,8 +25,21 @@ from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
-_BY_ID = select(*_COLUMNS).where(runs.c.id == bindparam("run_id"))
-"""Made once: it is asked for all the time."""
+_NAMES = [column.name for column in _COLUMNS]
+_BY_ID = f"SELECT {', '.join(_NAMES)} FROM runs WHERE id=?"  # noqa: S608 -- our own names
+"""Written out: it is asked for all the time, and to have it built costs several times what it does."""
+_READY = """
+WITH RECURSIVE every (tenant) AS (
+    SELECT MIN(tenant) FROM runs
+    UNION ALL SELECT (SELECT MIN(tenant) FROM runs WHERE tenant > every.tenant) FROM every WHERE every.tenant IS NOT NULL
+)
+SELECT id, driver FROM runs
+WHERE tenant IN (SELECT tenant FROM every) AND status IN ('queued', 'running', 'waiting')
+    AND (status <> 'waiting' OR due <= ?) AND NOT (epoch = 0 AND base_run IS NOT NULL)
+ORDER BY created_at, id
+"""
+"""By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index."""
+_PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +83,15 @@ class Run:
 class Runs:
     """Questions about runs, and the two acts that change who drives one."""
 
-    def __init__(self, engine: Engine, drivers: Drivers, path: Path | str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        drivers: Drivers,
+        path: Path | str,
+        at_once: Callable[[], AbstractContextManager[Transaction]],
+    ) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._drivers = drivers
         self._path = path
 
@@ -85,23 +106,16 @@ class Runs:
         with self._read() as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
 
-    def ready(self, at: int, *, tenant: str = "local", limit: int = 100) -> list[Run]:
-        """Open runs that could be driven on at `at` and that nobody drives, those first that have been there longest.
+    def ready(self, at: int, *, limit: int = 100) -> list[str]:
+        """The ids of open runs, of every tenant, that could be driven on at `at` and that nobody drives, the oldest first.
 
         Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
-        interrupted is left alone.
+        interrupted is left alone, and so is a fork that has never been made to go: whoever made it means to.
         """
-        open_ = or_(runs.c.status.in_(("queued", "running")), and_(runs.c.status == "waiting", runs.c.due <= at))
-        query = select(*_COLUMNS).where(runs.c.tenant == tenant, open_).order_by(runs.c.created_at, runs.c.id)
-        ready: list[Run] = []
-        with self._read() as connection:
-            for row in connection.execute(query):
-                run = self._run(row)
-                if not run.driven:
-                    ready.append(run)
-                    if len(ready) == limit:
-                        break
-        return ready
+        with self._at_once() as connection:
+            found = connection.execute(_READY, (at,))
+            undriven = (run_id for run_id, driver in found if not self._drivers.alive(driver))
+            return list(islice(undriven, limit))
 
     def ended_since(
         self,
@@ -129,13 +143,10 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def next_due(self, *, tenant: str = "local") -> int | None:
-        """When the next waiting run can go on by itself."""
+    def next_due(self) -> int | None:
+        """When the next waiting run, of any tenant, can go on by itself."""
         query = (
-            select(runs.c.due)
-            .where(runs.c.due.is_not(None), runs.c.status == "waiting", runs.c.tenant == tenant)
-            .order_by(runs.c.due)
-            .limit(1)
+            select(runs.c.due).where(runs.c.due.is_not(None), runs.c.status == "waiting").order_by(runs.c.due).limit(1)
         )
         with self._read() as connection:
             found: int | None = connection.execute(query).scalar_one_or_none()
@@ -147,11 +158,11 @@ class Runs:
         Raises:
             NotFoundError: there is none.
         """
-        with self._read() as connection:
-            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
+        with self._at_once() as connection:
+            row = connection.execute(_BY_ID, (run_id,)).fetchone()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
-        return self._run(row)
+        return self._made(dict(zip(_NAMES, row, strict=True)))
 
     def find(self, text: str, *, tenant: str = "local") -> Run:
         """The run that `text` means: an id, the beginning or end of one, or ``last``.
@@ -230,7 +241,7 @@ class Runs:
             MismatchError: its bytes are not JSON any more.
         """
         with self._read() as connection:
-            body = connection.execute(select(plans.c.body).where(plans.c.hash == plan_hash)).scalar_one_or_none()
+            body = connection.execute(_PLAN, {"hash": plan_hash}).scalar_one_or_none()
         if body is None:
             raise NotFoundError(f"there is no plan {plan_hash!r}", fix="restore the database from a backup")
         try:
@@ -285,17 +296,24 @@ class Runs:
             yield connection
 
     def _run(self, row: Row[Any]) -> Run:
-        data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        return self._made(dict(row._mapping))  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def _made(self, data: dict[str, Any]) -> Run:
         driver = data.pop("driver")
         return Run(
             **{
                 **data,
-                "waits": tuple(json.loads(data["waits"] or "[]")),
-                "inputs": json.loads(data["inputs"]),
-                "options": json.loads(data["options"]),
-                "outputs": json.loads(data["outputs"] or "null"),
-                "error": json.loads(data["error"] or "null"),
-                "usage": Usage.from_json(json.loads(data["usage"] or "{}")),
+                "waits": tuple(_loaded(data["waits"]) or ()),
+                "inputs": _loaded(data["inputs"]),
+                "options": _loaded(data["options"]),
+                "outputs": _loaded(data["outputs"]),
+                "error": _loaded(data["error"]),
+                "usage": Usage.from_json(_loaded(data["usage"]) or {}),
                 "driven": self._drivers.alive(driver),
             }
         )
+
+
+def _loaded(text: str | None) -> Any:
+    """A value from its JSON; of most runs most of them are not there, and a row is read more often than anything else."""
+    return json.loads(text) if text else None

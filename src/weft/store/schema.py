@@ -13,13 +13,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from weft.core.errors import MismatchError
 from weft.store.service_tables import metadata
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
 VERSIONS = """CREATE TABLE IF NOT EXISTS alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )"""
 """Alembic's own table."""
-SEARCH = (
+EXTRAS = (
     "CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')",
     (
         "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
@@ -29,8 +29,16 @@ SEARCH = (
         "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
         "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
     ),
+    (
+        "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN "
+        "SELECT RAISE(ABORT, 'entries of the audit log are never changed'); END"
+    ),
+    (
+        "CREATE TRIGGER audit_keeps BEFORE DELETE ON audit BEGIN "
+        "SELECT RAISE(ABORT, 'entries of the audit log are never removed'); END"
+    ),
 )
-"""What the tables as the code sees them cannot say: SQLite's own full-text index over the messages."""
+"""What the tables as the code sees them cannot say: SQLite's own full-text index over the messages, and an audit log that only grows."""
 
 
 def current(connection: sqlite3.Connection) -> str | None:
@@ -110,4 +118,4 @@ def _statements() -> tuple[str, ...]:
     tables = metadata.sorted_tables
     made = [CreateTable(table).compile(dialect=sqlite) for table in tables]
     made += [CreateIndex(index).compile(dialect=sqlite) for table in tables for index in sorted(table.indexes, key=str)]
-    return (VERSIONS, *map(str, made), *SEARCH)
+    return (VERSIONS, *map(str, made), *EXTRAS)

@@ -136,18 +136,31 @@ deliveries = Table(
     Index("deliveries_by_time", "status", "next_at"),
 )
 
-audit = Table(  # what was done, by whom, and what was denied
+audit = Table(  # what was done, by whom, and what was denied: a chain for each tenant, numbered without a gap
     "audit",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=True),
     Column("tenant", Text, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("at", Integer, nullable=False),
     Column("principal", Text, nullable=False),
     Column("act", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("outcome", Text, nullable=False),  # done, denied, failed
     Column("data", Text, nullable=False),
-    Column("at", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    PrimaryKeyConstraint("tenant", "seq"),
     Index("audit_by_time", "tenant", "at"),
+)
+
+audit_heads = Table(  # where each chain ends, signed
+    "audit_heads",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("at", Integer, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("signature", Text, nullable=False),
 )
 
 flags = Table(
@@ -193,6 +206,7 @@ keys = Table(  # credentials of users; what a caller shows is never stored, only
     Column("created_at", Integer, nullable=False),
     Column("expires_at", Integer),
     Column("revoked_at", Integer),
+    Column("rights", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("tenant", "id"),
     Index("keys_by_hash", "hash", unique=True),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +30,18 @@ class Registered:
     tenant: str = "local"
 
 
+_NAMES = [column.name for column in workflows.c]
+_NEWEST = f"SELECT {', '.join(_NAMES)} FROM workflows WHERE tenant=? AND name=? ORDER BY version DESC LIMIT 1"  # noqa: S608 -- our own names
+
+
 class Workflows:
     """Questions about registered workflows."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(
+        self, engine: Engine, path: Path | str, at_once: Callable[[], AbstractContextManager[Transaction]]
+    ) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._path = path
 
     def latest(self, *, tenant: str = "local") -> list[Registered]:
@@ -53,6 +60,12 @@ class Workflows:
         )
         with self._read() as connection:
             return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
+        """The newest version of a workflow, if it is registered."""
+        with self._at_once() as connection:
+            row = connection.execute(_NEWEST, (tenant, name)).fetchone()
+        return None if row is None else Registered(**dict(zip(_NAMES, row, strict=True)))
 
     def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
         """All versions of a workflow, the newest first."""

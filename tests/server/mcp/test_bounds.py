@@ -56,7 +56,7 @@ async def test_sessions_and_state_belong_to_whoever_began_them(make_served):
     assert decided["status"] == "completed"
 
     text = single(served.url, "brief", {"text": "x"}, headers=shown["vic"])["result"]["content"][0]["text"]
-    assert text.startswith("policy: you have not the right 'runs:start'")
+    assert text.startswith("policy: this needs the right 'runs:start'")
 
 
 def test_a_foreign_page_or_name_is_refused(shared):

@@ -20,6 +20,7 @@ from weft.app.automation.rules import Schedule, read
 from weft.app.service import Automatic, ModelChoice, RunRequest
 from weft.core.clock import Clock
 from weft.core.errors import ConflictError, InputError, NotFoundError, StorageError, WeftError
+from weft.core.owner import LOCAL, Owner
 from weft.engine.local import RunResult
 from weft.store.automations import Automation, Firing, fire, settle
 from weft.store.gates import mark_due
@@ -184,8 +185,9 @@ class Worker:
             return None
 
     def _buffered(self, firing: Firing) -> bool:
-        waiting = self._journal.automations.unfinished(tenant=firing.tenant)
-        return any(one.automation == firing.automation and one.status == "buffered" for one in waiting)
+        place = (firing.tenant, firing.automation)
+        waiting = self._journal.automations.unfinished()
+        return any((one.tenant, one.automation) == place and one.status == "buffered" for one in waiting)
 
     def _depth(self, automation: Automation, firing: Firing) -> int:
         if automation.kind != "run":
@@ -208,11 +210,12 @@ class Worker:
         if room <= 0 or self._stopping:
             return 0
         taken, at = 0, self._clock.monotonic()
-        for run in self._journal.runs.ready(now, limit=room + len(self._cooling)):
-            cooling = self._cooling.get(run.id)
-            if run.id in self._drives or taken == room or (cooling and cooling.until > at):
+        # Those that wait for their turn to begin are not driven yet.
+        for run_id in self._journal.runs.ready(now, limit=room + len(self._cooling) + len(self._drives)):
+            cooling = self._cooling.get(run_id)
+            if run_id in self._drives or taken == room or (cooling and cooling.until > at):
                 continue
-            self._drives[run.id] = asyncio.ensure_future(self._drive(run.id))
+            self._drives[run_id] = asyncio.ensure_future(self._drive(run_id))
             taken += 1
         return taken
 
@@ -277,6 +280,7 @@ def _request(automation: Automation, firing: Firing, depth: int) -> RunRequest:
         out=Path(stored["out"]) / firing.run_id,
         choice=ModelChoice(**stored.get("choice", {})),
         workdir=Path(stored["workdir"]) if stored.get("workdir") else None,
+        owner=Owner(automation.tenant, stored.get("principal", LOCAL.principal)),
         queued=True,
         automatic=Automatic(
             run_id=firing.run_id,

@@ -13,6 +13,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from weft.app.kept_keys import kept
 from weft.core.errors import AuthError
 
 PREFIX = "whsec_"
@@ -32,23 +33,7 @@ class Keyring:
         return PREFIX + base64.b64encode(made).decode()
 
     def _master(self) -> bytes:
-        try:
-            return self._file.read_bytes()
-        except FileNotFoundError:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = self._file.with_name(f".{os.getpid()}.part")
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(os.urandom(32))
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                # The first of several processes wins: a link never replaces a file.
-                os.link(part, self._file)
-            except FileExistsError:
-                pass
-            finally:
-                part.unlink()
-            return self._file.read_bytes()
+        return kept(self._file, lambda: os.urandom(32))
 
 
 def sign(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

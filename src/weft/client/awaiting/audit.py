@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from weft.client import operations
-from weft.client.given.audit import AuditListQuery
+from weft.client.given.audit import AuditExportQuery, AuditListQuery
 from weft.client.items import AsyncItems
 from weft.client.line import AsyncLine
 from weft.client.operation import Call
@@ -23,3 +23,7 @@ class AsyncAudit:
         return AsyncItems(
             self._line, Call(answer=AuditPage, operation=operations.AUDIT_LIST, query=dict(query)), "cursor"
         )
+
+    async def export(self, **query: Unpack[AuditExportQuery]) -> bytes:
+        """The whole log as JSON Lines, the oldest entry first, with its signed head as the last line. The export is itself an entry."""
+        return await self._line.download(Call(answer=bytes, operation=operations.AUDIT_EXPORT, query=dict(query)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from weft.client import operations
-from weft.client.given.audit import AuditListQuery
+from weft.client.given.audit import AuditExportQuery, AuditListQuery
 from weft.client.items import Items
 from weft.client.line import Line
 from weft.client.operation import Call
@@ -21,3 +21,7 @@ class Audit:
     def list(self, **query: Unpack[AuditListQuery]) -> Items[AuditEntry, AuditPage]:
         """Who did what, the latest first."""
         return Items(self._line, Call(answer=AuditPage, operation=operations.AUDIT_LIST, query=dict(query)), "cursor")
+
+    def export(self, **query: Unpack[AuditExportQuery]) -> bytes:
+        """The whole log as JSON Lines, the oldest entry first, with its signed head as the last line. The export is itself an entry."""
+        return self._line.download(Call(answer=bytes, operation=operations.AUDIT_EXPORT, query=dict(query)))

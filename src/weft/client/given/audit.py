@@ -19,3 +19,9 @@ class AuditListQuery(TypedDict):
     outcome: NotRequired[Literal["done", "denied", "failed"] | None]
     since: NotRequired[datetime | str | None]
     until: NotRequired[datetime | str | None]
+
+
+class AuditExportQuery(TypedDict):
+    """What `audit.export` asks for."""
+
+    after: NotRequired[int]

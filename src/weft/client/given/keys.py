@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NotRequired, TypedDict
 
 
@@ -13,5 +14,7 @@ class NewKey(TypedDict):
     """Where it is used."""
     role: str
     """That of the user, or a lesser one."""
+    rights: NotRequired[Sequence[str]]
+    """It may do no more than these; empty for all that its role may."""
     days: NotRequired[int | None]
     """Days until it is over; none for no end."""

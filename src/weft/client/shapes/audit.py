@@ -17,6 +17,8 @@ class AuditEntry(Shape):
     target: str
     outcome: str
     data: dict[str, Any]
+    hash: str
+    """Of the entry with what stands before it: see the page about the audit log."""
 
 
 class AuditPage(Shape):

@@ -12,6 +12,8 @@ class KeyView(Shape):
     user: str
     name: str
     role: str
+    rights: list[str]
+    """What it may do at most; empty for all that its role may."""
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None

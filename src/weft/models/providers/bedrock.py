@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import boto3  # type: ignore[import-untyped]
-import botocore.session  # type: ignore[import-untyped]
-from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.exceptions import BotoCoreError, ConnectionClosedError  # type: ignore[import-untyped]
-from botocore.tokens import FrozenAuthToken  # type: ignore[import-untyped]
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ConnectionClosedError
+from botocore.tokens import FrozenAuthToken
 from pydantic_ai.models.bedrock import BedrockConverseModel
 from pydantic_ai.providers.bedrock import BedrockProvider
 

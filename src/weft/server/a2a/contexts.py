@@ -14,7 +14,6 @@ from a2a.utils.constants import VERSION_HEADER
 from a2a.utils.errors import VersionNotSupportedError
 from fastapi import Request
 
-from weft.core.errors import PolicyError
 from weft.server.caller import Caller, Doorkeeper, caller_of
 
 VERSION = "1.0"
@@ -81,7 +80,7 @@ def demand(who: Caller, *rights: str) -> None:
         PolicyError: they have none.
     """
     if not any(who.may(right) for right in rights):
-        raise PolicyError(f"this needs the right {rights[0]!r}", fix="ask whoever runs the service for it")
+        who.demand(rights[0], "a2a")
 
 
 def _context(who: Caller, version: str, extensions: Sequence[str]) -> ServerCallContext:

@@ -165,7 +165,12 @@ class Dialogue:
             raise InvalidParamsError(message="a decision names the hash of what was shown (`shown`)")
         if extension.is_decision(gate.request) and not caller.may(extension.RIGHT):
             await self._host.audit(
-                caller.principal, "gate.decide", f"run/{gate.run_id}", {"gate": gate.id}, outcome="denied"
+                caller.principal,
+                "gate.decide",
+                f"run/{gate.run_id}",
+                {"gate": gate.id},
+                outcome="denied",
+                tenant=caller.tenant,
             )
             raise PolicyError("deciding needs the right gates:decide", fix="ask somebody who has it")
         await self._host.decide(gate.run_id, gate.id, extension.answer_of(decision, caller.principal))

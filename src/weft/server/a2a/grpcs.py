@@ -31,7 +31,7 @@ class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
         metadata = handler_call_details.invocation_metadata or ()
         fields = {name.lower(): value if isinstance(value, str) else "" for name, value in metadata}
         try:
-            self._doorkeeper.admit(fields)
+            await self._doorkeeper.welcome(fields)
         except AuthError as error:
             return _ending(error.message, await continuation(handler_call_details))
         return await continuation(handler_call_details)

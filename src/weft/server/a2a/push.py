@@ -72,7 +72,9 @@ class Push:
         if len(there) >= MAX_HOOKS and hook.id not in {one.id for one in there}:
             raise InputError(f"a task tells {MAX_HOOKS} addresses at most", fix="delete one first")
         await self._host.journal.writer.submit(put(hook))
-        await self._host.audit(caller.principal, "webhook.create", f"run/{run.id}", {"url": hook.url[:300]})
+        await self._host.audit(
+            caller.principal, "webhook.create", f"run/{run.id}", {"url": hook.url[:300]}, tenant=caller.tenant
+        )
         self._forget(hook)
         self.watch(run)
         return config_of(hook)

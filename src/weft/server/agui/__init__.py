@@ -16,11 +16,11 @@ from weft.app.serving.items import Ended, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Turn
-from weft.core.errors import InputError, PolicyError
+from weft.core.errors import InputError
 from weft.server import sse
 from weft.server.agui.events import Telling
 from weft.server.agui.interrupts import Resumed, resume
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller, calling
 from weft.server.rooms import Rooms
 
 _MAX_ID = 200
@@ -33,7 +33,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     router = APIRouter(prefix="/ag-ui", tags=["ag-ui"])
 
     @router.post("/{target:path}", operation_id="agui_run", response_class=StreamingResponse)
-    async def run(target: str, asked: RunAgentInput, by: Annotated[Caller, Depends(caller_of)]) -> StreamingResponse:
+    async def run(target: str, asked: RunAgentInput, by: Annotated[Caller, Depends(calling)]) -> StreamingResponse:
         """Run a workflow or an agent (`workflow/agent`) for a front end that speaks AG-UI, or go on with its answers."""
         published = host.library.get(target, tenant=by.tenant)
         _check(asked)
@@ -48,8 +48,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
 
 async def _begin(host: Host, by: Caller, target: Published, asked: RunAgentInput) -> Resumed:
     """The run of this request: a new turn of the conversation, or the one that the same request has become before."""
-    if not by.may("runs:start"):
-        raise PolicyError("you have not the right 'runs:start'", fix="ask whoever runs this service for it")
+    by.demand("runs:start", f"/ag-ui/{target.name}")
     given = asked.forwarded_props.get("inputs") if isinstance(asked.forwarded_props, dict) else None
     turn = Turn(
         target=target,

@@ -12,7 +12,7 @@ from ag_ui.core import Interrupt, ResumeEntry
 from weft.app.hosting import Host
 from weft.app.serving.questions import answer_of, answer_schema, gate_of, open_gates, root_of
 from weft.core.clock import iso
-from weft.core.errors import ConflictError, InputError, NotFoundError, PolicyError
+from weft.core.errors import ConflictError, InputError, NotFoundError
 from weft.engine.questions import Answer, decision
 from weft.server.caller import Caller
 from weft.store.gates import Gate
@@ -61,8 +61,7 @@ async def resume(host: Host, caller: Caller, thread_id: str, entries: Sequence[R
         InputError: an open gate has no answer, or an answer does not fit.
         ConflictError: one was decided otherwise.
     """
-    if not caller.may("gates:decide"):
-        raise PolicyError("you have not the right 'gates:decide'", fix="somebody who has it answers at /api/v1/gates")
+    caller.demand("gates:decide", f"/ag-ui/{thread_id}")
     if not 0 < len(entries) <= MAX_ENTRIES or len({entry.interrupt_id for entry in entries}) != len(entries):
         raise InputError(f"a resume has 1 to {MAX_ENTRIES} answers, one for each interrupt", fix="answer each once")
     gates = [_theirs(host, caller, thread_id, entry.interrupt_id) for entry in entries]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.proof import lines
 from weft.core.clock import iso
 from weft.server.caller import Caller
 from weft.server.control.pages import Page, Paging, Time, cursor, micros, place
-from weft.server.control.routes import MAX_ID, At, allowed, routes
+from weft.server.control.routes import MAX_ID, MAX_INT, At, allowed, routes
 from weft.store.audit import AuditFilter
 
 api = routes("audit")
@@ -30,6 +32,7 @@ class AuditEntry(BaseModel):
                 "target": "run/01a228ef-7d43-7131-b584-c92df5576c90",
                 "outcome": "done",
                 "data": {"gate": "8a1d6a7f0f3f4a4e9bb0f8a2c0d1e2f3"},
+                "hash": "c5d1fa1bf1a7ac23ae1b2ac1d3a3d6cb3ef8ee7b16d0eb4f6b8d6a1c7b0d9f21",
             }
         }
     )
@@ -41,6 +44,7 @@ class AuditEntry(BaseModel):
     target: str
     outcome: str
     data: dict[str, Any]
+    hash: str = Field(description="Of the entry with what stands before it: see the page about the audit log.")
 
 
 class AuditPage(Page[AuditEntry]):
@@ -83,8 +87,24 @@ async def list_entries(query: Annotated[AuditQuery, Query()], by: Reader, host: 
                 target=one.target,
                 outcome=one.outcome,
                 data=dict(one.data),
+                hash=one.hash,
             )
             for one in shown
         ],
         next=cursor(shown[-1].seq) if len(found) > query.limit else None,
     )
+
+
+@api.get(
+    "/export",
+    name="export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def export(by: Reader, host: At, after: Annotated[int, Query(ge=0, le=MAX_INT)] = 0) -> StreamingResponse:
+    """The whole log as JSON Lines, the oldest entry first, with its signed head as the last line. The export is itself an entry."""
+    await host.audit(by.principal, "audit.export", "audit", {"after": after}, tenant=by.tenant)
+    found = lines(host.journal.audit, by.tenant, after=after)
+    first = next(found)  # what is wrong with `after` is said before the answer begins
+    whole = (line + b"\n" for part in ((first,), found) for line in part)
+    return StreamingResponse(whole, media_type="application/octet-stream")

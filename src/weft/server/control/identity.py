@@ -8,7 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from weft.app.identity import ROLES, covers
+from weft.app.identity import covers
+from weft.app.rights import ROLES
 from weft.core.clock import iso
 from weft.core.errors import NotFoundError, PolicyError
 from weft.server.caller import Caller
@@ -78,6 +79,9 @@ class NewKey(BaseModel):
     user: str = Field(pattern=_ID)
     name: str = Field(min_length=1, max_length=200, description="Where it is used.")
     role: str = Field(max_length=50, description="That of the user, or a lesser one.")
+    rights: list[Annotated[str, Field(max_length=100)]] = Field(
+        default=[], max_length=50, description="It may do no more than these; empty for all that its role may."
+    )
     days: int | None = Field(default=None, ge=1, le=3_650, description="Days until it is over; none for no end.")
 
 
@@ -88,6 +92,7 @@ class KeyView(BaseModel):
     user: str
     name: str
     role: str
+    rights: list[str] = Field(description="What it may do at most; empty for all that its role may.")
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None
@@ -104,6 +109,7 @@ def _key_view(key: Key, shown: str | None = None) -> KeyView:
         user=key.principal,
         name=key.name,
         role=key.role,
+        rights=key.rights.split(),
         created_at=iso(key.created_at),
         expires_at=None if key.expires_at is None else iso(key.expires_at),
         revoked_at=None if key.revoked_at is None else iso(key.revoked_at),
@@ -171,7 +177,9 @@ async def list_keys(by: Reader, host: At) -> list[KeyView]:
 async def create_key(body: NewKey, by: Editor, host: At) -> KeyView:
     """Make a key. It is shown in this answer alone."""
     _hold(by, body.role)
-    key, shown = await host.identity.new_key(body.user, body.name, body.role, days=body.days, tenant=by.tenant)
+    key, shown = await host.identity.new_key(
+        body.user, body.name, body.role, days=body.days, rights=body.rights, tenant=by.tenant
+    )
     await host.audit(by.principal, "key.create", f"key/{key.id}", {"user": body.user}, tenant=by.tenant)
     return _key_view(key, shown)
 

@@ -14,7 +14,7 @@ from weft.app.hosting import Host
 from weft.app.serving.items import Ended, Waits
 from weft.app.serving.questions import answer_of, open_gates, root_of
 from weft.app.serving.turns import Turn
-from weft.core.errors import InputError, NotFoundError, PolicyError
+from weft.core.errors import InputError, NotFoundError
 from weft.server.caller import Caller
 from weft.server.mcp.offer import GENERIC, Cancel, Decide, Result, Start, Status
 from weft.server.mcp.results import Results, listing
@@ -94,7 +94,7 @@ class RunTools:
         return self._results.handle(self._host.journal.runs.get(root))
 
     async def _cancel(self, asked: Cancel, caller: Caller) -> CallToolResult:
-        _demand(caller, "runs:change")
+        _demand(caller, "runs:write")
         run = self._own(asked.run_id, caller)
         await self._host.cancel(run.id, reason=asked.reason, principal=caller.principal)
         return self._results.handle(self._host.journal.runs.get(run.id))
@@ -122,8 +122,7 @@ class RunTools:
 
 
 def _demand(caller: Caller, right: str) -> None:
-    if not caller.may(right):
-        raise PolicyError(f"you have not the right {right!r}", fix="ask whoever runs this service for it")
+    caller.demand(right, "/mcp")
 
 
 def _read(kind: type[BaseModel], arguments: Mapping[str, Any]) -> BaseModel:

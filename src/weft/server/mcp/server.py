@@ -23,7 +23,7 @@ from mcp_types import (
 
 import weft
 from weft.app.hosting import Host
-from weft.core.errors import InternalError, PolicyError, WeftError
+from weft.core.errors import InternalError, WeftError
 from weft.server.mcp.abandoning import Abandoned
 from weft.server.mcp.calls import Calls
 from weft.server.mcp.changes import Changes
@@ -103,8 +103,7 @@ class WeftServer(Server[Any]):
             target = named(self._host.library.all(tenant=caller.tenant), GENERIC).get(params.name)
             if target is None:
                 raise MCPError(INVALID_PARAMS, f"there is no tool {params.name!r}")
-            if not caller.may("runs:start"):
-                raise PolicyError("you have not the right 'runs:start'", fix="ask whoever runs this service for it")
+            caller.demand("runs:start", "/mcp")
             return await self._calls.perform(ctx, params, target, caller)
         except WeftError as error:
             return refusal(error)

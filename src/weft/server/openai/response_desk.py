@@ -12,7 +12,7 @@ from starlette.requests import Request
 from weft.app.serving.automatic import AUTO, planning_inputs
 from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.turns import Made, Turn
-from weft.core.errors import InputError, LimitError, NotFoundError, PolicyError, WeftError
+from weft.core.errors import InputError, LimitError, NotFoundError, WeftError
 from weft.engine.questions import Answer
 from weft.server.caller import Caller
 from weft.server.openai import chunks
@@ -70,8 +70,7 @@ class Desk:
         items = body.items
         if answers := approvals(items):
             return await self._approved(body, answers, by)
-        if not by.may("runs:start"):
-            raise PolicyError("you may not start runs here", fix="ask for the right runs:start")
+        by.demand("runs:start", "/v1/responses")
         results = [(one.call_id, said_of(one)) for one in items if one.type == "function_call_output"]
         if (awaited := await hand_in(self._host, results, by)) is not None:
             return Opened(awaited.run.id, awaited.run.session, after=awaited.after)
@@ -187,8 +186,7 @@ class Desk:
 
     async def _approved(self, body: ResponseRequest, answers: list[Approval], by: Caller) -> Opened:
         """Decide the gates that a response has ended with, and go on with its run."""
-        if not by.may("gates:decide"):
-            raise PolicyError("you may not decide here", fix="ask somebody with the right gates:decide")
+        by.demand("gates:decide", "/v1/responses")
         if body.previous_response_id is None:
             raise InputError("an approval answers a response", fix="name it as previous_response_id", param="input")
         id_ = self.own(body.previous_response_id, by)

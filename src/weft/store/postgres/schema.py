@@ -24,9 +24,15 @@ UPGRADING = (0x57454654, 2)
 EXTRAS = (
     "CREATE INDEX messages_words ON messages USING gin (to_tsvector('simple', content))",
     "CREATE UNLOGGED TABLE drivers (id TEXT PRIMARY KEY, beat TIMESTAMPTZ NOT NULL)",
+    (
+        "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'entries of the audit log are never changed or removed'; END $$"
+    ),
+    "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_only_grows()",
+    "CREATE TRIGGER audit_keeps BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()",
 )
-"""What the tables as the code sees them cannot say: the full-text index over the messages, and who drives at this moment, which is
-nothing that has to outlive the server."""
+"""What the tables as the code sees them cannot say: the full-text index over the messages, who drives at this moment, which is
+nothing that has to outlive the server, and an audit log that only grows."""
 
 
 _NUMBERED = [

@@ -1,0 +1,1 @@
+"""The audit log: entries are added, vouched for, proved and exported."""

@@ -1,0 +1,148 @@
+"""What runs reach, in the audit log: tools, the network, secrets, and what was masked in their journals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from weft.app.auditing.trail import Trail
+from weft.core.errors import PolicyError, WeftError
+from weft.core.event import Event
+from weft.core.owner import LOCAL, Owner
+from weft.net.port import Http, Response
+from weft.secrets.resolve import SecretRef
+from weft.store.journal import Journal
+
+_KEPT = 10_000
+_ENDS = {"step.completed": "done", "step.failed": "failed"}
+
+
+class Access:
+    """Notes what the runs of one process reach, in the name of whoever started them. It hears of their events."""
+
+    def __init__(self, journal: Journal, trail: Trail, mask: Callable[[Any], Any]) -> None:
+        self._journal = journal
+        self._trail = trail
+        self._mask = mask
+        self._owners: dict[str, Owner] = {}
+        self._begun: dict[tuple[str, str], str] = {}
+
+    def note(
+        self,
+        run_id: str,
+        path: str,
+        act: str,
+        target: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        outcome: str = "done",
+    ) -> None:
+        """Something that a run has done at `path`."""
+        owner = self._owner(run_id)
+        about = {"run": run_id, **({"path": path} if path else {}), **(data or {})}
+        entry = self._trail.entry(owner.principal, act, target, about, outcome=outcome, tenant=owner.tenant)
+        self._trail.later(entry, soon=outcome == "denied")
+
+    def event(self, event: Event) -> None:
+        """A tool was called, if this event says so."""
+        data = event.data if isinstance(event.data, dict) else {}
+        if event.kind == "step.started" and data.get("type") == "tool":
+            if len(self._begun) >= _KEPT:
+                self._begun.clear()
+            self._begun[event.run_id, event.path] = str(data.get("target", ""))
+            return
+        outcome = _ENDS.get(event.kind)
+        if outcome is None:
+            return
+        begun = self._begun.pop((event.run_id, event.path), None)
+        tool = begun if begun is not None else _tool(data)
+        if tool:
+            self.note(event.run_id, event.path, "tool.call", f"tool/{tool}", outcome=outcome)
+
+    def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
+        """What is not history is no act."""
+
+    def reading(self, run_id: str, path: str) -> Callable[[SecretRef], None]:
+        """What is to be told of each secret that a step reads."""
+
+        def read(ref: SecretRef) -> None:
+            self.note(run_id, path, "secret.read", f"secret/{ref.name}", {"source": ref.source})
+
+        return read
+
+    def http(self, http: Http, run_id: str, path: str) -> Http:
+        """`http` for one step; what it reaches is noted."""
+        return _Watched(http, self, run_id, path)
+
+    def masked(self, value: Any) -> Any:
+        """`value` without the secrets that are known; when there were some, that is noted."""
+        clean = self._mask(value)
+        if clean is not value and clean != value:
+            self._trail.later(self._trail.entry("weft", "redaction", "journal"))
+        return clean
+
+    def _owner(self, run_id: str) -> Owner:
+        known = self._owners.get(run_id)
+        if known is None:
+            if len(self._owners) >= _KEPT:
+                self._owners.clear()
+            try:
+                run = self._journal.runs.get(run_id)
+            except WeftError:
+                return LOCAL
+            known = self._owners[run_id] = Owner(run.tenant, run.principal)
+        return known
+
+
+def _tool(data: Mapping[str, Any]) -> str:
+    """The tool whose step ended, if it was one."""
+    if data.get("type") == "tool":
+        return str(data.get("target", ""))
+    value = data.get("value")
+    return str(value.get("tool", "")) if data.get("call") == "tool" and isinstance(value, Mapping) else ""
+
+
+@dataclass(frozen=True)
+class _Watched:
+    """Makes requests in the name of a step."""
+
+    inner: Http
+    access: Access
+    run_id: str
+    path: str
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: bytes | None = None,
+        timeout_s: float | None = None,
+    ) -> Response:
+        """The answer to one request; see `Http.request`."""
+        # Of an address only the host is told: the rest may hold what is secret.
+        target = f"host/{_host(url)}"
+        try:
+            response = await self.inner.request(method, url, headers=headers, json=json, body=body, timeout_s=timeout_s)
+        except PolicyError as error:
+            reason = {"method": method[:10], "reason": error.message[:200]}
+            self.access.note(self.run_id, self.path, "net.request", target, reason, outcome="denied")
+            raise
+        except WeftError:
+            self.access.note(self.run_id, self.path, "net.request", target, {"method": method[:10]}, outcome="failed")
+            raise
+        self.access.note(
+            self.run_id, self.path, "net.request", target, {"method": method[:10], "status": response.status}
+        )
+        return response
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,94 @@
+"""The one way into the audit log."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from weft.app.parts import load
+from weft.core.clock import Clock
+from weft.core.errors import WeftError
+from weft.store.audit import Entry, Sealer, note
+from weft.store.journal import Journal
+from weft.store.sql import Transaction
+
+_COMPANY_S = 0.2
+"""How long an entry may wait for others, so that acts which follow one another quickly cost one write."""
+_MOST = 1_000
+
+
+class Trail:
+    """Adds entries. Those of one moment share a transaction and a signature."""
+
+    def __init__(self, journal: Journal, clock: Clock, home: Path) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._home = home
+        self._waiting: list[Entry] = []
+        self._lock = threading.Lock()
+
+    def entry(
+        self,
+        principal: str,
+        act: str,
+        target: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        outcome: str = "done",
+        tenant: str = "local",
+    ) -> Entry:
+        """An act of this moment."""
+        at = self._clock.micros()
+        return Entry(
+            tenant=tenant, principal=principal, act=act, target=target, outcome=outcome, data=data or {}, at=at
+        )
+
+    async def note(self, *entries: Entry) -> None:
+        """Add entries; they are durable afterwards."""
+        await self._journal.writer.submit(note(entries, self._sealer))
+
+    def later(self, entry: Entry, *, soon: bool = False) -> None:
+        """Add an entry without waiting for it, from whatever thread; unless it is to be `soon`, it may wait a moment for others."""
+        with self._lock:
+            self._waiting.append(entry)
+            first, full = len(self._waiting) == 1, len(self._waiting) >= _MOST
+        if soon or full:
+            self.flush()
+        elif first:
+            try:
+                asyncio.get_running_loop().call_later(_COMPANY_S, self.flush)
+            except RuntimeError:
+                self.flush()  # a thread of its own, with nothing that would do it later
+
+    def flush(self) -> None:
+        """Hand what waits to the writer."""
+        with self._lock:
+            waits = bool(self._waiting)
+        if waits:
+            with suppress(WeftError):
+                self._journal.writer.submit_and_forget(self._work())
+
+    def _work(self) -> Callable[[Transaction], None]:
+        taken: list[Entry] = []
+
+        def work(connection: Transaction) -> None:
+            # Work whose batch was undone is done once more: what it has taken stays with it.
+            if not taken:
+                with self._lock:
+                    taken.extend(self._waiting)
+                    self._waiting.clear()
+            if taken:
+                note(taken, self._sealer)(connection)
+
+        return work
+
+    @cached_property
+    def _sealer(self) -> Sealer:
+        # Whoever only reads need not load what signs.
+        sealer: Sealer = load("audit-keys").AuditKey(self._home)
+        return sealer

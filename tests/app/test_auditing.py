@@ -1,0 +1,185 @@
+"""The audit log: whatever is done to it afterwards, the proof names the first entry that does not fit."""
+
+import json
+import random
+import sqlite3
+
+import pytest
+
+from weft.app.auditing.keys import AuditKey
+from weft.app.auditing.proof import lines, verify, verify_file
+from weft.app.auditing.trail import Trail
+from weft.core.clock import SystemClock
+from weft.store.audit import Entry, note
+from weft.store.journal import Journal
+
+COUNT = 40
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A journal with a log of two tenants, and its key."""
+    journal = Journal(tmp_path / "journal.db", durability="fast")
+    key = AuditKey(tmp_path)
+    for tenant in ("local", "other"):
+        for number in range(COUNT):
+            entry = Entry(
+                principal="ann", act="run.start", target=f"run/{number}", at=number, data={"ü": '"\n'}, tenant=tenant
+            )
+            journal.writer.call(note([entry], key))
+    yield journal, key
+    journal.close()
+
+
+@pytest.fixture
+def exported(kept, tmp_path):
+    journal, key = kept
+    file = tmp_path / "audit.jsonl"
+    file.write_bytes(b"\n".join(lines(journal.audit, "local")) + b"\n")
+    return file, key.public
+
+
+def bend(journal, *statements):
+    """Change the database as somebody would who has its file."""
+    with sqlite3.connect(journal.database.path) as connection:
+        connection.execute("DROP TRIGGER IF EXISTS audit_stays")
+        connection.execute("DROP TRIGGER IF EXISTS audit_keeps")
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+def bad(log, tenant="local", **rest):
+    journal, key = log
+    found = {one.tenant: one for one in verify(journal.audit, key.public, **rest)}
+    return found[tenant].bad, found[tenant].reason
+
+
+def test_a_log_that_nobody_touched_is_whole(kept, exported):
+    journal, key = kept
+    assert [(one.tenant, one.entries, one.bad) for one in verify(journal.audit, key.public)] == [
+        ("local", COUNT, None),
+        ("other", COUNT, None),
+    ]
+    file, public = exported
+    assert (verify_file(file, public).entries, verify_file(file, public).bad) == (COUNT, None)
+    first = json.loads(file.read_bytes().splitlines()[0])
+    assert (first["seq"], first["principal"], first["data"]) == (1, "ann", {"ü": '"\n'})
+
+
+def test_the_database_itself_lets_no_entry_be_changed_or_removed(kept):
+    journal, _ = kept
+    for statement in ("UPDATE audit SET principal='eve' WHERE seq=3", "DELETE FROM audit WHERE seq=3"):
+        with sqlite3.connect(journal.database.path) as connection, pytest.raises(sqlite3.IntegrityError, match="never"):
+            connection.execute(statement)
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("statements", "expected"),
+    [
+        (["UPDATE audit SET principal='eve' WHERE seq=7 AND tenant='local'"], 7),
+        (["UPDATE audit SET at=at+1 WHERE seq=1 AND tenant='local'"], 1),
+        (["DELETE FROM audit WHERE seq=7 AND tenant='local'"], 7),
+        (["DELETE FROM audit WHERE seq>30 AND tenant='local'"], 31),
+        (["DELETE FROM audit WHERE tenant='local'"], 1),
+        (["DELETE FROM audit_heads WHERE tenant='local'"], COUNT + 1),
+        (
+            ["DELETE FROM audit WHERE seq>30 AND tenant='local'", "UPDATE audit_heads SET seq=30 WHERE tenant='local'"],
+            30,
+        ),
+        (
+            [
+                "UPDATE audit SET seq=100 WHERE seq=8 AND tenant='local'",
+                "UPDATE audit SET seq=8 WHERE seq=9 AND tenant='local'",
+                "UPDATE audit SET seq=9 WHERE seq=100 AND tenant='local'",
+            ],
+            8,
+        ),
+    ],
+)
+def test_the_first_bad_entry_of_a_database_is_named(kept, statements, expected):
+    bend(kept[0], *statements)
+    assert bad(kept)[0] == expected
+    assert bad(kept, "other")[0] is None
+
+
+def test_a_chain_that_is_written_anew_is_not_the_one_that_was_signed(kept, tmp_path):
+    journal, key = kept
+    head = journal.audit.head("local")
+    bend(journal, "DELETE FROM audit WHERE tenant='local'", "DELETE FROM audit_heads WHERE tenant='local'")
+    forger = AuditKey(tmp_path / "elsewhere")
+    journal.writer.call(note([Entry(principal="eve", act="a", target="t", at=n) for n in range(COUNT)], forger))
+    assert bad(kept) == (COUNT, "the head is not signed with the key of this log")
+    # Even with the key: a head that was kept elsewhere knows better.
+    bend(journal, "DELETE FROM audit WHERE tenant='local'", "DELETE FROM audit_heads WHERE tenant='local'")
+    journal.writer.call(note([Entry(principal="eve", act="a", target="t", at=n) for n in range(COUNT)], key))
+    assert bad(kept) == (None, "")
+    assert bad(kept, kept=[head])[0] == COUNT
+
+
+def test_what_is_added_after_a_cut_does_not_hide_it(kept):
+    journal, key = kept
+    bend(journal, "DELETE FROM audit WHERE seq>30 AND tenant='local'")
+    journal.writer.call(note([Entry(principal="ann", act="a", target="t", at=1)], key))
+    assert bad(kept)[0] == 31
+
+
+def test_no_change_of_an_export_goes_unseen(exported):
+    file, public = exported
+    whole = file.read_bytes().splitlines()
+    head = whole[-1]
+    entries = whole[:-1]
+    dice = random.Random(5)
+    for _ in range(300):
+        changed = list(entries)
+        at = dice.randrange(len(changed))
+        match dice.randrange(5):
+            case 0:
+                text = bytearray(changed[at])
+                text[dice.randrange(len(text))] ^= 1 << dice.randrange(7)
+                changed[at] = bytes(text)
+                expected = at + 1
+            case 1:
+                del changed[at]
+                expected = at + 1
+            case 2:
+                other = dice.randrange(len(changed))
+                if other == at:
+                    continue
+                changed[at], changed[other] = changed[other], changed[at]
+                expected = min(at, other) + 1
+            case 3:
+                changed = changed[:at]
+                expected = at + 1
+            case _:
+                changed.insert(at, changed[at])
+                expected = at + 2
+        file.write_bytes(b"\n".join([*changed, head]) + b"\n")
+        found = verify_file(file, public)
+        assert found.bad is not None
+        if changed and json_seq(changed[0]) == 1:
+            assert found.bad == expected, found
+    file.write_bytes(b"\n".join(entries) + b"\n")
+    assert verify_file(file, public).reason.startswith("the signed head is missing")
+
+
+def json_seq(line):
+    try:
+        return json.loads(line).get("seq")
+    except ValueError:
+        return None
+
+
+async def test_entries_of_one_moment_share_a_write_and_none_is_lost(tmp_path):
+    journal = Journal(tmp_path / "journal.db", durability="fast")
+    trail = Trail(journal, SystemClock(), tmp_path)
+    for number in range(100):
+        trail.later(trail.entry("ann", "tool.call", f"tool/{number}"))
+    await trail.note(trail.entry("ann", "run.start", "run/1"))
+    trail.flush()
+    journal.writer.drain()
+    assert len(journal.audit.list(limit=200)) == 101
+    [found] = verify(journal.audit, AuditKey(tmp_path).public)
+    assert (found.entries, found.bad) == (101, None)
+    journal.close()

@@ -1,0 +1,208 @@
+"""Who comes in: tokens of an issuer, a provider for browsers, links, keys; and everybody who must not."""
+
+import base64
+import json
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.server.provider import Provider
+from weft.app.admission import keyset
+from weft.app.admission.cookies import new_link
+from weft.app.hosting import Host
+from weft.core.settings import Settings
+from weft.core.settings_model import IdentitySettings, Net, Server
+from weft.server.application import build
+
+URL = "http://127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def provider():
+    one = Provider()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+async def opened(tmp_path, provider, monkeypatch):
+    """Opens a service that takes the provider's word."""
+    monkeypatch.setattr(keyset, "_AGAIN_S", 0.0)
+    provider.rotate()
+    made = []
+
+    def make(**identity):
+        given = {"issuer": provider.url, "audience": "weft", "role_claim": "roles", **identity}
+        settings = Settings(
+            home=tmp_path / f"home{len(made)}",
+            net=Net(allow_loopback=True),
+            server=Server(),
+            identity=IdentitySettings(**given),
+        )
+        host = Host(settings)
+        client = httpx2.AsyncClient(transport=httpx2.ASGITransport(build(host, url=URL)), base_url=URL)
+        made.append((host, client))
+        return host, client
+
+    yield make
+    for host, client in made:
+        await client.aclose()
+        await host.drain()
+        await host.close()
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def status(client, token, path="/auth/me"):
+    return (await client.get(path, headers=bearer(token))).status_code
+
+
+async def test_a_token_of_the_issuer_is_somebody_in_a_role(opened, provider):
+    host, client = opened()
+    me = (await client.get("/auth/me", headers=bearer(provider.token()))).json()
+    assert (me["principal"], me["tenant"], me["identity"]) == ("ann@example.org", "local", "on")
+    assert "gates:decide" in me["rights"]
+    assert "runs:start" not in me["rights"]
+    assert (await client.get("/auth/me")).status_code == 401
+    # A user who is known here has the role that stands here, and is out once disabled.
+    user = await host.identity.add_user("ann@example.org", "Ann", "viewer")
+    me = (await client.get("/auth/me", headers=bearer(provider.token()))).json()
+    assert "gates:decide" not in me["rights"]
+    await host.identity.change_user(type(user)(id=user.id, name=user.name, role="viewer", disabled=True))
+    assert await status(client, provider.token()) == 401
+    host.trail.flush()
+    host.journal.writer.drain()
+    acts = [(one.principal, one.outcome) for one in host.journal.audit.list() if one.act == "sign-in"]
+    assert ("ann@example.org", "done") in acts
+    assert ("", "denied") in acts
+
+
+async def test_tokens_that_are_not_good_are_refused(opened, provider):
+    _, client = opened()
+    now = int(time.time())
+    assert await status(client, provider.token()) == 200
+    pem = provider.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    claims = {"iss": provider.url, "aud": "weft", "exp": now + 300, "sub": "ann@example.org", "roles": ["admin"]}
+
+    def text(part):
+        return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+
+    import hashlib
+    import hmac
+
+    head = text({"alg": "HS256", "kid": provider.kid})
+    mac = base64.urlsafe_b64encode(hmac.new(pem, f"{head}.{text(claims)}".encode(), hashlib.sha256).digest())
+    good = provider.token().split(".")
+    for bad in (
+        provider.token(exp=now - 60),
+        provider.token(nbf=now + 120),
+        provider.token(aud="somebody"),
+        provider.token(iss="http://elsewhere"),
+        provider.token(sub=""),
+        provider.token(sub="local"),
+        provider.token(sub="a\nb"),
+        provider.token(roles=["king"]),
+        f"{head}.{text(claims)}.{mac.rstrip(b'=').decode()}",  # the public key as if it were a secret
+        f"{text({'alg': 'none', 'kid': provider.kid})}.{text(claims)}.",
+        jwt.encode(claims, "A" * 32, algorithm="HS256", headers={"kid": "mac"}),
+        f"{good[0]}.{text(claims)}.{good[2]}",
+        f"{good[0]}.{good[1]}.",
+        "a.b.c",
+        "x" * 20_000 + "..",
+    ):
+        assert await status(client, bad) == 401, bad
+
+
+async def test_keys_of_the_issuer_change_without_a_restart(opened, provider):
+    _, client = opened()
+    old = provider.token()
+    assert await status(client, old) == 200
+    before = provider.fetched
+    assert await status(client, old) == 200
+    assert provider.fetched == before
+    provider.rotate("EdDSA")
+    assert await status(client, provider.token()) == 200
+    # What the issuer does not show any more counts no more.
+    assert await status(client, old) == 401
+
+
+async def test_a_secret_and_a_key_of_the_settings(opened, tmp_path, provider):
+    secret = "s" * 40
+    _, client = opened(secret=secret, tenant_claim="org")
+    claims = {"iss": provider.url, "aud": "weft", "exp": int(time.time()) + 60, "sub": "bo", "roles": "viewer"}
+    token = jwt.encode({**claims, "org": "north"}, secret, algorithm="HS256")
+    assert (await client.get("/auth/me", headers=bearer(token))).json()["tenant"] == "north"
+    assert await status(client, jwt.encode(claims, secret, algorithm="HS256")) == 401
+    file = tmp_path / "key.pem"
+    file.write_bytes(provider.key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    _, client = opened(public_key=file)
+    assert await status(client, provider.token()) == 200
+    assert await status(client, jwt.encode(claims, secret, algorithm="HS256")) == 401
+
+
+async def test_a_browser_signs_in_at_the_provider(opened, provider):
+    host, client = opened(client_id="studio", audience=None)
+    away = await client.get("/auth/login", params={"to": "/runs?x=1"})
+    assert away.status_code == 303
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(away.headers["location"]).query).items()}
+    assert (asked["code_challenge_method"], asked["redirect_uri"]) == ("S256", f"{URL}/auth/callback")
+    async with httpx2.AsyncClient() as browser:
+        back = (await browser.get(away.headers["location"])).headers["location"]
+    # Somebody else's browser did not begin this, and the state of another sign-in does not fit.
+    stranger = httpx2.AsyncClient(transport=client._transport, base_url=URL)
+    assert (await stranger.get(back)).status_code == 401
+    assert (await client.get(back.replace("state=", "state=x"))).status_code == 401
+    entered = await client.get(back)
+    assert (entered.status_code, entered.headers["location"]) == (303, "/runs?x=1")
+    cookie = entered.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+    me = (await client.get("/auth/me")).json()
+    assert me["principal"] == "ann@example.org"
+    # The code counts once.
+    assert (await client.get(back)).status_code == 401
+    # Pages elsewhere cannot use the session: a change says where it comes from.
+    assert (await client.post("/auth/logout")).status_code == 403
+    assert (await client.post("/auth/logout", headers={"Origin": "http://evil.example"})).status_code == 403
+    assert (await client.post("/auth/logout", headers={"Origin": URL})).status_code == 204
+    assert (await client.get("/auth/me")).status_code == 401
+    assert (await client.get("/auth/login", params={"to": "//evil.example"})).status_code == 303
+    host.trail.flush()
+    host.journal.writer.drain()
+    assert {one.data.get("by") for one in host.journal.audit.list() if one.act == "sign-in"} >= {"login"}
+
+
+async def test_a_link_signs_the_user_of_this_machine_in_once(opened):
+    host, client = opened()
+    link = {"code": new_link(host.sealed)}
+    assert (await client.get("/auth/link", params=link)).status_code == 303
+    assert (await client.get("/auth/me")).json()["rights"] == ["*"]
+    assert (await client.get("/auth/link", params=link)).status_code == 401
+    # What is sealed for one purpose is good for no other.
+    client.cookies.clear()
+    client.cookies.set("weft_session", new_link(host.sealed))
+    assert (await client.get("/auth/me")).status_code == 401
+
+
+async def test_a_key_may_be_narrowed(opened):
+    host, client = opened()
+    await host.identity.add_user("kay", "", "developer")
+    _, shown = await host.identity.new_key("kay", "reader", "developer", rights=["runs:read", "flags:write"])
+    me = (await client.get("/auth/me", headers=bearer(shown))).json()
+    assert me["rights"] == ["runs:read"]
+    with pytest.raises(Exception, match="there is no right"):
+        await host.identity.new_key("kay", "x", "developer", rights=["runs:raed"])
+
+
+async def test_without_an_issuer_and_a_token_identity_is_off(tmp_path):
+    host = Host(Settings(home=tmp_path / "home"))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(build(host, url=URL)), base_url=URL) as client:
+        assert (await client.get("/auth/me")).json()["identity"] == "off"
+    await host.drain()
+    await host.close()
