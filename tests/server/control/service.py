@@ -141,10 +141,18 @@ class Api:
         return self.settled(made["id"])
 
     def settled(self, run_id):
+        """The run once it has ended or waits; just after an answer it may still be seen to wait for that."""
+        return self._until(run_id, lambda run: run["status"] in {"waiting", "stalled"} and not run["driven"])
+
+    def ended(self, run_id):
+        """The run once it has ended."""
+        return self._until(run_id, lambda run: False)
+
+    def _until(self, run_id, fits):
         until = time.monotonic() + 30
         while time.monotonic() < until:
             run = self.get(f"/runs/{run_id}")
-            if run["status"] in ENDED or (run["status"] in {"waiting", "stalled"} and not run["driven"]):
+            if run["status"] in ENDED or fits(run):
                 return run
             time.sleep(0.03)
         raise AssertionError(run)

@@ -21,7 +21,7 @@ def test_what_was_asked_and_what_waits_survives_a_kill(serve):
         assert api.post("/runs", body, expect=200, headers=key)["id"] == run["id"]
         assert api.post(f"/gates/{gate['id']}/decide", {"choice": "send"})["repeated"] is False
         served.restart()
-        assert api.settled(run["id"])["status"] == "completed"
+        assert api.ended(run["id"])["status"] == "completed"
         assert api.get(f"/runs/{run['id']}/verify")["intact"] is True
         assert [one["act"] for one in api.get("/audit")["items"]] == ["gate.decide", "run.start"]
 
@@ -35,4 +35,4 @@ def test_an_ending_service_says_so_and_leaves_what_waits(serve):
             api.get(f"/runs/{run['id']}")
         served.start()
         api.post(f"/runs/{run['id']}/signal", {"name": "wake"}, expect=202)
-        assert api.settled(run["id"])["status"] == "completed"
+        assert api.ended(run["id"])["status"] == "completed"

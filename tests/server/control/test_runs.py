@@ -119,7 +119,7 @@ def test_a_fork_shares_the_past_and_differs(api, done):
         f"/runs/{done['id']}/rerun", {"step": "/step[0]", "set": {"text": "Snow fell. It was deep."}}, expect=201
     )
     assert made["forked_from"]["run_id"] == done["id"]
-    fork = api.settled(made["id"])
+    fork = api.ended(made["id"])
     assert fork["status"] == "completed"
     assert "Snow" in fork["outputs"]["response"]
     for run, word in ((fork, "Snow"), (done, "river")):
@@ -142,7 +142,7 @@ def test_a_fork_may_wait_for_somebody_to_drive_it(api, done):
     made = api.post(f"/runs/{done['id']}/fork", {"at": "/step[0]", "drive": False}, expect=201)
     assert made["driven"] is False
     assert api.post(f"/runs/{made['id']}/resume", expect=202)["id"] == made["id"]
-    assert api.settled(made["id"])["status"] == "completed"
+    assert api.ended(made["id"])["status"] == "completed"
     assert api.post(f"/runs/{made['id']}/resume", expect=409)["code"] == "conflict"
     assert api.post(f"/runs/{done['id']}/fork", {"at": "/nowhere"}, expect=404)["code"] == "not-found"
 
@@ -153,7 +153,7 @@ def test_a_signal_wakes_a_run_and_counts_once(api):
     sent = {"name": "wake", "data": {"x": [1]}, "key": "w"}
     assert api.post(f"/runs/{run['id']}/signal", sent, expect=202)["new"] is True
     assert api.post(f"/runs/{run['id']}/signal", sent, expect=202)["new"] is False
-    assert api.settled(run["id"])["status"] == "completed"
+    assert api.ended(run["id"])["status"] == "completed"
 
 
 def test_a_run_is_cancelled_reopened_and_deleted(api):

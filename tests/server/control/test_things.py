@@ -147,7 +147,7 @@ def test_what_waits_is_listed_shown_and_decided(api):
     lost = api.post(f"{path}/decide", {"choice": "reject"}, expect=409)
     assert (lost["code"], lost["ids"]["decision"]["choice"]) == ("conflict", "send")
     assert api.client.get(path, headers={"If-None-Match": tag}).status_code == 200
-    ended = api.settled(run["id"])
+    ended = api.ended(run["id"])
     assert ended["status"] == "completed"
     assert api.get("/gates", run=run["id"], status="decided")["items"][0]["decision"]["why"] == "it is right"
     assert api.get("/gates", run=run["id"])["items"] == []
@@ -170,7 +170,7 @@ def test_of_many_answers_one_wins_and_the_others_are_told(api, service):
     won = [one.json()["decision"]["choice"] for one in told if one.status_code == 200]
     lost = [one.json()["ids"]["decision"]["choice"] for one in told if one.status_code == 409]
     assert (len(won), len(lost), len({*won, *lost})) == (4, 4, 1)
-    api.settled(run["id"])
+    api.ended(run["id"])
 
 
 def test_a_form_is_for_whom_it_asks(api):
@@ -182,7 +182,7 @@ def test_a_form_is_for_whom_it_asks(api):
     assert api.post(path, {"values": {"people": 3}}, expect=403)["code"] == "policy"
     assert api.post(path, {"values": {"people": 0}, "by": "maitre"}, expect=422)["code"] == "input"
     assert api.post(path, {"values": {"people": 3}, "by": "maitre"})["decision"]["values"] == {"people": 3}
-    assert api.settled(run["id"])["status"] == "completed"
+    assert api.ended(run["id"])["status"] == "completed"
 
 
 def test_gates_come_in_pages(api):
