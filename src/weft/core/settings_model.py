@@ -105,6 +105,19 @@ class Limits(Group):
     )
 
 
+class Rates(Group):
+    """How often runs may be started and models asked through the service; 0 is no limit. The user of this machine has none."""
+
+    user_minute: int = Field(default=10, ge=0, le=1_000_000, description="Runs that a user may start a minute.")
+    user_hour: int = Field(default=100, ge=0, le=1_000_000, description="Runs that a user may start an hour.")
+    key_hour: int = Field(default=100, ge=0, le=1_000_000, description="Runs that may be started with one key an hour.")
+    tenant_hour: int = Field(default=1_000, ge=0, le=1_000_000, description="Runs that a tenant may start an hour.")
+    session_hour: int = Field(default=50, ge=0, le=1_000_000, description="Turns that a session may have an hour.")
+    requests_minute: int = Field(
+        default=6_000, ge=0, le=1_000_000, description="Requests of all kinds that a user may make a minute."
+    )
+
+
 class Net(Group):
     """Where requests may go and how much they may take."""
 
@@ -270,6 +283,7 @@ class Settings(BaseSettings):
     )
     token: SecretStr | None = Field(default=None, description="What commands and clients show to that service.")
     limits: Limits = Limits()
+    rates: Rates = Rates()
     net: Net = Net()
     tools: Tools = Tools()
     log: Log = Log()

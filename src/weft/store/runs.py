@@ -6,8 +6,10 @@ import builtins
 import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -85,23 +87,32 @@ class Runs:
         with self._read() as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
 
-    def ready(self, at: int, *, tenant: str = "local", limit: int = 100) -> list[Run]:
+    def ready(self, at: int, *, tenant: str | None = "local", limit: int = 100) -> list[Run]:
         """Open runs that could be driven on at `at` and that nobody drives, those first that have been there longest.
 
         Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
-        interrupted is left alone.
+        interrupted is left alone. Without a `tenant`, those of all tenants: in turns, however many one of them has.
         """
-        open_ = or_(runs.c.status.in_(("queued", "running")), and_(runs.c.status == "waiting", runs.c.due <= at))
-        query = select(*_COLUMNS).where(runs.c.tenant == tenant, open_).order_by(runs.c.created_at, runs.c.id)
-        ready: list[Run] = []
-        with self._read() as connection:
-            for row in connection.execute(query):
-                run = self._run(row)
-                if not run.driven:
-                    ready.append(run)
-                    if len(ready) == limit:
-                        break
-        return ready
+        with self._read() as connection, ExitStack() as stack:
+            tenants = [tenant] if tenant is not None else _waiting_tenants(connection, at)
+            lines = [iter(self._ready_of(connection, stack, at, one)) for one in tenants]
+            turns = (run for round_ in zip_longest(*lines) for run in round_ if run is not None)
+            return list(islice(turns, limit))
+
+    def _ready_of(self, connection: Connection, stack: ExitStack, at: int, tenant: str) -> Iterator[Run]:
+        """The same of one tenant. Each kind is read in the order of an index, and no further than somebody asks."""
+        found = []
+        for status in ("queued", "running", "waiting"):
+            query = select(*_COLUMNS).where(runs.c.tenant == tenant, runs.c.status == status)
+            if status == "waiting":
+                query = query.where(runs.c.due <= at)
+            rows = connection.execute(query.order_by(runs.c.created_at, runs.c.id))
+            stack.callback(rows.close)
+            found.append(rows)
+        for row in merge(*found, key=lambda row: (row.created_at, row.id)):
+            run = self._run(row)
+            if not run.driven:
+                yield run
 
     def ended_since(
         self,
@@ -129,14 +140,12 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def next_due(self, *, tenant: str = "local") -> int | None:
-        """When the next waiting run can go on by itself."""
-        query = (
-            select(runs.c.due)
-            .where(runs.c.due.is_not(None), runs.c.status == "waiting", runs.c.tenant == tenant)
-            .order_by(runs.c.due)
-            .limit(1)
-        )
+    def next_due(self, *, tenant: str | None = "local") -> int | None:
+        """When the next waiting run can go on by itself; without a `tenant`, of all."""
+        query = select(runs.c.due).where(runs.c.due.is_not(None), runs.c.status == "waiting")
+        if tenant is not None:
+            query = query.where(runs.c.tenant == tenant)
+        query = query.order_by(runs.c.due).limit(1)
         with self._read() as connection:
             found: int | None = connection.execute(query).scalar_one_or_none()
         return found
@@ -299,3 +308,9 @@ class Runs:
                 "driven": self._drivers.alive(driver),
             }
         )
+
+
+def _waiting_tenants(connection: Connection, at: int) -> builtins.list[str]:
+    """The tenants that have runs which could be driven on."""
+    open_ = or_(runs.c.status.in_(("queued", "running")), and_(runs.c.status == "waiting", runs.c.due <= at))
+    return [str(name) for name in connection.execute(select(runs.c.tenant).where(open_).distinct()).scalars()]

@@ -33,6 +33,8 @@ _LOOK_S = 2.0
 _SURVEY_S = 5.0
 """Between two looks at everything else."""
 _BELL_S = 0.05
+_GUESTS, _GUESTS_S = 16, 0.2
+"""Beyond its room, a worker drives so many runs of tenants of whom it drives none; for those it looks so often (seconds)."""
 _COOL_S, _COOL_MAX_S = 5.0, 300.0
 
 
@@ -73,6 +75,8 @@ class Worker:
         self._report = report
         self._occasions = Occasions(journal)
         self._drives: dict[str, asyncio.Task[None]] = {}
+        self._owners: dict[str, str] = {}
+        self._looked_at = float("-inf")
         self._cooling: dict[str, _Cooling] = {}
         self._stopping = False
         self._ended = False
@@ -107,7 +111,7 @@ class Worker:
                 found = await self._fire(now) + await self._start(now)
                 # What was found may have been as much as one look takes up.
                 self._survey_at = at if found else at + _SURVEY_S
-                times = (self._journal.runs.next_due(), self._journal.automations.next_at())
+                times = (self._journal.runs.next_due(tenant=None), self._journal.automations.next_at())
                 self._next_at = min((time for time in times if time is not None), default=None)
             return bool(found + self._take_up(now))
         except StorageError as error:
@@ -205,13 +209,19 @@ class Worker:
     def _take_up(self, now: int) -> int:
         """Drive runs that are ready, as many as there is room for."""
         room = self._concurrency - len(self._drives)
-        if room <= 0 or self._stopping:
+        if self._stopping or (room <= 0 and self._looked_at + _GUESTS_S > self._clock.monotonic()):
             return 0
         taken, at = 0, self._clock.monotonic()
-        for run in self._journal.runs.ready(now, limit=room + len(self._cooling)):
+        self._looked_at = at
+        busy = set(self._owners.values())
+        for run in self._journal.runs.ready(now, tenant=None, limit=max(0, room) + len(self._cooling) + _GUESTS):
             cooling = self._cooling.get(run.id)
-            if run.id in self._drives or taken == room or (cooling and cooling.until > at):
+            # A tenant of whom nothing is driven does not wait for the runs of others to end.
+            guest = run.tenant not in busy and len(self._drives) < self._concurrency + _GUESTS
+            if run.id in self._drives or not (taken < room or guest) or (cooling and cooling.until > at):
                 continue
+            busy.add(run.tenant)
+            self._owners[run.id] = run.tenant
             self._drives[run.id] = asyncio.ensure_future(self._drive(run.id))
             taken += 1
         return taken
@@ -232,6 +242,7 @@ class Worker:
             self._cool(run_id, {"code": "internal", "message": f"{type(error).__name__}: {error}"})
         finally:
             self._drives.pop(run_id, None)
+            self._owners.pop(run_id, None)
             self._ended = True
 
     def _cool(self, run_id: str, about: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The audit log becomes a chain for each tenant, with a signed end, that only grows; keys may be narrowed."""
+"""The audit log becomes a chain for each tenant, with a signed end, that only grows; keys may be narrowed; limits on rates."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("tenant"),
     )
+    op.create_table(
+        "rates",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("full_at", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
     op.add_column("keys", sa.Column("rights", sa.Text, nullable=False, server_default=""))
     ends: dict[str, tuple[int, str]] = defaultdict(lambda: (0, GENESIS))
     for old in rows:
@@ -70,6 +76,7 @@ def downgrade() -> None:
         sa.text("SELECT tenant, at, principal, act, target, outcome, data FROM audit ORDER BY at, tenant, seq")
     )
     rows = kept.mappings().all()
+    op.drop_table("rates")
     op.drop_column("keys", "rights")
     op.drop_table("audit_heads")
     op.drop_index("audit_by_time", "audit")
