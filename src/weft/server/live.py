@@ -79,8 +79,7 @@ def _runs(host: Host, by: Caller, wanted: Sequence[str]) -> list[str]:
     if len(runs) > MAX_RUNS:
         raise InputError(f"one stream follows {MAX_RUNS} runs at most", fix="open another stream for the others")
     for run_id in runs:
-        if host.journal.runs.get(run_id).tenant != by.tenant:
-            raise NotFoundError(f"there is no run {run_id!r}", fix="list the runs to see what is there", run=run_id)
+        host.journal.runs.get(run_id, tenant=by.tenant)
     return runs
 
 

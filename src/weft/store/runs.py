@@ -150,15 +150,15 @@ class Runs:
             found: int | None = connection.execute(query).scalar_one_or_none()
         return found
 
-    def get(self, run_id: str) -> Run:
-        """The run with this id.
+    def get(self, run_id: str, *, tenant: str | None = None) -> Run:
+        """The run with this id; with a `tenant`, only one of theirs: what is another's is not there.
 
         Raises:
             NotFoundError: there is none.
         """
         with self._read() as connection:
             row = connection.execute(_BY_ID, {"run_id": run_id}).first()
-        if row is None:
+        if row is None or (tenant is not None and row.tenant != tenant):
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         return self._run(row)
 

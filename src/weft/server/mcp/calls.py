@@ -88,8 +88,7 @@ class Calls:
             run_id, after = str(known["run"]), int(known["after"])
         except (ValueError, KeyError, TypeError):
             raise MismatchError("the state of the request is of another version", fix="call the tool anew") from None
-        if self._host.journal.runs.get(run_id).tenant != caller.tenant:
-            raise NotFoundError(f"there is no run {run_id!r}", run=run_id)
+        self._host.journal.runs.get(run_id, tenant=caller.tenant)
         return _Call(ctx, caller, run_id, Progress(ctx), after)
 
     async def _hear(self, call: _Call, responses: Mapping[str, Any]) -> CallToolResult | InputRequiredResult | None:
