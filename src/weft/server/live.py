@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from weft.app.hosting import Host
 from weft.app.serving.tails import Frame
 from weft.app.telling.news import TOPICS, Item
-from weft.core.errors import InputError, NotFoundError
+from weft.core.errors import InputError
 from weft.server import sse
 from weft.server.caller import Caller, caller_of
 from weft.server.control.routes import errors

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from weft.core.canonical import dumps
-from weft.core.errors import InputError, NotFoundError
+from weft.core.errors import InputError
 from weft.engine.questions import Answer, assignees
 from weft.store.gates import Gate
 from weft.store.journal import Journal

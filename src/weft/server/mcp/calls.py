@@ -17,7 +17,7 @@ from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Turn
-from weft.core.errors import InputError, MismatchError, NotFoundError
+from weft.core.errors import InputError, MismatchError
 from weft.server.caller import Caller
 from weft.server.mcp.abandoning import Abandoned
 from weft.server.mcp.elicitation import ask, can_ask, decide, forms, left_s, sent_away
