@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
@@ -27,6 +28,7 @@ from weft.app.documents import Prepared, check_text, prepare
 from weft.app.egress import egress_policy
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.programs import PythonWorkflows
+from weft.app.secret_sources import secret_cache
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
 from weft.app.toolbox import tools_of
@@ -75,6 +77,7 @@ class Driving:
         self._redactor = new_redactor()
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
+        self._secrets = secret_cache(settings, self._clock, self._redactor.register)
         self._models = ModelPool()
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
@@ -119,6 +122,8 @@ class Driving:
         at = self._clock.micros()
         prepared = self._prepared(request, at)
         self._check(prepared.plan, request.choice.base_url)
+        # What cannot be had is said before the run begins.
+        await self._warm(prepared.plan.definitions)
         auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
             raise ConflictError(
@@ -161,6 +166,7 @@ class Driving:
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
         definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
+        await self._warm(definitions)
         self._telemetry.watch(run_id, definitions)
         try:
             return await self.engine.drive(run_id, reopen=reopen)
@@ -175,6 +181,12 @@ class Driving:
             about, tenant = {"gate": decided.gate.id}, decided.gate.tenant
             await self._trail.note(self._trail.entry(answer.by, "gate.decide", f"run/{run_id}", about, tenant=tenant))
         return decided
+
+    async def _warm(self, definitions: Mapping[str, Any]) -> None:
+        """Read the secrets that a run will need; from then on they are masked."""
+        refs = [ref for ref in declared_secrets(definitions).values() if ref.source != "env"]
+        if refs:
+            await asyncio.to_thread(self._secrets.warm, refs)
 
     def _options(self, request: RunRequest) -> dict[str, Any]:
         workdir = request.workdir or self._settings.tools.workdir or request.file.resolve().parent
@@ -214,8 +226,8 @@ class Driving:
         """The tools of `plan`, made once. Its secrets are known from here on, whether or not a tool ever asks for one."""
         known = self._tools.get(id(plan))
         if known is None or known[0] is not plan:
-            for secret in (plan.definitions.get("secrets") or {}).values():
-                self._redactor.register(os.environ.get(secret["key"], ""))
+            for ref in declared_secrets(plan.definitions).values():
+                self._redactor.register(os.environ.get(ref.key, "") if ref.source == "env" else "")
             tools = tools_of(plan, self._settings, self._policy, self._programs)
             if len(self._tools) >= _PLANS:
                 self._tools.clear()
@@ -223,8 +235,7 @@ class Driving:
         return known[1]
 
     def _tool_context(self, context: StepContext) -> ToolContext:
-        declared: Mapping[str, Any] = context.plan.definitions.get("secrets") or {}
-        known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
+        known = declared_secrets(context.plan.definitions)
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
         workdir = Path(str(context.plan.definitions.get("workdir") or context.options.get("workdir") or "."))
@@ -239,6 +250,7 @@ class Driving:
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(context.run_id, context.path),
                 also_masked=credentials(),
+                values=self._secrets,
             ),
             options=ToolOptions(
                 duckduckgo_url=may.duckduckgo_url,
@@ -251,3 +263,9 @@ class Driving:
 
     def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:
         return trace_of(plan.definitions, events, redactor=self._redactor)
+
+
+def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
+    """The secrets that a plan declares, by the names under which it refers to them."""
+    declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
+    return {name: SecretRef(name=name, **one) for name, one in declared.items()}

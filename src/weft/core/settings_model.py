@@ -105,6 +105,24 @@ class Limits(Group):
     )
 
 
+class SecretPlaces(Group):
+    """Where secrets are kept that workflows name by reference, beside the environment."""
+
+    ttl_s: Seconds = Field(default=300.0, description="How old a value may be before it is read anew, in seconds.")
+    folder: Folder | None = Field(default=None, description="`source: file`: the folder whose files hold secrets.")
+    aws_region: str | None = Field(
+        default=None, max_length=100, description="The region; else what AWS's client finds."
+    )
+    aws_endpoint: Url = Field(default=None, description="The address of AWS, where it is another one.")
+    azure_vault: Url = Field(default=None, description="The address of the Azure Key Vault.")
+    azure_authority: Address = Field(
+        default="https://login.microsoftonline.com", description="Where one signs in for Azure Key Vault."
+    )
+    vault_url: Url = Field(default=None, description="The address of Vault or OpenBao.")
+    vault_token: SecretStr | None = Field(default=None, description="The token for it; else `VAULT_TOKEN`.")
+    vault_namespace: str = Field(default="", max_length=300, description="The namespace in it, if there is one.")
+
+
 class Rates(Group):
     """How often runs may be started and models asked through the service; 0 is no limit. The user of this machine has none."""
 
@@ -284,6 +302,7 @@ class Settings(BaseSettings):
     token: SecretStr | None = Field(default=None, description="What commands and clients show to that service.")
     limits: Limits = Limits()
     rates: Rates = Rates()
+    secrets: SecretPlaces = SecretPlaces()
     net: Net = Net()
     tools: Tools = Tools()
     log: Log = Log()
