@@ -1,11 +1,23 @@
 """What every test shares: a machine that is busy with something else makes no test fail, and the fast suite is brief."""
 
 import gc
+import os
+import shutil
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from tests.postgres_server import all_on_postgres, databases, on_postgres, postgres, postgres_server
+
+__all__ = ["all_on_postgres", "databases", "on_postgres", "postgres", "postgres_server"]
+
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
+# Journals wait for the disk at each commit. In memory the same calls are made and nothing is waited for, and no test cuts the power.
+_IN_MEMORY = Path("/dev/shm")
+_ROOM = 2 * 1024**3
+if _IN_MEMORY.is_dir() and os.access(_IN_MEMORY, os.W_OK) and shutil.disk_usage(_IN_MEMORY).free > _ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_IN_MEMORY))
 # As the commands have it: what is imported need not be looked through again and again.
 gc.set_threshold(20_000, 20, 20)
 

@@ -4,7 +4,6 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import PIPE, Started, start
 from weft.cli.main import execute
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,7 +82,7 @@ class Cli:
 
     folder: Path
     capsys: pytest.CaptureFixture[str]
-    processes: list[subprocess.Popen] = field(default_factory=list)
+    processes: list[Started] = field(default_factory=list)
 
     def __call__(self, *args: str) -> Said:
         self.capsys.readouterr()
@@ -90,13 +90,12 @@ class Cli:
         out, err = self.capsys.readouterr()
         return Said(code, out, err)
 
-    def start(self, *args: str, **options) -> subprocess.Popen:
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": self.folder} | options
-        process = subprocess.Popen([sys.executable, "-m", "weft", *map(str, args)], **options)
+    def start(self, *args: str, **options) -> Started:
+        process = start(args, **{"stdout": PIPE, "stderr": PIPE, "cwd": self.folder} | options)
         self.processes.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen, *, timeout: float = 60) -> Said:
+    def finish(self, process: Started, *, timeout: float = 60) -> Said:
         out, err = process.communicate(timeout=timeout)
         return Said(process.returncode, out, err)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.engine.world import Doing, World, as_plan, call, chain, fan, simulated
+from tests.engine.world import Doing, LateWriter, World, as_plan, call, chain, fan, simulated
 from weft.core.errors import ConflictError, StorageError, TransientError
 from weft.engine.port import Done
 from weft.plan.nodes import Retry, Wait
@@ -52,6 +52,54 @@ async def test_a_run_that_another_engine_drives_is_cancelled_through_the_inbox()
     assert await other.cancel(run_id)
     assert (await asyncio.wait_for(task, 5)).status == "cancelled"
     await other.close()
+    await world.close()
+
+
+class TellsOfTheEnd(LateWriter):
+    """Calls `then` when the last event of a run is on its way into the journal, which it reaches some time later."""
+
+    late_s = 0.0
+
+    def submit(self, work):
+        if not any(draft.kind == "run.completed" for draft in getattr(work, "drafts", ())):
+            return super().submit(work)
+        self.then()
+        written = Commit(loop=asyncio.get_running_loop())
+        at_last = super().submit
+        asyncio.get_running_loop().call_later(5, lambda: at_last(work).add_done_callback(written.follow))
+        return written
+
+
+class Commit(asyncio.Future):
+    def follow(self, other):
+        self.set_result(other.result())
+
+
+@simulated
+async def test_a_cancel_that_comes_while_the_end_is_written_says_that_it_was_too_late():
+    world = World()
+    said = []
+    world.journal.writer = writer = TellsOfTheEnd(world.journal, at=0, when="before")
+    run_id = await world.engine.start(as_plan(PLAN), {})
+    writer.then = lambda: said.append(asyncio.ensure_future(world.engine.cancel(run_id)))
+    result = await world.engine.drive(run_id)
+    assert (result.status, await said[0]) == ("completed", False)
+    assert world.kinds(run_id)[-1] == "run.completed"
+    assert "run.cancelling" not in world.kinds(run_id)
+    await world.close()
+
+
+@simulated
+async def test_a_driver_that_is_quicker_than_whoever_cancels_has_not_ended_otherwise(tmp_path):
+    world = World(slow(), path=tmp_path / "journal.db")
+    run_id, task = await driving(world, PLAN)
+    elsewhere = World(slow(), seed=1, path=tmp_path / "journal.db")
+    elsewhere.journal.writer = writer = LateWriter(elsewhere.journal, at=0, when="before")
+    writer.late_s = 5
+    assert await elsewhere.engine.cancel(run_id)
+    assert task.done(), "the driver has heard it long ago"
+    assert (await task).status == "cancelled"
+    await elsewhere.close()
     await world.close()
 
 

@@ -128,6 +128,8 @@ class DyingWriter(CrashingWriter):
 class LateWriter(CrashingWriter):
     """Writes at once and says so later: there is time for a cancel in between."""
 
+    late_s = 0.05
+
     def submit(self, work):
         done = super().submit(work)
         late = Commit(loop=asyncio.get_running_loop())
@@ -138,7 +140,7 @@ class LateWriter(CrashingWriter):
             else:
                 late.set_result(done.result())
 
-        asyncio.get_running_loop().call_later(0.05, tell)
+        asyncio.get_running_loop().call_later(self.late_s, tell)
         return late
 
 

@@ -3,6 +3,7 @@
     python -m tests.faults.worker HOME start          start a run, print its id, drive it
     python -m tests.faults.worker HOME drive RUN      drive a run, telling the truth about doubtful steps
     python -m tests.faults.worker HOME many COUNT     start and drive COUNT runs at once
+    python -m tests.faults.worker HOME serve          take up whatever is ready, as `weft worker` does, until it is told to end
     python -m tests.faults.worker HOME fill           start runs until the journal refuses
 
 What touches the world is appended to the file ``effects``, which outlives the process.
@@ -13,12 +14,15 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
+from weft.app.automation.worker import Worker
+from weft.core.clock import SystemClock
 from weft.core.errors import WeftError
 from weft.core.ids import path_key
-from weft.engine.local import Engine
+from weft.engine.local import Engine, RunResult
 from weft.engine.port import Done
 from weft.plan.nodes import Call, Graph, Join, Map, Plan, Sequence
 from weft.store.journal import Journal
@@ -81,7 +85,7 @@ class World:
 
 
 def open_journal(home: Path) -> Journal:
-    return Journal(home / "weft.db", busy_s=float(os.environ.get("BUSY_S", "5")))
+    return Journal(os.environ.get("JOURNAL") or home / "weft.db", busy_s=float(os.environ.get("BUSY_S", "5")))
 
 
 async def drive(engine: Engine, home: Path, run_id: str) -> str:
@@ -89,6 +93,35 @@ async def drive(engine: Engine, home: Path, run_id: str) -> str:
         for wait in result.waits:
             await engine.settle(run_id, wait["path"], did=World(home).touched(path_key(run_id, wait["path"])))
     return result.status
+
+
+class Hands:
+    """What a worker drives with."""
+
+    def __init__(self, engine: Engine, home: Path) -> None:
+        self._engine = engine
+        self._home = home
+
+    async def start(self, request: object) -> str:
+        raise NotImplementedError
+
+    async def cancel(self, run_id: str, *, reason: str) -> bool:
+        return await self._engine.cancel(run_id, reason=reason)
+
+    async def drive(self, run_id: str) -> RunResult:
+        while (result := await self._engine.drive(run_id)).status == "waiting" and result.waits:
+            for wait in result.waits:
+                await self._engine.settle(
+                    run_id, wait["path"], did=World(self._home).touched(path_key(run_id, wait["path"]))
+                )
+        return result
+
+
+async def serve(journal: Journal, engine: Engine, home: Path) -> None:
+    worker = Worker(journal, Hands(engine, home), SystemClock(), report=lambda what, about: print(what, dict(about)))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, worker.stop)
+    print("ready", flush=True)
+    await worker.run(drain_s=0.0)
 
 
 async def main(home: Path, act: str, *rest: str) -> None:
@@ -104,6 +137,8 @@ async def main(home: Path, act: str, *rest: str) -> None:
     elif act == "many":
         ids = [await engine.start(PLAN, {}) for _ in range(int(rest[0]))]
         print(*await asyncio.gather(*(drive(engine, home, run_id) for run_id in ids)), flush=True)
+    elif act == "serve":
+        await serve(journal, engine, home)
     elif act == "fill":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(rest[0]), resource.RLIM_INFINITY))
         run_id = await engine.start(PLAN, {"filler": "x" * 3_000})

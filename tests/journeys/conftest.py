@@ -6,11 +6,11 @@ Whatever a journey does, at its end nothing that it left behind holds a planted 
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 import threading
 import time
@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import Started, start
+from weft.cli.main import execute
 from weft.testing.providers import FakeProvider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +70,7 @@ class Desk:
     home: Path
     environ: dict[str, str]
     printed: list[str] = field(default_factory=list)
-    processes: list[subprocess.Popen] = field(default_factory=list)
+    processes: list[Started] = field(default_factory=list)
     written: dict[str, bytes] = field(default_factory=dict)
 
     def write(self, name: str, text: str | bytes) -> Path:
@@ -87,27 +89,24 @@ class Desk:
         self.environ |= fake.environ
         return fake
 
-    def start(self, *args: object, **options) -> subprocess.Popen:
+    def start(self, *args: object, **options) -> Started:
         number = len(self.processes)
         with (self.home / f"{number}.out").open("wb") as out, (self.home / f"{number}.err").open("wb") as err:
             given = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": err} | options
-            command = [sys.executable, "-m", "weft", *map(str, args)]
-            process = subprocess.Popen(command, cwd=self.folder, env=self.environ, **given)
+            process = start(args, cwd=self.folder, env=self.environ, **given)
         self.processes.append(process)
         return process
 
-    def finish(self, process: subprocess.Popen, *, within: float = 60) -> Said:
+    def finish(self, process: Started, *, within: float = 60) -> Said:
         """Wait for a command; one that takes longer than `within` seconds is killed and fails the journey."""
         began = time.monotonic()
         alarm = threading.Timer(within, process.kill)
         alarm.start()
-        ended, status, peak = 0, 0, 0.0
-        while not ended:
+        peak = 0.0
+        while process.poll() is None:
             peak = max(peak, megabytes(process.pid))
-            ended, status = os.waitpid(process.pid, os.WNOHANG)
-            time.sleep(0 if ended else 0.01)
+            time.sleep(0.01)
         alarm.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
         took = time.monotonic() - began
         assert took < within, f"{process.args} was killed after {within} s"
         number = self.processes.index(process)
@@ -175,6 +174,49 @@ def desk(tmp_path):
     one = Desk(folder, home, environ)
     yield one
     one.close()
+    one.check()
+
+
+@dataclass
+class NearDesk(Desk):
+    """A desk whose commands run in this process: for shelves of files, where a process for each command proves nothing more."""
+
+    capsys: pytest.CaptureFixture[str] | None = None
+    monkeypatch: pytest.MonkeyPatch | None = None
+
+    def reach(self, fake: FakeProvider) -> FakeProvider:
+        for name, value in fake.environ.items():
+            self.monkeypatch.setenv(name, value)
+        return super().reach(fake)
+
+    def __call__(self, *args: object, within: float = 60) -> Said:
+        self.capsys.readouterr()
+        began = time.monotonic()
+        code = execute([str(arg) for arg in args])
+        took = time.monotonic() - began
+        assert took < within, f"{args} took {took:.0f} s"
+        out, err = self.capsys.readouterr()
+        self.printed += [out, err]
+        return Said(code, out, err, took, 0.0)
+
+
+@pytest.fixture
+def near_desk(tmp_path, monkeypatch, capsys):
+    """A desk as `desk` is, whose commands run in this process."""
+    folder, home = tmp_path / "project", tmp_path / "home"
+    folder.mkdir()
+    home.mkdir()
+    for name in [name for name in os.environ if name.startswith(("WEFT_", "OPENAI_", "ANTHROPIC_", "AWS_"))]:
+        monkeypatch.delenv(name)
+    environ = {"HOME": str(tmp_path), "WEFT_HOME": str(home / "weft"), "MAIL_TOKEN": CANARIES["MAIL_TOKEN"]}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(folder)
+    one = NearDesk(folder, home, environ, capsys=capsys, monkeypatch=monkeypatch)
+    yield one
+    logger = logging.getLogger("weft")
+    for handler in tuple(logger.handlers):
+        logger.removeHandler(handler)
     one.check()
 
 

@@ -78,31 +78,31 @@ def answer(request):
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_an_old_file_validates_and_runs_offline_as_it_is(desk, name):
-    lay_out(desk)
-    valid = desk("validate", name)
+def test_an_old_file_validates_and_runs_offline_as_it_is(near_desk, name):
+    lay_out(near_desk)
+    valid = near_desk("validate", name)
     assert (valid.code, "error" in valid.out) == (0, False), valid.all
-    said = desk("run", name, "--offline", *given(OLD[name]))
+    said = near_desk("run", name, "--offline", *given(OLD[name]))
     assert said.code == 0, said.all
     assert said.out.strip()
     for file in OLD[name].files:
-        assert desk.read(f"artifacts/{file}").strip()
+        assert near_desk.read(f"artifacts/{file}").strip()
 
 
 @pytest.mark.parametrize("name", OLD)
-def test_an_old_file_runs_on_its_own_provider(desk, name):
+def test_an_old_file_runs_on_its_own_provider(near_desk, name):
     old = OLD[name]
-    lay_out(desk)
+    lay_out(near_desk)
     with FakeProvider(old.provider, answer) as fake:
         flags = ["--base-url", fake.base_url] if old.provider == "ollama" else []
-        desk.reach(fake)
-        said = desk("run", name, *flags, *given(old))
+        near_desk.reach(fake)
+        said = near_desk("run", name, *flags, *given(old))
         assert said.code == 0, said.all
         assert len(fake.requests) == old.requests
         assert [part for part in old.last if part not in fake.requests[-1].prompt] == []
         requests = list(fake.requests)
     for file, content in old.files.items():
-        assert content in desk.read(f"artifacts/{file}")
+        assert content in near_desk.read(f"artifacts/{file}")
     if name == "memory.yaml":
         assert [len(request.body["messages"]) for request in requests] == [2, 4, 6]
     if name == "chain-research.yaml":
@@ -118,7 +118,7 @@ def test_an_old_file_runs_on_its_own_provider(desk, name):
             ["Skill", "grep", "head"]
         ] * 2
         assert "**Outcome**: answer 1" in requests[1].body["messages"][0]["content"]
-        assert desk.read("notes.md").count("## [") == 2
+        assert near_desk.read("notes.md").count("## [") == 2
     if name == "providers.yaml":
         assert [request.model for request in requests] == ["gpt-4o", "gpt-4o-mini"]
 
@@ -137,21 +137,21 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_this_version_does_not_run_is_refused_with_every_pointer_and_a_report(desk, name):
-    lay_out(desk)
+def test_what_this_version_does_not_run_is_refused_with_every_pointer_and_a_report(near_desk, name):
+    lay_out(near_desk)
     for args in (["validate"], ["plan"], ["run", "--offline", "--out", "out"]):
-        said = desk(args[0], f"refused/{name}", *args[1:])
+        said = near_desk(args[0], f"refused/{name}", *args[1:])
         assert said.code == 18, said.all
         assert [pointer for pointer in REFUSED[name] if pointer not in said.all] == []
     assert "The report is in out/" in said.all
-    (report,) = (desk.folder / "out").iterdir()
+    (report,) = (near_desk.folder / "out").iterdir()
     assert report.name.endswith("-unsupported.md")
     text = report.read_text(encoding="utf-8")
     assert [pointer for pointer in REFUSED[name] if pointer not in text] == []
-    as_json = desk("run", f"refused/{name}", "--json", "--out", "out").json
+    as_json = near_desk("run", f"refused/{name}", "--json", "--out", "out").json
     assert {problem["pointer"] for problem in as_json["error"]["problems"]} == REFUSED[name]
     assert all(problem["fix"] for problem in as_json["error"]["problems"])
-    assert desk("runs", "list", "--json").json["runs"] == []
+    assert near_desk("runs", "list", "--json").json["runs"] == []
 
 
 def test_every_old_file_here_is_tried():

@@ -84,22 +84,22 @@ def test_the_shelf_is_full():
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_file_of_the_shelf_is_valid_runs_and_ends(desk, file):
-    shutil.copytree(FOLDER, desk.folder, dirs_exist_ok=True)
-    assert desk("validate", file.name).code == 0
+def test_a_file_of_the_shelf_is_valid_runs_and_ends(near_desk, file):
+    shutil.copytree(FOLDER, near_desk.folder, dirs_exist_ok=True)
+    assert near_desk("validate", file.name).code == 0
     with FakeProvider(PROVIDERS.get(file.stem, "openai"), brain()) as fake:
-        desk.reach(fake)
+        near_desk.reach(fake)
         flags = ["--base-url", fake.base_url] if file.stem == "single-ollama" else []
-        said = desk("run", file.name, *flags)
+        said = near_desk("run", file.name, *flags)
         asked = ASKED.get(file.stem, Asked(()))
         for place, text in enumerate(asked.answers):
             assert said.code == 19, said.all
-            opened = desk.events("gate.opened")[-1]["data"]
+            opened = near_desk.events("gate.opened")[-1]["data"]
             if place < len(asked.shown):
                 assert asked.shown[place] in opened["show"]
-            said = desk("approve", "last", "--answer", text)
+            said = near_desk("approve", "last", "--answer", text)
         assert said.code == 0, said.all
     assert said.out.strip()
     if file.stem in HOLDS:
         path, content = HOLDS[file.stem]
-        assert content in desk.read(path)
+        assert content in near_desk.read(path)

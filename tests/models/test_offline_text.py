@@ -196,8 +196,16 @@ async def test_tokens_are_counted_on_both_sides() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
-    ["word " * 200_000, "x" * 1_000_000, "a. " * 300_000, "| a | b |\n" * 100_000, "{" * 500_000, "# h\n" * 250_000],
-    ids=["no stops", "one word", "tiny sentences", "a table", "brackets", "headings"],
+    [
+        "word " * 200_000,
+        "x" * 1_000_000,
+        "a. " * 300_000,
+        "| a | b |\n" * 100_000,
+        "{" * 500_000,
+        "# h\n" * 100_000,
+        "\n" * 1_000_000,
+    ],
+    ids=["no stops", "one word", "tiny sentences", "a table", "brackets", "headings", "empty lines"],
 )
 async def test_a_megabyte_is_read_in_seconds(text: str) -> None:
     started = time.process_time()

@@ -81,7 +81,8 @@ def agent_with_tools(log: list[Any], **rest: Any) -> Agent[None, Any]:
 async def test_a_tool_that_fits_is_called_and_its_result_used(prompt: str, called: list[Any], said: str) -> None:
     log: list[Any] = []
     result = await agent_with_tools(log).run(prompt)
-    assert log == called
+    # Calls of one response run side by side.
+    assert sorted(log) == sorted(called)
     assert said in result.output
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine.world import World as Place
+from tests.patterns.asking import AskingAgents
 from tests.patterns.samples import SIGNALS
 from weft.agents.direct import ToolPerformer
 from weft.agents.planning.performer import PlannerPerformer
@@ -202,7 +203,7 @@ class World(Place):
             return ToolContext(key=step.key, workdir=Path(), clock=SystemClock(), http=None, secrets=Secrets())  # type: ignore[arg-type]
 
         performers = {
-            "agent": PaidAgents(self.outside),
+            "agent": AskingAgents(PaidAgents(self.outside), lambda _: self.tools, context),
             "tool": ToolPerformer(lambda _: self.tools, context),
             "artifact": SimulatedArtifacts(),
             "clock": ClockPerformer(),

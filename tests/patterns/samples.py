@@ -313,23 +313,36 @@ SIGNALS: dict[str, list[tuple[str, object]]] = {"state_machine": [("GO", 1), ("G
 ALL = PATTERNS | NESTED
 
 
+ASKS = "  a: {prompt: You are a., tools: [ask],"
+"""The agent `a` of a plan in which it asks before it does anything."""
+
+
 @functools.cache
-def _folder() -> Path:
+def _folder(asking: bool) -> Path:
     folder = Path(tempfile.mkdtemp(prefix="weft-samples-"))
     for name, text in PARTS.items():
-        (folder / name).write_text(text.replace("name: part\n", f"name: part\n{_common()}"))
+        (folder / name).write_text(text.replace("name: part\n", f"name: part\n{_common(asking)}"))
     return folder
 
 
-def _common() -> str:
+def _head(asking: bool) -> str:
+    return HEAD.replace("  a: {prompt: You are a., tools: [],", ASKS) if asking else HEAD
+
+
+def _common(asking: bool) -> str:
     """Runtime, agents and tools, as the main file has them."""
-    return HEAD[HEAD.index("runtime:") :]
+    head = _head(asking)
+    return head[head.index("runtime:") :]
 
 
 @functools.cache
-def plan_of(pattern: str, runtime: str = "") -> Plan:
-    """The plan of a pattern's text; `runtime` adds to that section, such as ``budgets: {max_steps: 1}``."""
-    head = HEAD.replace("max_parallel: 3", f"max_parallel: 3, {runtime}") if runtime else HEAD
-    file = _folder() / "sample.yaml"
+def plan_of(pattern: str, runtime: str = "", *, asking: bool = False) -> Plan:
+    """The plan of a pattern's text; `runtime` adds to that section, such as ``budgets: {max_steps: 1}``.
+
+    When `asking`, the agent `a` has a tool whose calls somebody has to approve.
+    """
+    head = _head(asking)
+    head = head.replace("max_parallel: 3", f"max_parallel: 3, {runtime}") if runtime else head
+    file = _folder(asking) / "sample.yaml"
     file.write_text(f"{head}pattern:\n" + "".join(f"  {line}\n" for line in pattern.splitlines()))
     return compile_workflow(load(file), Overrides(offline=True))

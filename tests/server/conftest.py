@@ -4,13 +4,13 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx2
 import pytest
+
+from tests.processes import start
 
 RELEASE = """\
 version: 1
@@ -92,9 +92,9 @@ class Served:
         (self.flows / f"{name}.yaml").write_text(text)
 
     def start(self) -> "Served":
-        command = [sys.executable, "-m", "weft", "up", str(self.flows), "--port", str(self.port), "--json"]
+        command = ["up", self.flows, "--port", self.port, "--json"]
         with (self.folder / "up.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
+            self.process = start(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             assert self.process.poll() is None, self.log

@@ -32,6 +32,15 @@ class TestInlineFile(JournalConformance):
         return Journal(folder / "weft.db", inline=True)
 
 
+class TestPostgres(JournalConformance):
+    @pytest.fixture(autouse=True)
+    def address(self, postgres: str) -> None:
+        self.postgres = postgres
+
+    def open(self, folder: Path) -> Journal:
+        return Journal(self.postgres)
+
+
 async def test_two_journals_on_one_file_take_turns_and_keep_one_chain(tmp_path):
     """What one writer remembers of a run's head is old news once another process has appended."""
     one, two = Journal(tmp_path / "weft.db"), Journal(tmp_path / "weft.db")

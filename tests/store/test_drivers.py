@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from weft.core.errors import StorageError
-from weft.store.drivers import Drivers
+from weft.store.drivers import FileDrivers
 
 HOLD = """
 import sys, pathlib
-from weft.store.drivers import Drivers
-drivers = Drivers(pathlib.Path(sys.argv[1]))
+from weft.store.drivers import FileDrivers
+drivers = FileDrivers(pathlib.Path(sys.argv[1]))
 drivers.enter("them")
 print("held", flush=True)
 sys.stdin.read()
@@ -34,7 +34,7 @@ def holder(tmp_path):
 
 
 def test_another_living_process_is_seen_and_its_death_too(tmp_path, holder):
-    drivers = Drivers(tmp_path)
+    drivers = FileDrivers(tmp_path)
     assert all(drivers.alive("them") for _ in range(20))
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
@@ -44,7 +44,7 @@ def test_another_living_process_is_seen_and_its_death_too(tmp_path, holder):
 
 def test_a_stopped_process_is_alive(tmp_path, holder):
     os.kill(holder.pid, signal.SIGSTOP)
-    assert Drivers(tmp_path).alive("them")
+    assert FileDrivers(tmp_path).alive("them")
     os.kill(holder.pid, signal.SIGCONT)
 
 
@@ -52,21 +52,21 @@ def test_two_that_ask_at_once_do_not_take_each_other_for_the_driver(tmp_path, ho
     holder.kill()
     holder.wait()
     ask = (
-        "import sys, pathlib; from weft.store.drivers import Drivers;"
-        "sys.exit(any(Drivers(pathlib.Path(sys.argv[1])).alive('them') for _ in range(300)))"
+        "import sys, pathlib; from weft.store.drivers import FileDrivers;"
+        "sys.exit(any(FileDrivers(pathlib.Path(sys.argv[1])).alive('them') for _ in range(300)))"
     )
     askers = [subprocess.Popen([sys.executable, "-c", ask, str(tmp_path)]) for _ in range(2)]
     assert [asker.wait() for asker in askers] == [0, 0]
 
 
 def test_who_left_is_not_alive_and_nobody_is_not_alive(tmp_path):
-    drivers = Drivers(tmp_path)
+    drivers = FileDrivers(tmp_path)
     drivers.enter("me")
     assert drivers.alive("me")
-    assert Drivers(tmp_path).alive("me")
+    assert FileDrivers(tmp_path).alive("me")
     drivers.leave("me")
     assert not drivers.alive("me")
-    assert not Drivers(tmp_path).alive("me")
+    assert not FileDrivers(tmp_path).alive("me")
     assert not drivers.alive(None)
     assert not drivers.alive("never")
 
@@ -74,4 +74,4 @@ def test_who_left_is_not_alive_and_nobody_is_not_alive(tmp_path):
 def test_a_lock_file_that_cannot_be_opened_is_a_clear_error(tmp_path):
     (tmp_path / "odd.lock").mkdir()
     with pytest.raises(StorageError):
-        Drivers(tmp_path).alive("odd")
+        FileDrivers(tmp_path).alive("odd")

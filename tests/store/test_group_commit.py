@@ -10,7 +10,7 @@ import pytest
 
 from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
 from weft.store.append import Append
-from weft.store.database import Database
+from weft.store.database import SqliteDatabase
 from weft.store.journal import Journal
 from weft.testing.conformance_store import creation, draft
 
@@ -224,8 +224,8 @@ async def test_a_checkpoint_that_fails_neither_stops_the_writer_nor_fails_the_ap
         def __getattr__(self, name):
             return getattr(self._inner, name)
 
-    monkeypatch.setattr("weft.store.writer._CHECKPOINT_PAGES", 0)
-    monkeypatch.setattr("weft.store.writer._CHECK_EVERY", 1)
+    monkeypatch.setattr("weft.store.database._CHECKPOINT_PAGES", 0)
+    monkeypatch.setattr("weft.store.database._CHECK_EVERY", 1)
     journal.writer._connection = stubborn = Stubborn(journal.writer._connection)
     for n in range(3):
         assert await asyncio.wait_for(journal.append(Append("r", 1, [draft(f"/{n}", n)])), 5) == n + 2
@@ -234,7 +234,7 @@ async def test_a_checkpoint_that_fails_neither_stops_the_writer_nor_fails_the_ap
 
 async def test_durability_full_waits_for_the_disk_and_fast_does_not(tmp_path):
     for durability, level in (("full", 2), ("fast", 1)):
-        database = Database(tmp_path / f"{durability}.db", durability=durability)
+        database = SqliteDatabase(tmp_path / f"{durability}.db", durability=durability)
         connection = database.connect()
         assert connection.execute("PRAGMA synchronous").fetchone() == (level,)
         assert connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
@@ -244,8 +244,8 @@ async def test_durability_full_waits_for_the_disk_and_fast_does_not(tmp_path):
 
 
 async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("weft.store.writer._CHECKPOINT_PAGES", 50)
-    monkeypatch.setattr("weft.store.writer._CHECK_EVERY", 4)
+    monkeypatch.setattr("weft.store.database._CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr("weft.store.database._CHECK_EVERY", 4)
     journal = Journal(tmp_path / "weft.db")
     await journal.append(creation("r"))
     for n in range(120):

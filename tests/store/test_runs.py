@@ -144,7 +144,7 @@ async def test_runs_that_have_ended_are_found_by_workflow_and_end_through_their_
     await journal.append(creation("other", workflow="other"))
     await journal.append(Append("other", 1, [draft(kind="run.over", at=AT + 4)], {"status": "completed"}))
     asked = []
-    journal._reader.set_trace_callback(asked.append)
+    journal.database._reader.set_trace_callback(asked.append)
     found = journal.runs.ended_since("w", ["completed", "failed"], AT + 1, unseen_by="nobody")
     assert [run.id for run in found] == ["b", "c", "a"]
-    assert "runs_by_end" in str(journal._reader.execute(f"EXPLAIN QUERY PLAN {asked[-1]}").fetchall())
+    assert "runs_by_end" in str(journal.database._reader.execute(f"EXPLAIN QUERY PLAN {asked[-1]}").fetchall())

@@ -92,11 +92,11 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _journal(settings: Settings) -> Finding:
-    path = settings.home / "journal.db"
-    if not path.exists():
+    if settings.store.url is None and not Path(settings.journal).exists():
         return Finding(name="journal", level="ok", text="none yet; the first run makes it")
     try:
-        journal = Journal(path)
+        journal = Journal(settings.journal)
+        path = journal.database.path
         count = len(journal.runs.list(limit=1_000))
         journal.close()
     except WeftError as error:

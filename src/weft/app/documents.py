@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weft.app.alone import MESSAGE, alone, conversing
+from weft.app.compiled import CompiledFiles
 from weft.app.parts import load as part
 from weft.app.service import Checked, ModelChoice
 from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
@@ -18,13 +20,21 @@ from weft.plan.nodes import Block, Plan
 from weft.plan.scope import initial_scope
 from weft.python.naming import named
 from weft.spec import load
+from weft.spec.inputs import ResolvedInputs, resolve_inputs
 from weft.spec.inputs import missing_inputs as missing_of
-from weft.spec.inputs import resolve_inputs
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 
 if TYPE_CHECKING:  # types only: what loads Python files is loaded when somebody names one
     from weft.app.programs import PythonWorkflows
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a process keeps of files while they stay as they are: Python files that are loaded, workflow files that are compiled."""
+
+    programs: PythonWorkflows | None = None
+    compiled: CompiledFiles = field(default_factory=CompiledFiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,36 +111,51 @@ def prepare(
     session: str,
     at: str,
     agent: str = "",
-    programs: PythonWorkflows | None = None,
+    kept: Kept | None = None,
 ) -> Prepared:
     """What a run of `file`, or of one `agent` of it, with these variables is started with; `at` is the time in ISO 8601.
-
-    `programs` are the Python files that are loaded already.
 
     Raises:
         SpecError: the file has problems.
         InputError: inputs are missing or wrong.
     """
-    target, loaded = named(file), programs
-    if target is not None:
-        loaded = _python(programs)
-    workflow = load.load(file) if target is None or loaded is None else loaded.workflow(target)
-    if workflow is not None:
-        workflow = alone(workflow, agent) if agent else workflow
-        compiled = _compiled(workflow, file, choice)
-        compiled = conversing(compiled) if agent else compiled
+    kept = kept or Kept()
+    if named(file) is None:
+        workflow, compiled = kept.compiled.made(file, agent, choice, partial(_made, file, agent, choice))
         resolved = resolve_inputs(workflow, variables)
     else:
-        assert target is not None, "only a function is no document"
-        assert loaded is not None, "a function is in a Python file"
-        if agent:
-            raise UnsupportedError(
-                f"{file} is a function, and has no agents that can be talked to alone", fix="build it with `weft.build`"
-            )
-        compiled = plan(file, choice, loaded)
-        resolved = loaded.inputs(target, variables)
+        compiled, resolved = _prepared(file, variables, choice, agent, _python(kept.programs))
     scope = initial_scope(compiled, resolved.values, session_id=session, started_at=at)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=resolved.warnings)
+
+
+def _made(file: Path, agent: str, choice: ModelChoice) -> tuple[Workflow, Plan]:
+    return _as_asked(load.load(file), file, agent, choice)
+
+
+def _as_asked(workflow: Workflow, file: Path, agent: str, choice: ModelChoice) -> tuple[Workflow, Plan]:
+    """A workflow, or one agent of it as a workflow by itself, and its plan."""
+    if not agent:
+        return workflow, _compiled(workflow, file, choice)
+    single = alone(workflow, agent)
+    return single, conversing(_compiled(single, file, choice))
+
+
+def _prepared(
+    file: Path, variables: Mapping[str, Any], choice: ModelChoice, agent: str, programs: PythonWorkflows
+) -> tuple[Plan, ResolvedInputs]:
+    """The plan and the inputs of what stands in a Python file."""
+    target = named(file)
+    assert target is not None, "it was asked before"
+    workflow = programs.workflow(target)
+    if workflow is not None:
+        workflow, compiled = _as_asked(workflow, file, agent, choice)
+        return compiled, resolve_inputs(workflow, variables)
+    if agent:
+        raise UnsupportedError(
+            f"{file} is a function, and has no agents that can be talked to alone", fix="build it with `weft.build`"
+        )
+    return _priced(programs.plan(target, overrides(choice)), file), programs.inputs(target, variables)
 
 
 def plan_alone(workflow: Workflow, agent: str, file: Path, choice: ModelChoice) -> Prepared:
@@ -140,8 +165,7 @@ def plan_alone(workflow: Workflow, agent: str, file: Path, choice: ModelChoice) 
         SpecError: the file has problems.
         InputError: it needs more than a message.
     """
-    single = alone(workflow, agent)
-    compiled = conversing(_compiled(single, file, choice))
+    single, compiled = _as_asked(workflow, file, agent, choice)
     resolved = resolve_inputs(single, {MESSAGE: ""})
     scope = initial_scope(compiled, resolved.values)
     return Prepared(plan=compiled, scope=scope, inputs=resolved.values, warnings=())

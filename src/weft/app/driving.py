@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,9 +25,11 @@ from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.auditing.access import Access
 from weft.app.auditing.trail import Trail
-from weft.app.documents import Prepared, check_text, prepare
+from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
+from weft.app.far_tasks import FarTask, waiting
 from weft.app.listening import BusListener, TelemetryListener
+from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
 from weft.app.secret_sources import secret_cache
 from weft.app.servers import Servers
@@ -35,7 +38,7 @@ from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
-from weft.core.errors import ConflictError
+from weft.core.errors import ConflictError, WeftError
 from weft.core.settings import Settings
 from weft.engine.answering import Decided
 from weft.engine.clock import ClockPerformer
@@ -56,6 +59,8 @@ from weft.tools.port import Tool, ToolContext, ToolOptions
 
 _LOG = logging.getLogger("weft.app")
 _PLANS = 128
+_CALL_OFF_S = 5.0
+"""So long whoever cancels a run waits for remote agents to hear of it."""
 
 
 class Driving:
@@ -79,6 +84,9 @@ class Driving:
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
         self._models = ModelPool()
+        self._kept = Kept(programs)
+        self._pace = Pace()
+        self._defined: dict[str, Mapping[str, Any]] = {}
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self._audits = audits
@@ -154,8 +162,8 @@ class Driving:
             request.choice,
             session=request.session,
             at=iso(at),
-            programs=self._programs,
             agent=request.agent,
+            kept=self._kept,
         )
         return (
             replace(prepared, plan=offered(prepared.plan, request.tools, agent=request.agent))
@@ -165,7 +173,8 @@ class Driving:
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
-        definitions = self._journal.runs.plan(self._journal.runs.get(run_id).plan_hash).get("definitions") or {}
+        await self._pace.turn()
+        definitions = self._definitions(self._journal.runs.get(run_id).plan_hash)
         await self._warm(definitions)
         self._telemetry.watch(run_id, definitions)
         try:
@@ -173,6 +182,32 @@ class Driving:
         finally:
             await self._servers.leave(run_id)
             self._telemetry.leave(run_id)
+
+    async def cancel(self, run_id: str, *, reason: str = "") -> bool:
+        """Cancel a run; see `Engine.cancel`. Remote agents that wait for an answer to its questions are told to stop."""
+        asked = waiting(self._journal, run_id, self._definitions)
+        done = await self.engine.cancel(run_id, reason=reason)
+        if done and asked:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CALL_OFF_S):
+                    await asyncio.gather(*(self._call_off(one) for one in asked))
+        return done
+
+    async def _call_off(self, one: FarTask) -> None:
+        around = self._around(one.definitions, {}, f"cancel:{one.task}", (one.run_id, ""))
+        try:
+            await self._remote.call_off(one.task, one.agent, around)
+        except WeftError as error:
+            _LOG.warning("the task %s of a remote agent stays open: %s", one.task, error.message)
+
+    def _definitions(self, hash_: str) -> Mapping[str, Any]:
+        """What is defined in the stored plan of this hash; of the latest plans, it is kept."""
+        known = self._defined.get(hash_)
+        if known is None:
+            if len(self._defined) >= _PLANS:
+                self._defined.clear()
+            known = self._defined[hash_] = self._journal.runs.plan(hash_).get("definitions") or {}
+        return known
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         """Answer a gate; see `Engine.decide`. It is an entry of the audit log."""
@@ -189,12 +224,13 @@ class Driving:
             await asyncio.to_thread(self._secrets.warm, refs)
 
     def _options(self, request: RunRequest) -> dict[str, Any]:
-        workdir = request.workdir or self._settings.tools.workdir or request.file.resolve().parent
+        file = request.file.resolve()
+        workdir = request.workdir or self._settings.tools.workdir
         return {
-            "file": str(request.file.resolve()),
+            "file": str(file),
             "out": str(request.out.resolve()),
             "force": request.force,
-            "workdir": str(Path(workdir).resolve()),
+            "workdir": str(workdir.resolve() if workdir else file.parent),
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),
@@ -235,20 +271,27 @@ class Driving:
         return known[1]
 
     def _tool_context(self, context: StepContext) -> ToolContext:
-        known = declared_secrets(context.plan.definitions)
+        around = self._around(context.plan.definitions, context.options, context.key, (context.run_id, context.path))
+        return replace(around, note=context.note, emit=context.emit)
+
+    def _around(
+        self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
+    ) -> ToolContext:
+        """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
+        known = declared_secrets(definitions)
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
-        workdir = Path(str(context.plan.definitions.get("workdir") or context.options.get("workdir") or "."))
+        workdir = Path(str(definitions.get("workdir") or options.get("workdir") or "."))
         may = self._settings.tools
         return ToolContext(
-            key=context.key,
+            key=key,
             workdir=workdir,
             clock=self._clock,
-            http=self._access.http(self._http, context.run_id, context.path),
+            http=self._access.http(self._http, *step),
             secrets=Secrets(
                 known.values(),
                 on_resolve=self._redactor.register,
-                on_read=self._access.reading(context.run_id, context.path),
+                on_read=self._access.reading(*step),
                 also_masked=credentials(),
                 values=self._secrets,
             ),
@@ -257,8 +300,6 @@ class Driving:
                 tavily_url=may.tavily_url,
                 check_workflow=partial(check_text, folder=workdir),
             ),
-            note=context.note,
-            emit=context.emit,
         )
 
     def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:

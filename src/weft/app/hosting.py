@@ -14,6 +14,7 @@ from weft.app.admission.cookies import Cookies, Sealed
 from weft.app.admission.keyset import KeySet
 from weft.app.admission.tokens import Tokens
 from weft.app.auditing.trail import Trail
+from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
 from weft.app.flags import Flags
 from weft.app.identity import Identity
@@ -294,6 +295,10 @@ class Host:
         new = await self.service.signal(run_id, signal)
         self._wake(run_id)
         return new
+
+    def desk(self, owner: Owner) -> Desk:
+        """Where the schedules and triggers of a tenant are changed."""
+        return Desk(self.journal, self.clock, owner)
 
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""

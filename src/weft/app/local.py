@@ -140,7 +140,7 @@ class LocalService:
 
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """See `Service.cancel`."""
-        return await self._driving.engine.cancel(run_id, reason=reason)
+        return await self._driving.cancel(run_id, reason=reason)
 
     def find(self, text: str) -> Run:
         """See `Service.find`."""
@@ -367,7 +367,7 @@ class LocalService:
     def _journal(self) -> Journal:
         if self._opened is None:
             durability = self._durability or self._settings.durability
-            self._opened = load("journal").Journal(self._settings.home / "journal.db", durability=durability)
+            self._opened = load("journal").Journal(self._settings.journal, durability=durability)
         assert self._opened is not None
         return self._opened
 

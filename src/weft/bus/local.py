@@ -20,8 +20,7 @@ class Subscription:
 
     def __init__(self, bus: LocalBus, prefix: str, max_queue: int) -> None:
         self._bus = bus
-        self._prefix = prefix
-        self._below = f"{prefix}/" if prefix else ""
+        self.prefix = prefix
         self._max_queue = max_queue
         self._queue: deque[Envelope] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -31,9 +30,7 @@ class Subscription:
         self._missed_events = 0
 
     def offer(self, envelope: Envelope) -> None:
-        """Keep `envelope` for the reader if it is one of its topics. Never blocks; called by the bus."""
-        if envelope.topic != self._prefix and not envelope.topic.startswith(self._below):
-            return
+        """Keep `envelope`, of one of its topics, for the reader. Never blocks; called by the bus."""
         if len(self._queue) >= self._max_queue:
             self._shed()
         self._queue.append(envelope)
@@ -81,7 +78,7 @@ class Subscription:
         data = {"missed": self._missed, "events": self._missed_events}
         at = self._queue[0].at if self._queue else 0
         self._missed = self._missed_events = 0
-        return Envelope(self._seq, self._prefix, LAGGED, at, data)
+        return Envelope(self._seq, self.prefix, LAGGED, at, data)
 
     async def __aenter__(self) -> Self:
         return self
@@ -100,12 +97,17 @@ class LocalBus:
 
     def __init__(self) -> None:
         self.listening = False
-        self._readers: tuple[Subscription, ...] = ()
+        self._readers: dict[str, tuple[Subscription, ...]] = {}
 
     def publish(self, envelope: Envelope) -> None:
-        """Offer `envelope` to every reader of its topic. Returns at once, whatever they do."""
-        for reader in self._readers:
-            reader.offer(envelope)
+        """Offer `envelope` to every reader of its topic. Returns at once, whatever they do, and however many read other topics."""
+        topic = envelope.topic
+        while True:
+            for reader in self._readers.get(topic, ()):
+                reader.offer(envelope)
+            if not topic:
+                break
+            topic = topic.rpartition("/")[0]
 
     def subscribe(self, topic_prefix: str = "", *, max_queue: int = 1_000) -> Subscription:
         """A reader of `topic_prefix` and everything below it (``run`` hears ``run/7``, not ``runner``); all when empty.
@@ -119,16 +121,20 @@ class LocalBus:
         if max_queue < 1:
             raise ValueError("max_queue must be at least 1")
         reader = Subscription(self, topic_prefix, max_queue)
-        self._readers = (*self._readers, reader)
+        self._readers[topic_prefix] = (*self._readers.get(topic_prefix, ()), reader)
         self.listening = True
         return reader
 
     def forget(self, reader: Subscription) -> None:
         """Offer nothing to `reader` any more."""
-        self._readers = tuple(other for other in self._readers if other is not reader)
+        left = tuple(other for other in self._readers.get(reader.prefix, ()) if other is not reader)
+        if left:
+            self._readers[reader.prefix] = left
+        else:
+            self._readers.pop(reader.prefix, None)
         self.listening = bool(self._readers)
 
     def close(self) -> None:
         """End every reader."""
-        for reader in self._readers:
+        for reader in [one for readers in self._readers.values() for one in readers]:
             reader.close()

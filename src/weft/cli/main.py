@@ -12,7 +12,7 @@ import typer
 from weft.cli.commands import COMMANDS, FAILURE
 from weft.cli.group import root
 from weft.cli.server import NAMED, taken
-from weft.cli.terminal import prepare_streams
+from weft.cli.terminal import let_go, prepare_streams
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -52,7 +52,7 @@ def execute(argv: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except BrokenPipeError:
-        _let_go_of_stdout()
+        let_go(sys.stdout)
         return _BROKEN_PIPE
     except Exception as error:  # noqa: BLE001 -- the one place that may catch everything: nobody is to see a traceback
         return _failed(error, as_json="--json" in options, debug="--debug" in options)
@@ -64,11 +64,6 @@ def _failed(error: Exception, *, as_json: bool, debug: bool) -> int:
         code: int = FAILURE.load()(error, as_json=as_json, debug=debug)
         sys.stdout.flush()
     except BrokenPipeError:
-        _let_go_of_stdout()
+        let_go(sys.stdout)
         return _BROKEN_PIPE
     return code
-
-
-def _let_go_of_stdout() -> None:
-    """Point standard output at nothing, so that the interpreter's own flush at exit finds no broken pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,11 +13,15 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2
 
 
 def prepare_streams() -> None:
-    """Make printing safe whatever the locale: what an encoding lacks is written as an escape, never as a traceback."""
+    """Make printing safe whatever the locale, and prompt whoever reads.
+
+    What an encoding lacks is written as an escape, never as a traceback; a program that reads a pipe of ours gets each line
+    when it is said, not when a buffer is full.
+    """
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")
+            reconfigure(errors="backslashreplace", line_buffering=True)
 
 
 def clean(text: str) -> str:
@@ -67,7 +71,12 @@ def tell(text: str = "") -> None:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
     except BrokenPipeError:
-        pass
+        let_go(sys.stderr)
+
+
+def let_go(stream: TextIO) -> None:
+    """Point `stream` at nothing, so that the interpreter's own flush at exit finds no broken pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def result(text: str) -> None:

@@ -243,6 +243,24 @@ class Server(Group):
     )
     max_request_bytes: int = Field(default=10_485_760, ge=1_024, description="The largest request that it reads.")
     request_s: Seconds = Field(default=30.0, description="Time in which a request must have arrived, in seconds.")
+    connections: int = Field(
+        default=8_192, ge=1, le=1_000_000, description="Connections that it holds at the same time; more are refused."
+    )
+    requests: int = Field(
+        default=4_096,
+        ge=1,
+        le=1_000_000,
+        description="Requests of one caller that it answers at the same time, streams among them; more are refused.",
+    )
+
+
+class Store(Group):
+    """Where runs are kept."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="A Postgres database, as postgresql://user@host/name; none is a file in the home folder.",
+    )
 
 
 class IdentitySettings(Group):
@@ -308,6 +326,7 @@ class Settings(BaseSettings):
     log: Log = Log()
     telemetry: Telemetry = Telemetry()
     server: Server = Server()
+    store: Store = Store()
     identity: IdentitySettings = IdentitySettings()
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
@@ -316,6 +335,11 @@ class Settings(BaseSettings):
     def sources(self) -> Mapping[str, str]:
         """Where each setting that was given comes from, by dotted name; the others are defaults."""
         return self._sources
+
+    @property
+    def journal(self) -> str:
+        """Where the journal is: a file, or the address of a database, which may hold a password."""
+        return str(self.home / "journal.db") if self.store.url is None else self.store.url.get_secret_value()
 
     def with_sources(self, sources: Mapping[str, str]) -> Settings:
         """The same settings, remembering where they come from."""

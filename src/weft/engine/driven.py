@@ -27,7 +27,8 @@ Ended = tuple[Outcome, Mapping[str, Any]]
 class Driven:
     """A run that this engine drives now. It begins with the walk back when the journal says that the run is being cancelled.
 
-    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`; `others` see `Interpreter`.
+    Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`; `others` see `Interpreter`. When it is `over`
+    its end is being written, which a cancel can no longer change; when it is `left` that is done.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class Driven:
     ) -> None:
         self.recorder = recorder
         self.cancelled = recorder.state.cancelling
+        self.over = False
+        self.left = asyncio.Event()
         self._plan = plan
         self._others = others
         self._new_runtime = runtime
@@ -51,14 +54,20 @@ class Driven:
         return self.cancelled is None and self._task.cancelling() > 0
 
     def cancel(self, reason: str) -> None:
-        """Stop going forward, once; `ended` then is how the walk back ends."""
-        if self.cancelled is None:
+        """Stop going forward, once and unless it is over; `ended` then is how the walk back ends."""
+        if self.cancelled is None and not self.over:
             self.cancelled = reason
             self.recorder.note("run.cancelling", "", {"reason": reason})
             self._runtime.stop()
             self._task.cancel()
             if not self._cut.done():
                 self._cut.set_result(None)
+
+    async def heard(self) -> bool:
+        """Whether the drive is being cancelled; one that is over is waited for."""
+        if self.over:
+            await self.left.wait()
+        return self.cancelled is not None
 
     async def ended(self) -> Ended:
         """How the walk ends.
@@ -121,4 +130,5 @@ async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | N
         outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
     if driven.cancelled is not None and not isinstance(outcome, Suspended):
         return await ending.cancelled(recorder, driven.cancelled)
+    driven.over = not isinstance(outcome, Suspended)
     return await ending.concluded(recorder, outcome, scope)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weft.core.canonical import dumps, loads
-from weft.core.errors import ConflictError, MismatchError, TemplateError, WeftError, from_json
+from weft.core.errors import ConflictError, InputError, MismatchError, TemplateError, WeftError, from_json
 from weft.core.usage import Usage
-from weft.engine.fold import fold
+from weft.engine.fold import RunState, fold
 from weft.engine.port import Failure, Outcome, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.references import References
@@ -100,6 +100,18 @@ async def cancelled(recorder: Recorder, reason: str) -> RunResult:
     """Somebody has cancelled the run, and nothing of it is performed any more."""
     await recorder.record("run.cancelled", "", {"reason": reason}, recorder.final_patch("cancelled"))
     return RunResult(run_id=recorder.run_id, status="cancelled", usage=recorder.state.total())
+
+
+def demand_doubt(state: RunState, run_id: str, path: str) -> None:
+    """See to it that the step at `path` is in doubt.
+
+    Raises:
+        InputError: it is not.
+    """
+    doubts = state.doubts()
+    if path not in doubts:
+        fix = f"in doubt: {', '.join(doubts) or 'none'}"
+        raise InputError(f"no step {path!r} of this run is in doubt", fix=fix, run=run_id)
 
 
 def _short(value: Any) -> Any:

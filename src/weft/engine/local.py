@@ -11,7 +11,7 @@ from typing import Any
 
 from weft.core.canonical import dumps
 from weft.core.clock import Clock, SystemClock
-from weft.core.errors import ConflictError, InputError, MismatchError, WeftError
+from weft.core.errors import ConflictError, MismatchError, WeftError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.engine import ending
@@ -224,13 +224,7 @@ class Engine:
             ConflictError: a live process drives the run.
         """
         self._enter()
-        doubts = fold(self._journal.events(run_id)).doubts()
-        if path not in doubts:
-            raise InputError(
-                f"no step {path!r} of this run is in doubt",
-                fix=f"in doubt: {', '.join(doubts) or 'none'}",
-                run=run_id,
-            )
+        ending.demand_doubt(fold(self._journal.events(run_id)), run_id, path)
         epoch = await self._claims.claim(run_id)
         draft = Draft(self._clock.micros(), "step.settled", path, dumps({"did": did}))
         try:
@@ -239,26 +233,27 @@ class Engine:
             self._claims.release(run_id, epoch)
 
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
-        """Cancel a run, whoever drives it. False when it had ended.
+        """Cancel a run, whoever drives it; its driver is told through the inbox. False when it has ended otherwise.
 
-        A driver in any process is told through the inbox; a run that nobody drives is cancelled here.
+        Of a run that another process drives, True says no more than that its driver will find the message, if it is not over before.
         """
         run = self._journal.runs.get(run_id)
         if run.ended:
             return False
-        at = self._clock.micros()
-        post = self._journal.inbox.post(
-            run_id, key=f"cancel:{run.epoch}", kind="cancel", data={"reason": reason}, at=at
-        )
+        key, at = f"cancel:{run.epoch}", self._clock.micros()
+        post = self._journal.inbox.post(run_id, key=key, kind="cancel", data={"reason": reason}, at=at)
         await self._journal.writer.submit(post)
         self._journal.inbox.ring()
         if run_id in self._active:
-            return True
+            await self._take_messages([run_id])
+            if (driven := self._active.get(run_id)) is not None and await driven.heard():
+                return True
         if await self._cancel_undriven(run_id, reason):
             await self._journal.writer.submit(self._journal.inbox.take([run_id]))
             return True
-        # Somebody drives it and will find the message, or it has just ended.
-        return not self._journal.runs.get(run_id).ended
+        # Somebody drives it and will find the message, or has found it; or it has just ended.
+        now = self._journal.runs.get(run_id)
+        return now.status == "cancelled" or not now.ended
 
     async def close(self) -> None:
         """Stop watching; runs that are still driven are left resumable."""
@@ -358,6 +353,7 @@ class Engine:
             raise
         finally:
             del self._active[run_id]
+            driven.left.set()
             driven.waiting.close()
         if result.status == "waiting" and run_id in await self._take_messages([run_id]):
             # The cancel came too late to find a driver and too early to find none.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -19,9 +18,10 @@ from weft.plan.nodes import Budget
 from weft.store.append import Append, Draft
 from weft.store.gates import withdraw
 from weft.store.journal import Journal
+from weft.store.sql import Transaction
 
 _ENDS = frozenset({"step.completed", "step.failed"})
-Also = tuple[Callable[[sqlite3.Connection], object], ...]
+Also = tuple[Callable[[Transaction], object], ...]
 """What else is written in the transaction of an append."""
 _NOTE_S = 0.05
 """How long a note may wait for company (seconds); nobody waits for it."""

@@ -16,6 +16,7 @@ from typing import Any
 from weft.core.canonical import digest
 from weft.core.errors import InternalError, MismatchError, Place
 from weft.core.event import Event
+from weft.engine.drives import BREAKS, ENDS, let_go, same_end, waits_of_drive
 from weft.engine.ending import CANCELLED, last_event
 from weft.engine.fold import RunState, apply, fold
 from weft.engine.interpreter import Interpreter
@@ -30,10 +31,8 @@ from weft.plan.nodes import Plan
 _SHORT = 300
 _ORDERS = 10
 """So many orders of what was ready at once are tried with each patience before a difference is believed."""
-_BREAKS = frozenset({"run.started", "run.reopened", "run.forked", "run.cancelled", "run.stalled"})
 _DERIVED = frozenset({"step.asked", "node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
 _AT_ONCE = frozenset({"node.completed", "node.failed", "node.position"})
-_ENDS = frozenset({"run.completed", "run.failed", "run.waiting"})
 _RUNG = frozenset({"node.failed", "node.undoing"})
 """What can be the first that is written after the time of a block is over: of the run's own time, that something is undone."""
 _BETWEEN = ("step.settled", "gate.", "signal.")
@@ -145,6 +144,7 @@ class _Replay:
         self._state = RunState()
         self._walk: Rewalk | None = None
         self._task: asyncio.Task[tuple[Outcome, dict[str, Any]]] | None = None
+        self._waits: tuple[Mapping[str, Any], ...] = ()
         self._derived = 0
         self._due = Owed()
 
@@ -167,11 +167,11 @@ class _Replay:
         kind = event.kind
         if kind in _DERIVED:
             await self._expect(event)
-        elif kind in _ENDS and not _let_go(event):
+        elif kind in ENDS and not let_go(event):
             await self._conclude(place, event)
         elif kind == "run.cancelling":
             await self._turn_back(place, event)
-        elif kind in _BREAKS or kind in _ENDS:
+        elif kind in BREAKS or kind in ENDS:
             if kind == "run.cancelled":
                 await self._walked_back(event)
             await self._abandon(place)
@@ -185,7 +185,8 @@ class _Replay:
             await self._fact(event)
 
     def _begin(self, place: int) -> None:
-        self._walk = walk = Rewalk(self._state, _waits_of_drive(self._events, place), patience=self._pace.patience)
+        self._waits = waits_of_drive(self._events, place)
+        self._walk = walk = Rewalk(self._state, self._waits, patience=self._pace.patience)
         on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
         run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
             on, program_walker(self._programs, self._state.options, lambda value: value)
@@ -221,7 +222,8 @@ class _Replay:
                 raise _Parted(event, "that nobody drives the run there")
             apply(self._state, event)
             return
-        if not await self._until(lambda: self._asked(event.path), event.path):
+        asked = partial(self._asked, event.path)
+        if not await self._until(asked, event.path) and not await self._past_waits(asked):
             raise _Parted(event, "that the plan does not come to this step")
         apply(self._state, event)
         own = self._walk.leaves.get(event.path)
@@ -274,6 +276,17 @@ class _Replay:
             path = around(path)
         return True
 
+    async def _past_waits(self, holds: Callable[[], bool]) -> bool:
+        """Let the walk leave what can only wait, until `holds` does; which of them a process had left when it died is in no event."""
+        if (walk := self._walk) is None or self._waits:
+            return False
+        for path in walk.resting():
+            walk.let_go(path)
+            await self._loop.quiet()
+            if holds():
+                return True
+        return False
+
     async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
         self._due.add(path, hand_over)
         if self._pace.eager:
@@ -305,7 +318,7 @@ class _Replay:
             pending = ", ".join(self._walk.pending()[:3]) or "something"
             raise _Parted(event, f"that the plan still waits for {pending}")
         kind, data = self._end(self._task)
-        if kind != event.kind or not _same_end(kind, data, event.data):
+        if kind != event.kind or not same_end(kind, data, event.data):
             raise _Parted(event, _said(kind, "", data))
         for other, path, said in self._walk.left():
             if kind != "run.failed" and said is not None and not self._cut_off(path):
@@ -347,33 +360,6 @@ class _Replay:
 def _settle(future: asyncio.Future[Any], value: Any) -> None:
     if not future.done():
         future.set_result(value)
-
-
-def _let_go(event: Event) -> bool:
-    """Whether the drive did not come to an end but was interrupted."""
-    return event.kind == "run.waiting" and any(wait.get("kind") == "driver" for wait in event.data["waits"])
-
-
-def _waits_of_drive(events: Sequence[Event], place: int) -> tuple[Mapping[str, Any], ...]:
-    """What the drive that begins at `place` ended waiting for, if it did."""
-    for following in range(place + 1, len(events)):
-        event = events[following]
-        if event.kind == "run.waiting":
-            return tuple(event.data["waits"])
-        if event.kind in _BREAKS or event.kind in _ENDS:
-            break
-    return ()
-
-
-def _same_end(kind: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    if kind != "run.waiting":
-        return one == other
-    # What a wait says besides is of its time: how long there is left, who is asked now.
-    return _waits(one) == _waits(other)
-
-
-def _waits(data: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return sorted((str(wait.get("kind")), str(wait.get("path", ""))) for wait in data["waits"])
 
 
 def _said(kind: str, path: str, data: Any) -> str:

@@ -256,6 +256,23 @@ class Rewalk:
         """The paths of what was asked for and has not ended."""
         return [path for path, leaf in self.leaves.items() if leaf.ended is not None and not leaf.ended.done()]
 
+    def resting(self) -> list[str]:
+        """The paths of what was asked for and can only wait: for an answer, a time, a word about its end, or another run."""
+        state = self.state
+        outside = {*state.gates, *state.awaited, *state.timers, *state.doubts()}
+        return [
+            path
+            for path in self.pending()
+            if self.leaves[path].looks.get("type") == "child"
+            or any(at == path or at.startswith(f"{path}/") for at in outside)
+        ]
+
+    def let_go(self, path: str) -> None:
+        """What was asked for at `path` waits without its process, which goes on with what else there is to do."""
+        leaf = self.leaves[path]
+        if leaf.ended is not None and not leaf.ended.done():
+            leaf.ended.set_result(Suspended(({"kind": "driver", "path": path},)))
+
     async def _timed(self, path: str) -> Outcome:
         if path not in self.state.timers and path not in self.state.outcomes:
             await self._emit("timer.set", path, None)

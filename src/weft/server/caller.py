@@ -165,6 +165,11 @@ def cookie_of(request: Request, name: str) -> str:
 
 
 def caller_of(request: Request) -> Caller:
-    """The caller of a request: a FastAPI dependency."""
+    """The caller of a request."""
     caller: Caller = request.state.caller
     return caller
+
+
+async def calling(request: Request) -> Caller:
+    """`caller_of` as a FastAPI dependency: a coroutine, for anything else is sent to a thread and back."""
+    return caller_of(request)

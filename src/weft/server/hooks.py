@@ -12,6 +12,7 @@ from weft.app.automation.rules import HookTrigger, read
 from weft.app.hosting import Host
 from weft.app.telling.signing import verify, verify_github
 from weft.core.errors import AuthError, ConflictError, InputError, TransientError
+from weft.core.owner import LOCAL
 from weft.server.rooms import Rooms
 from weft.store.automations import Automation, Firing, fire
 
@@ -28,13 +29,21 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     @router.post(PREFIX + "{name}", operation_id="hooks_receive", status_code=202)
     async def receive(name: str, request: Request) -> JSONResponse:
         """Start a run of the trigger's workflow; the same message again is answered with the same run."""
+        return await received(LOCAL.tenant, name, request)
+
+    @router.post(PREFIX + "{tenant}/{name}", operation_id="hooks_receive_of", status_code=202)
+    async def receive_of(tenant: str, name: str, request: Request) -> JSONResponse:
+        """The same for a trigger of one of several tenants."""
+        return await received(tenant, name, request)
+
+    async def received(tenant: str, name: str, request: Request) -> JSONResponse:
         body = await request.body()
         if len(body) > MAX_BYTES:
             raise InputError(
                 f"a message may have {MAX_BYTES} bytes", fix="send a reference to what is longer", status=413
             )
         given = {key.lower(): value for key, value in request.headers.items()}
-        automation, rule, message_id = _admitted(host, name, given, body)
+        automation, rule, message_id = _admitted(host, tenant, name, given, body)
         if not host.flags.value("hooks.accept", tenant=automation.tenant):
             raise TransientError("no messages are taken at the moment", fix="send it again later", retry_after_s=60)
         found = await _fire(host, automation, rule, message_id, body)
@@ -43,21 +52,25 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     app.include_router(router)
 
 
-def trigger_secret(host: Host, name: str, version: int) -> str:
+def trigger_secret(host: Host, tenant: str, name: str, version: int) -> str:
     """The secret with which messages to a trigger are signed."""
-    return host.keys.secret(f"trigger:{name}", version)
+    place = name if tenant == LOCAL.tenant else f"{tenant}/{name}"
+    return host.keys.secret(f"trigger:{place}", version)
 
 
-def _admitted(host: Host, name: str, given: Mapping[str, str], body: bytes) -> tuple[Automation, HookTrigger, str]:
+def _admitted(
+    host: Host, tenant: str, name: str, given: Mapping[str, str], body: bytes
+) -> tuple[Automation, HookTrigger, str]:
     """The trigger of this name, and the id of the message.
 
     Raises:
         AuthError: the message proves nothing; where there is no such trigger, none does.
     """
-    found = next((one for one in host.journal.automations.of_kind("webhook") if one.name == name), None)
+    known = host.journal.automations.of_kind("webhook", tenant=tenant)
+    found = next((one for one in known if one.name == name), None)
     rule = HookTrigger() if found is None else read(found.kind, found.rule)
     assert isinstance(rule, HookTrigger)
-    secret = trigger_secret(host, "" if found is None else found.name, rule.version)
+    secret = trigger_secret(host, tenant, "" if found is None else found.name, rule.version)
     if rule.scheme == "github":
         message_id = verify_github(secret, given, body)
     else:

@@ -16,7 +16,7 @@ from weft.app.serving.tails import Frame
 from weft.app.telling.news import TOPICS, Item
 from weft.core.errors import InputError
 from weft.server import sse
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller, calling
 from weft.server.control.routes import errors
 from weft.server.control.runs import SSE
 from weft.server.rooms import Rooms
@@ -46,7 +46,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
         },
     )
     async def stream(
-        by: Annotated[Caller, Depends(caller_of)],
+        by: Annotated[Caller, Depends(calling)],
         topics: Annotated[
             str, Query(max_length=4_000, description="With commas between: `runs`, `gates`, `budgets`, `run/<id>`.")
         ] = "runs,gates",

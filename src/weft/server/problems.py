@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from weft.core.errors import InputError, InternalError, NotFoundError, PolicyError, WeftError
+from weft.server.wording import over_http
 
 _LOG = logging.getLogger("weft.server")
 Form = Callable[[WeftError], Response]
@@ -53,6 +54,8 @@ def problem(error: WeftError, *, instance: str = "", status: int | None = None) 
     status = status_of(error) if status is None else status
     own = error.as_json()
     detail = own.pop("message")
+    if own.get("fix"):
+        own["fix"] = over_http(str(own["fix"]))
     return {
         "type": f"urn:weft:error:{error.code}",
         "title": HTTPStatus(status).phrase,

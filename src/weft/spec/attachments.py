@@ -12,6 +12,7 @@ from weft.spec.model.base import Pointer
 from weft.spec.model.context import Skill
 from weft.spec.model.tools import PythonTool
 from weft.spec.model.workflow import Workflow
+from weft.spec.reads import noted
 from weft.spec.refs import bounds_of
 from weft.spec.support import is_file_callable
 from weft.spec.tree import DocumentError, Source, plain_data
@@ -112,6 +113,7 @@ def _texts(root: Path) -> Iterator[tuple[str, Path]]:
     """The Markdown files of a skill by their names in it; links, which could lead out, and hidden files are left out."""
     for top, folders, names in os.walk(root, followlinks=False):
         here = Path(top)
+        noted(here)
         depth = len(here.relative_to(root).parts)
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < _DEPTH else []
         for name in sorted(names):
@@ -121,6 +123,7 @@ def _texts(root: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _text(name: str, file: Path) -> str:
+    noted(file)
     try:
         with file.open("rb") as stream:
             data = stream.read(_FILE_BYTES + 1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from weft.core.errors import Place, SpecError
 from weft.spec.json_tree import parse_json
+from weft.spec.reads import noted
 from weft.spec.tree import DocumentError, Source, refused
 from weft.spec.yaml_tree import parse_yaml
 
@@ -20,6 +21,7 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
         SpecError: it is missing, unreadable, larger than `max_bytes`, or not UTF-8.
     """
     name = str(path)
+    noted(path)
     try:
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)

@@ -8,16 +8,16 @@ so that a payload can be erased later and the chain still verifies.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256 as _sha256
 from json.encoder import encode_basestring as _json
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from weft.core.canonical import sha256
 from weft.core.errors import ConflictError, NotFoundError
 from weft.core.ids import Entropy
+from weft.store.sql import Transaction
 
 _HEADS = 4_096
 """Runs that a writer remembers; more than are ever driven at once, and forgetting costs one look at the database."""
@@ -33,10 +33,8 @@ _WAKE_PARENT = (
 )
 """What a run that waits for its child waits for has come."""
 
-_OPEN = " AND status<>'completed' AND status<>'failed' AND status<>'cancelled'"
+OPEN = " AND status<>'completed' AND status<>'failed' AND status<>'cancelled'"
 """Written out, for SQLite makes a table of a list of three each time that it runs the statement."""
-_MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + _OPEN  # noqa: S608 -- ours
-"""What most appends say of their run: that its head is another one."""
 
 
 class Draft(NamedTuple):
@@ -79,7 +77,22 @@ class Append(NamedTuple):
     patch: Mapping[str, Any] | None = None
     create: NewRun | None = None
     reopen: bool = False
-    also: tuple[Callable[[sqlite3.Connection], object], ...] = ()
+    also: tuple[Callable[[Transaction], object], ...] = ()
+
+
+Move = tuple[int, bytes, int, str, int, int]
+Event = tuple[Any, ...]
+Blob = tuple[str, str, bytes]
+
+
+class Bulk(Protocol):
+    """How a database is told of many rows at once: nearly everything that runs write."""
+
+    def move(self, connection: Any, moves: Sequence[Move]) -> int:
+        """Move heads of open runs: new number, new hash, time, run, epoch, number before; how many were as that says."""
+
+    def write(self, connection: Any, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]) -> int:
+        """As `move`, and write rows of ``events`` (without commitments, which only erasing fills) and the blobs that are new."""
 
 
 @dataclass(slots=True)
@@ -113,17 +126,18 @@ class Appender:
     """
 
     entropy: Entropy
+    bulk: Bulk
     heads: dict[str, _Head] = field(default_factory=dict)
     _moves: dict[str, _Move] = field(default_factory=dict)
-    _events: list[tuple[Any, ...]] = field(default_factory=list)
-    _blobs: list[tuple[str, str, bytes]] = field(default_factory=list)
+    _events: list[Event] = field(default_factory=list)
+    _blobs: list[Blob] = field(default_factory=list)
 
-    def apply(self, connection: sqlite3.Connection, append: Append) -> int:
+    def apply(self, connection: Transaction, append: Append) -> int:
         """Admit `append`; returns the sequence number of its last event. Its rows are written by the next `flush`.
 
         Raises:
             ConflictError: the epoch is not the current one, the run has ended, or what is remembered of it is old news.
-            sqlite3.IntegrityError: the run to be created exists.
+            Exception: what the database says when the run to be created exists.
             NotFoundError: there is no such run, or not the event that it is to begin with.
         """
         head = self._create(connection, append) if append.create else self._head(connection, append)
@@ -143,7 +157,7 @@ class Appender:
             connection.execute(_WAKE_PARENT, (append.drafts[-1].at, append.run_id))
         return head.seq
 
-    def settle(self, connection: sqlite3.Connection) -> None:
+    def settle(self, connection: Transaction) -> None:
         """Move the heads of runs to where what was admitted takes them, for whoever reads or changes runs next.
 
         Raises:
@@ -151,31 +165,32 @@ class Appender:
         """
         if not self._moves:
             return
-        moves, self._moves = self._moves, {}
-        rows = [(move.seq, move.hash, move.at, run_id, move.epoch, move.before) for run_id, move in moves.items()]
-        if connection.executemany(_MOVE, rows).rowcount != len(rows):
-            raise self._refusal(connection, next(iter(moves)))
+        moves = self._taken()
+        if self.bulk.move(connection, moves) != len(moves):
+            raise self._refusal(connection, moves[0][3])
 
-    def flush(self, connection: sqlite3.Connection) -> None:
+    def flush(self, connection: Transaction) -> None:
         """Write the rows of what was admitted.
 
         Raises:
             ConflictError: as `settle`.
-            sqlite3.IntegrityError: a path of a run has its outcome already.
+            Exception: what the database says when a path of a run has its outcome already.
         """
-        self.settle(connection)
-        if self._blobs:
-            connection.executemany("INSERT OR IGNORE INTO blobs VALUES (?,?,?)", self._blobs)
-        if self._events:
-            connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", self._events)
+        moves = self._taken()
+        if self.bulk.write(connection, moves, self._events, self._blobs) != len(moves):
+            raise self._refusal(connection, moves[0][3])
         self._events, self._blobs = [], []
+
+    def _taken(self) -> list[Move]:
+        moves, self._moves = self._moves, {}
+        return [(move.seq, move.hash, move.at, run_id, move.epoch, move.before) for run_id, move in moves.items()]
 
     def forget(self) -> None:
         """Drop what is remembered of runs and what is not written yet, after something was rolled back."""
         self.heads.clear()
         self._moves, self._events, self._blobs = {}, [], []
 
-    def _head(self, connection: sqlite3.Connection, append: Append) -> _Head:
+    def _head(self, connection: Transaction, append: Append) -> _Head:
         head = self.heads.get(append.run_id)
         if head is not None and head.epoch == append.epoch:
             return head
@@ -187,14 +202,14 @@ class Appender:
             raise NotFoundError(f"there is no run {append.run_id!r}", fix="`weft runs list` shows the runs")
         return self._remember(append.run_id, _Head(*row))
 
-    def _create(self, connection: sqlite3.Connection, append: Append) -> _Head:
+    def _create(self, connection: Transaction, append: Append) -> _Head:
         new = append.create
         assert new is not None
         at = append.drafts[0].at
         base_run, base_seq = new.base or (None, None)
         head = _Head(append.epoch, base_seq or 0, _base_hash(connection, new), 0, new.tenant)
         if new.plan is not None:
-            connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (new.plan_hash, new.plan))
+            connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (new.plan_hash, new.plan))
         connection.execute(
             "INSERT INTO runs (id,tenant,principal,session,workflow,plan_hash,status,epoch,generation,head_seq,head_hash,"
             "parent,base_run,base_seq,inputs,options,created_at,updated_at,driver) "
@@ -252,7 +267,7 @@ class Appender:
         else:
             move.seq, move.hash, move.at = head.seq, head.hash, append.drafts[-1].at
 
-    def _change(self, connection: sqlite3.Connection, append: Append, head: _Head, before: int) -> None:
+    def _change(self, connection: Transaction, append: Append, head: _Head, before: int) -> None:
         """Move the head now, with everything else that the append sets in the run's row."""
         if append.run_id in self._moves:
             self.settle(connection)
@@ -262,14 +277,14 @@ class Appender:
             columns["generation"] = head.generation + 1
         done = connection.execute(
             f"UPDATE runs SET {','.join(f'{name}=?' for name in columns)}"  # noqa: S608 -- our own column names
-            f" WHERE id=? AND epoch=? AND head_seq=?{'' if append.reopen else _OPEN}",
+            f" WHERE id=? AND epoch=? AND head_seq=?{'' if append.reopen else OPEN}",
             (*columns.values(), append.run_id, append.epoch, before),
         )
         if done.rowcount != 1:
             raise self._refusal(connection, append.run_id)
         head.generation += append.reopen
 
-    def _refusal(self, connection: sqlite3.Connection, run_id: str) -> ConflictError:
+    def _refusal(self, connection: Transaction, run_id: str) -> ConflictError:
         row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
         if row is not None and row[0] in TERMINAL:
             return ConflictError(f"the run has ended ({row[0]}) and takes no more events", run=run_id)
@@ -278,7 +293,7 @@ class Appender:
         )
 
 
-def _base_hash(connection: sqlite3.Connection, new: NewRun) -> bytes:
+def _base_hash(connection: Transaction, new: NewRun) -> bytes:
     """The hash that a new run's first event goes on from: that of the event it forks at, or nothing."""
     if new.base is None:
         return GENESIS

@@ -6,7 +6,6 @@ Each tenant has a chain of its own, whose entries are numbered without a gap; it
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +19,7 @@ from weft.core import canonical
 from weft.store.audit_chain import GENESIS, Head, Row, body
 from weft.store.database import translated
 from weft.store.service_tables import audit, audit_heads
+from weft.store.sql import Transaction
 
 _CHUNK = 5_000
 _LENGTHS = {"principal": 300, "act": 100, "target": 500, "outcome": 20}
@@ -135,10 +135,10 @@ class Audit:
             yield connection
 
 
-def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[sqlite3.Connection], None]:
+def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], None]:
     """Work for the writer: add entries, and have the new end of each chain signed."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         heads: dict[str, Head] = {}
         rows = []
         for entry in entries:
@@ -162,7 +162,7 @@ def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[sqlite3.Connecti
     return work
 
 
-def _head(connection: sqlite3.Connection, tenant: str) -> Head:
+def _head(connection: Transaction, tenant: str) -> Head:
     """Where a chain goes on: after what was vouched for, whatever has become of it since."""
     for query in (
         "SELECT seq, hash FROM audit_heads WHERE tenant=?",

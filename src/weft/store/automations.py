@@ -7,7 +7,6 @@ the row before there is a run, so that a process that dies in between leaves not
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.database import translated
+from weft.store.sql import Transaction
 from weft.store.tables import automations, firings
 
 KEPT_DAYS = 30
@@ -89,20 +89,20 @@ class Automations:
         with self._read() as connection:
             return [_automation(row) for row in connection.execute(query)]
 
-    def active(self, at: int, *, tenant: str = "local") -> list[Automation]:
-        """What has to be looked after now: triggers, and schedules whose time has come; none that are paused."""
+    def active(self, at: int) -> list[Automation]:
+        """What has to be looked after now, of every tenant: triggers, and schedules whose time has come; none that are paused."""
         query = (
             select(automations)
-            .where(automations.c.tenant == tenant, automations.c.paused == 0)
+            .where(automations.c.paused == 0)
             .where(or_(automations.c.kind != "schedule", automations.c.next_at <= at))
             .order_by(automations.c.next_at, automations.c.name)
         )
         with self._read() as connection:
             return [_automation(row) for row in connection.execute(query)]
 
-    def next_at(self, *, tenant: str = "local") -> int | None:
-        """When the next schedule is due."""
-        query = select(func.min(automations.c.next_at)).where(automations.c.tenant == tenant, automations.c.paused == 0)
+    def next_at(self) -> int | None:
+        """When the next schedule, of any tenant, is due."""
+        query = select(func.min(automations.c.next_at)).where(automations.c.paused == 0)
         with self._read() as connection:
             found: int | None = connection.execute(query).scalar_one()
         return found
@@ -126,8 +126,8 @@ class Automations:
         with self._read() as connection:
             return connection.execute(query).first() is not None
 
-    def unfinished(self, *, tenant: str = "local", limit: int = 1_000) -> list[Firing]:
-        """Firings whose run is still to be started, the oldest first; none of automations that are paused."""
+    def unfinished(self, *, limit: int = 1_000) -> list[Firing]:
+        """Firings, of every tenant, whose run is still to be started, the oldest first; none of automations that are paused."""
         query = (
             select(firings)
             .join(
@@ -135,7 +135,7 @@ class Automations:
                 and_(automations.c.tenant == firings.c.tenant, automations.c.name == firings.c.automation),
             )
             .where(automations.c.paused == 0)
-            .where(firings.c.tenant == tenant, firings.c.status.in_(("due", "buffered")))
+            .where(firings.c.tenant.in_(select(automations.c.tenant)), firings.c.status.in_(("due", "buffered")))
             .order_by(firings.c.at, firings.c.nominal, firings.c.automation, firings.c.key)
             .limit(limit)
         )
@@ -161,17 +161,17 @@ class Automations:
             yield connection
 
 
-def add(automation: Automation) -> Callable[[sqlite3.Connection], None]:
+def add(automation: Automation) -> Callable[[Transaction], None]:
     """Work for the writer: keep a new automation.
 
     Raises:
         ConflictError: there is one of this name.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         done = connection.execute(
-            "INSERT OR IGNORE INTO automations (tenant, name, kind, rule, request, paused, next_at, created_at) "
-            "VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT INTO automations (tenant, name, kind, rule, request, paused, next_at, created_at) "
+            "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             (
                 automation.tenant,
                 automation.name,
@@ -192,14 +192,14 @@ def add(automation: Automation) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def set_paused(changed: Automation) -> Callable[[sqlite3.Connection], None]:
+def set_paused(changed: Automation) -> Callable[[Transaction], None]:
     """Work for the writer: pause an automation, or let it go on by its rule, from its `next_at`.
 
     Raises:
         NotFoundError: there is none of this name.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         done = connection.execute(
             "UPDATE automations SET paused=?, next_at=?, rule=? WHERE tenant=? AND name=?",
             (int(changed.paused), changed.next_at, json.dumps(dict(changed.rule)), changed.tenant, changed.name),
@@ -210,14 +210,14 @@ def set_paused(changed: Automation) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def change(changed: Automation) -> Callable[[sqlite3.Connection], None]:
+def change(changed: Automation) -> Callable[[Transaction], None]:
     """Work for the writer: give an automation another rule and request; what it has done stays.
 
     Raises:
         NotFoundError: there is none of this name and kind.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         done = connection.execute(
             "UPDATE automations SET rule=?, request=?, next_at=? WHERE tenant=? AND name=? AND kind=?",
             (
@@ -235,14 +235,14 @@ def change(changed: Automation) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def remove(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection], None]:
+def remove(name: str, *, tenant: str = "local") -> Callable[[Transaction], None]:
     """Work for the writer: forget an automation and its firings; runs that it has started stay.
 
     Raises:
         NotFoundError: there is none of this name.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         done = connection.execute("DELETE FROM automations WHERE tenant=? AND name=?", (tenant, name))
         if done.rowcount != 1:
             raise _unknown(name)
@@ -251,22 +251,23 @@ def remove(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection]
     return work
 
 
-def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[sqlite3.Connection], int]:
+def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[Transaction], int]:
     """Work for the writer: note occasions of one automation and when it is next due; returns how many were new.
 
     An automation that was removed or paused meanwhile fires no more. What a schedule did more than `KEPT_DAYS` ago is forgotten,
     unless that run is still open; triggers have to remember what they have seen.
     """
 
-    def work(connection: sqlite3.Connection) -> int:
+    def work(connection: Transaction) -> int:
         new = 0
         if firing_list and next_at is not None:
             first = firing_list[0]
             connection.execute(_FORGET, (first.tenant, first.automation, first.at - KEPT_DAYS * 86_400_000_000))
         for one in firing_list:
             done = connection.execute(
-                "INSERT OR IGNORE INTO firings (tenant, automation, key, status, run_id, variables, reason, nominal, at) "
-                "SELECT tenant, name, ?, ?, ?, ?, ?, ?, ? FROM automations WHERE tenant=? AND name=? AND paused=0",
+                "INSERT INTO firings (tenant, automation, key, status, run_id, variables, reason, nominal, at) "
+                "SELECT tenant, name, ?, ?, ?, ?, ?, ?, ? FROM automations WHERE tenant=? AND name=? AND paused=0 "
+                "ON CONFLICT DO NOTHING",
                 (
                     one.key,
                     one.status,
@@ -291,10 +292,10 @@ def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[
     return work
 
 
-def settle(firing: Firing, status: str, reason: str = "") -> Callable[[sqlite3.Connection], bool]:
+def settle(firing: Firing, status: str, reason: str = "") -> Callable[[Transaction], bool]:
     """Work for the writer: say what became of a firing; False when somebody else has said it."""
 
-    def work(connection: sqlite3.Connection) -> bool:
+    def work(connection: Transaction) -> bool:
         done = connection.execute(
             "UPDATE firings SET status=?, reason=? WHERE tenant=? AND automation=? AND key=? AND status=?",
             (status, reason, firing.tenant, firing.automation, firing.key, firing.status),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, Engine, select
 
 from weft.store.database import translated
 from weft.store.service_tables import chains, sessions
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +51,13 @@ class Chains:
             yield connection
 
 
-def remember(one: Chain) -> Callable[[sqlite3.Connection], None]:
+def remember(one: Chain) -> Callable[[Transaction], None]:
     """Work for the writer: keep a chain."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
-            "INSERT OR IGNORE INTO chains (tenant, run_id, principal, chain, session, at) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO chains (tenant, run_id, principal, chain, session, at) VALUES (?,?,?,?,?,?) "
+            "ON CONFLICT DO NOTHING",
             (one.tenant, one.run_id, one.principal, one.chain, one.session, one.at),
         )
 

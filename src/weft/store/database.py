@@ -1,4 +1,4 @@
-"""One SQLite file: its connections, its cross-process writer lock, and its complaints in our words.
+"""SQLite: one file, its connections, its cross-process writer lock, and its complaints in our words.
 
 SQLite before 3.51.3 can corrupt a write-ahead log when one connection checkpoints while another writes, and the SQLite that
 comes with Python often is older. So automatic checkpoints are off on every connection, and a checkpoint or a write happens
@@ -12,19 +12,30 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
 
 from weft.core.errors import StorageError, WeftError
 from weft.store import schema
+from weft.store.append import OPEN, Blob, Bulk, Event, Move
+from weft.store.drivers import FileDrivers
+from weft.store.inbox import FileBell
+from weft.store.port import Bell, Complaints, Drivers, Work
 
 Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
 BUSY_S = 5.0
 """How long a program that is not Weft may keep the database locked before we complain (seconds)."""
+_CHECKPOINT_PAGES = 2_000
+_CHECK_EVERY = 64
+_MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + OPEN  # noqa: S608 -- ours
+"""What most appends say of their run: that its head is another one."""
 
 
 @cache
@@ -35,7 +46,24 @@ def _fresh() -> sqlite3.Connection:
     return connection
 
 
-class Database:
+class _SqliteBulk:
+    """See `weft.store.append.Bulk`."""
+
+    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> int:
+        return connection.executemany(_MOVE, moves).rowcount
+
+    def write(
+        self, connection: sqlite3.Connection, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
+    ) -> int:
+        moved = connection.executemany(_MOVE, moves).rowcount if moves else 0
+        if blobs:
+            connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
+        if events:
+            connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", events)
+        return moved
+
+
+class SqliteDatabase:
     """A journal file, or a private one in memory when `path` is ``":memory:"``.
 
     ``full`` makes each commit wait for the disk. ``fast`` leaves that to the operating system: a commit survives the death of
@@ -43,21 +71,32 @@ class Database:
     """
 
     def __init__(self, path: Path | str, *, durability: Durability = "full", busy_s: float = BUSY_S) -> None:
-        self.path = path
+        self.path: Any = path
         self._busy_s = busy_s
         self.durability: Durability = durability
         self.in_memory = path == MEMORY
         self._lock_fd: int | None = None
         self._thread_lock = threading.Lock()
         self._memory: sqlite3.Connection | None = None
-        if not self.in_memory:
-            self._prepare_files(Path(path))
+        self._reading = threading.Lock()
+        self._batches = 0
+        self.complaints = Complaints(
+            sqlite3.Error, sqlite3.IntegrityError, (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+        )
+        self.bulk: Bulk = _SqliteBulk()
+        on_disk = None if self.in_memory else Path(path)
+        if on_disk is not None:
+            self._prepare_files(on_disk)
         try:
             with self.exclusive():
                 self._upgrade()
+            self._reader = self.connect()
         except WeftError:
-            self.close()
+            self._let_go()
             raise
+        self.engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        self.drivers: Drivers = FileDrivers(on_disk.parent / "drivers" if on_disk else None)
+        self.bell: Bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
 
     def _upgrade(self) -> None:
         connection = self.connect()
@@ -123,8 +162,62 @@ class Database:
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
+    def disconnect(self, connection: sqlite3.Connection) -> None:
+        """See `weft.store.port.Database`."""
+        if not self.in_memory:
+            connection.close()
+
+    def begin(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
+        """See `weft.store.port.Database`."""
+        del batch
+        connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self, connection: sqlite3.Connection) -> None:
+        """See `weft.store.port.Database`."""
+        connection.execute("COMMIT")
+
+    def roll_back(self, connection: sqlite3.Connection) -> None:
+        """See `weft.store.port.Database`."""
+        if connection.in_transaction:
+            # SQLite may have rolled back by itself (it does so on a full disk); nothing is left to undo then.
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+
+    def again(self, connection: sqlite3.Connection, error: Exception, attempt: int) -> bool:
+        """See `weft.store.port.Database`: SQLite has waited for everything that is worth waiting for."""
+        del connection, error, attempt
+        return False
+
+    def tidy(self, connection: sqlite3.Connection) -> None:
+        """Move a log that has grown into the file."""
+        self._batches += 1
+        if self._batches % _CHECK_EVERY or self.in_memory:
+            return
+        wal = Path(f"{self.path}-wal")
+        if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
+            # What could not be moved (a full disk, say) stays in the log, which is just as durable, until the next time.
+            with suppress(sqlite3.Error):
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def in_our_words(self, error: Exception) -> WeftError:
+        """See `weft.store.port.Database`."""
+        assert isinstance(error, sqlite3.Error)
+        return in_our_words(error, self.path)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """See `weft.store.port.Database`."""
+        with self._reading, translated(self.path):
+            yield self._reader
+
     def close(self) -> None:
-        """Let go of the lock file."""
+        """Let go of the file."""
+        if not self.in_memory:
+            with self.exclusive():
+                self._reader.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._lock_fd is not None:
             os.close(self._lock_fd)
             self._lock_fd = None

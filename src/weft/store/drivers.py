@@ -13,7 +13,7 @@ from pathlib import Path
 from weft.core.errors import StorageError
 
 
-class Drivers:
+class FileDrivers:
     """The drivers that share one journal. `folder` is None for a journal in memory, which only this process can drive."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from sqlalchemy import Connection, Engine, select
 
 from weft.store.database import translated
 from weft.store.service_tables import flags
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,22 +46,23 @@ class SetFlags:
             yield connection
 
 
-def set_flag(flag: SetFlag) -> Callable[[sqlite3.Connection], None]:
+def set_flag(flag: SetFlag) -> Callable[[Transaction], None]:
     """Work for the writer: set a flag."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO flags (tenant, name, value, principal, updated_at) VALUES (?,?,?,?,?)",
+            "INSERT INTO flags (tenant, name, value, principal, updated_at) VALUES (?,?,?,?,?) ON CONFLICT (tenant, name) "
+            "DO UPDATE SET value=excluded.value, principal=excluded.principal, updated_at=excluded.updated_at",
             (flag.tenant, flag.name, json.dumps(flag.value), flag.principal, flag.updated_at),
         )
 
     return work
 
 
-def unset_flag(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection], None]:
+def unset_flag(name: str, *, tenant: str = "local") -> Callable[[Transaction], None]:
     """Work for the writer: have a flag say what it says by default."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute("DELETE FROM flags WHERE tenant=? AND name=?", (tenant, name))
 
     return work

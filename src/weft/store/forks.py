@@ -6,14 +6,14 @@ same however long it is.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from weft.core.errors import ConflictError, InputError, NotFoundError
-from weft.store.drivers import Drivers
 from weft.store.history import lineage
+from weft.store.port import Drivers
 from weft.store.removal import erase
+from weft.store.sql import Transaction
 
 _END = "SELECT MAX(seq) FROM events WHERE run_id=? AND path=? AND outcome IS NOT NULL AND seq>? AND seq<=?"
 _BEGINNING = (
@@ -22,7 +22,7 @@ _BEGINNING = (
 )
 _FAMILY = """
 WITH RECURSIVE family (id) AS (
-    SELECT :run UNION SELECT r.id FROM runs r JOIN family f ON r.parent = f.id
+    SELECT id FROM runs WHERE id=:run UNION SELECT r.id FROM runs r JOIN family f ON r.parent = f.id
 )
 SELECT id FROM family
 """
@@ -31,7 +31,7 @@ SELECT id FROM family
 class Forks:
     """Questions about forks, and the acts that name the current run of a line or drop a fork."""
 
-    def __init__(self, read: Callable[[], AbstractContextManager[sqlite3.Connection]], drivers: Drivers) -> None:
+    def __init__(self, read: Callable[[], AbstractContextManager[Transaction]], drivers: Drivers) -> None:
         self._read = read
         self._drivers = drivers
 
@@ -92,16 +92,20 @@ class Forks:
         with self._read() as connection:
             return frozenset(run_id for (run_id,) in connection.execute("SELECT run_id FROM lines"))
 
-    def promote(self, run_id: str, *, at: int) -> Callable[[sqlite3.Connection], None]:
+    def promote(self, run_id: str, *, at: int) -> Callable[[Transaction], None]:
         """Work for the writer: make `run_id` the current one of its line."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             root = _root(connection, run_id)
-            connection.execute("INSERT OR REPLACE INTO lines (root, run_id, at) VALUES (?,?,?)", (root, run_id, at))
+            connection.execute(
+                "INSERT INTO lines (root, run_id, at) VALUES (?,?,?) "
+                "ON CONFLICT (root) DO UPDATE SET run_id=excluded.run_id, at=excluded.at",
+                (root, run_id, at),
+            )
 
         return work
 
-    def discard(self, run_id: str) -> Callable[[sqlite3.Connection], list[str]]:
+    def discard(self, run_id: str) -> Callable[[Transaction], list[str]]:
         """Work for the writer: drop a fork and its children; returns the ids of what is gone.
 
         Raises:
@@ -110,7 +114,7 @@ class Forks:
             ConflictError: it is driven, others build on it, or it is the current one of its line.
         """
 
-        def work(connection: sqlite3.Connection) -> list[str]:
+        def work(connection: Transaction) -> list[str]:
             row = connection.execute("SELECT base_run FROM runs WHERE id=?", (run_id,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -127,7 +131,7 @@ class Forks:
 
         return work
 
-    def _check_free(self, connection: sqlite3.Connection, run_id: str, *, among: list[str]) -> None:
+    def _check_free(self, connection: Transaction, run_id: str, *, among: list[str]) -> None:
         """Refuse to drop `run_id` while anything needs it but those `among` which it goes."""
         builders = [id_ for id_ in _builders(connection, run_id) if id_ not in among]
         if builders:
@@ -145,11 +149,11 @@ class Forks:
             )
 
 
-def _builders(connection: sqlite3.Connection, run_id: str) -> list[str]:
+def _builders(connection: Transaction, run_id: str) -> list[str]:
     rows = connection.execute("SELECT id FROM runs WHERE base_run=? ORDER BY created_at, id", (run_id,))
     return [id_ for (id_,) in rows]
 
 
-def _root(connection: sqlite3.Connection, run_id: str) -> str:
+def _root(connection: Transaction, run_id: str) -> str:
     parts = lineage(connection, run_id)
     return parts[0].run_id if parts else run_id

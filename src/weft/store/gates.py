@@ -7,7 +7,6 @@ other. The run's driver then writes what won into the journal.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, or_, select
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
 from weft.store.database import translated
+from weft.store.sql import Transaction
 from weft.store.tables import gates, runs
 
 
@@ -130,24 +130,24 @@ class Gates:
 
 def open_gate(
     gate_id: str, run_id: str, path: str, request: Mapping[str, Any], *, at: int, due: int | None
-) -> Callable[[sqlite3.Connection], None]:
+) -> Callable[[Transaction], None]:
     """Work for an append: put a question."""
     text = json.dumps(dict(request))
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "INSERT INTO gates (id, tenant, run_id, path, status, opened_at, due, request) "
-            "SELECT ?, tenant, id, ?, 'open', ?, ?, ? FROM runs WHERE id=?",
+            "SELECT ?, tenant, id, ?, 'open', ?, CAST(? AS BIGINT), ? FROM runs WHERE id=?",
             (gate_id, path, at, due, text, run_id),
         )
 
     return work
 
 
-def withdraw(run_id: str, gate_ids: Collection[str], at: int) -> Callable[[sqlite3.Connection], None]:
+def withdraw(run_id: str, gate_ids: Collection[str], at: int) -> Callable[[Transaction], None]:
     """Work for an append: the run needs no answer to these any more."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.executemany(
             "UPDATE gates SET status='withdrawn', closed_at=? WHERE id=? AND run_id=? AND status='open'",
             [(at, gate_id, run_id) for gate_id in gate_ids],
@@ -158,7 +158,7 @@ def withdraw(run_id: str, gate_ids: Collection[str], at: int) -> Callable[[sqlit
 
 def decide(
     gate_id: str, decision: Mapping[str, Any], *, at: int, expired: Callable[[Mapping[str, Any]], Mapping[str, Any]]
-) -> Callable[[sqlite3.Connection], Verdict]:
+) -> Callable[[Transaction], Verdict]:
     """Work for the writer: decide a gate, unless something was decided before or its deadline has passed.
 
     `expired` makes of a request what its deadline decides.
@@ -168,7 +168,7 @@ def decide(
         ConflictError: the run needs no answer any more.
     """
 
-    def work(connection: sqlite3.Connection) -> Verdict:
+    def work(connection: Transaction) -> Verdict:
         row = connection.execute(
             "SELECT g.status, g.decision, g.due, g.request, g.run_id, r.status FROM gates g JOIN runs r ON r.id = g.run_id "
             "WHERE g.id=?",
@@ -196,7 +196,7 @@ def decide(
     return work
 
 
-def mark_due(connection: sqlite3.Connection, run_id: str, at: int) -> None:
+def mark_due(connection: Transaction, run_id: str, at: int) -> None:
     """A run that waits can go on by itself from `at` on: what it waits for has come."""
     connection.execute(
         "UPDATE runs SET due=? WHERE id=? AND status='waiting' AND (due IS NULL OR due>?)", (at, run_id, at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from weft.core.canonical import loads, sha256
 from weft.core.errors import MismatchError, NotFoundError, Place
 from weft.core.event import Event
 from weft.store.append import GENESIS, commitment, event_hash
+from weft.store.sql import Transaction
 
 _SELECT = (
     "SELECT e.seq, e.at, e.kind, e.path, COALESCE(e.data, b.bytes), e.blob, e.salt, e.commitment, e.hash "
@@ -72,7 +72,7 @@ class Verdict:
             )
 
 
-def read(connection: sqlite3.Connection, run_id: str, *, after: int = 0, limit: int = -1) -> Iterator[Event]:
+def read(connection: Transaction, run_id: str, *, after: int = 0, limit: int = -1) -> Iterator[Event]:
     """The events of a run after sequence number `after`, oldest first. An erased payload reads as ``{"$erased": true}``.
 
     Those that a fork shares with the run it was forked from are its own past: they name the fork.
@@ -100,7 +100,7 @@ def read(connection: sqlite3.Connection, run_id: str, *, after: int = 0, limit: 
         yield event
 
 
-def lineage(connection: sqlite3.Connection, run_id: str) -> list[Part]:
+def lineage(connection: Transaction, run_id: str) -> list[Part]:
     """Where the events of a run stand, oldest first: those of the runs it was forked from, and its own."""
     parts = [
         Part(at, base_seq or 0, until)
@@ -109,7 +109,7 @@ def lineage(connection: sqlite3.Connection, run_id: str) -> list[Part]:
     return parts[::-1]
 
 
-def verify(connection: sqlite3.Connection, run_id: str) -> Verdict:
+def verify(connection: Transaction, run_id: str) -> Verdict:
     """Recompute the hash chain of a run and compare it with what is stored and with the run's head.
 
     Raises:

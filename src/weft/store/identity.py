@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from sqlalchemy import Connection, Engine, select
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.database import translated
 from weft.store.service_tables import keys, tenants, users
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,14 +113,14 @@ def _user(mapping: object) -> User:
     return User(**{**data, "disabled": bool(data["disabled"])})
 
 
-def add_user(user: User) -> Callable[[sqlite3.Connection], None]:
+def add_user(user: User) -> Callable[[Transaction], None]:
     """Work for the writer: keep a new user.
 
     Raises:
         ConflictError: there is one of this id.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         known = connection.execute("SELECT 1 FROM users WHERE tenant=? AND id=?", (user.tenant, user.id)).fetchone()
         if known is not None:
             raise ConflictError(f"there is a user {user.id!r} already", fix="choose another id")
@@ -132,10 +132,10 @@ def add_user(user: User) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def change_user(user: User) -> Callable[[sqlite3.Connection], None]:
+def change_user(user: User) -> Callable[[Transaction], None]:
     """Work for the writer: keep what has changed of a user."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "UPDATE users SET name=?, role=?, disabled=? WHERE tenant=? AND id=?",
             (user.name, user.role, int(user.disabled), user.tenant, user.id),
@@ -144,10 +144,10 @@ def change_user(user: User) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def add_key(key: Key) -> Callable[[sqlite3.Connection], None]:
+def add_key(key: Key) -> Callable[[Transaction], None]:
     """Work for the writer: keep a new key."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "INSERT INTO keys (tenant, id, principal, hash, name, role, created_at, expires_at, rights) "
             "VALUES (?,?,?,?,?,?,?,?,?)",
@@ -167,14 +167,14 @@ def add_key(key: Key) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def revoke_key(key_id: str, *, at: int, tenant: str = "local") -> Callable[[sqlite3.Connection], None]:
+def revoke_key(key_id: str, *, at: int, tenant: str = "local") -> Callable[[Transaction], None]:
     """Work for the writer: take a key back.
 
     Raises:
         NotFoundError: there is none of this id.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         done = connection.execute(
             "UPDATE keys SET revoked_at=COALESCE(revoked_at, ?) WHERE tenant=? AND id=?", (at, tenant, key_id)
         )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from weft.core.errors import StorageError
+from weft.store.port import Bell
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,27 +28,26 @@ class Message:
 class Inbox:
     """Messages that wait for the drivers of runs."""
 
-    def __init__(self, bell: Path | None) -> None:
+    def __init__(self, bell: Bell) -> None:
         self._bell = bell
-        self._in_memory_rings = 0
 
-    def post(self, run_id: str, *, key: str, kind: str, data: Any, at: int) -> Callable[[sqlite3.Connection], bool]:
+    def post(self, run_id: str, *, key: str, kind: str, data: Any, at: int) -> Callable[[Transaction], bool]:
         """Work for the writer: leave a message; the result says whether it is new."""
 
-        def work(connection: sqlite3.Connection) -> bool:
+        def work(connection: Transaction) -> bool:
             done = connection.execute(
-                "INSERT OR IGNORE INTO inbox (run_id, key, kind, data, at) VALUES (?,?,?,?,?)",
+                "INSERT INTO inbox (run_id, key, kind, data, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
                 (run_id, key, kind, json.dumps(data), at),
             )
             return done.rowcount == 1
 
         return work
 
-    def take(self, run_ids: Iterable[str]) -> Callable[[sqlite3.Connection], list[Message]]:
+    def take(self, run_ids: Iterable[str]) -> Callable[[Transaction], list[Message]]:
         """Work for the writer: the untaken messages of these runs, oldest first, now taken."""
         wanted = set(run_ids)
 
-        def work(connection: sqlite3.Connection) -> list[Message]:
+        def work(connection: Transaction) -> list[Message]:
             rows = connection.execute("SELECT id, run_id, key, kind, data FROM inbox WHERE taken=0 ORDER BY id")
             mine = [
                 Message(id_, run_id, key, kind, json.loads(data))
@@ -63,8 +63,24 @@ class Inbox:
         """Tell drivers, once a message is durable, to look.
 
         Raises:
-            StorageError: the bell cannot be written; a driver finds the message when it next looks.
+            StorageError: the bell cannot be rung; a driver finds the message when it next looks.
         """
+        self._bell.ring()
+
+    def bell(self) -> tuple[int, int]:
+        """A value that changes when somebody rings."""
+        return self._bell.heard()
+
+
+class FileBell:
+    """A file whose time stamp changes. With None, a bell for this process alone."""
+
+    def __init__(self, bell: Path | None) -> None:
+        self._bell = bell
+        self._in_memory_rings = 0
+
+    def ring(self) -> None:
+        """See `weft.store.port.Bell`."""
         self._in_memory_rings += 1
         if self._bell is None:
             return
@@ -78,8 +94,8 @@ class Inbox:
                 fix="free some space or check its rights, then try again",
             ) from error
 
-    def bell(self) -> tuple[int, int]:
-        """A value that changes when somebody rings."""
+    def heard(self) -> tuple[int, int]:
+        """See `weft.store.port.Bell`."""
         if self._bell is None:
             return (self._in_memory_rings, 0)
         try:

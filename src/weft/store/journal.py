@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
-
+from weft.core.errors import StorageError
 from weft.core.event import Event
 from weft.core.ids import Entropy
 from weft.store import history
@@ -20,14 +15,14 @@ from weft.store.audit import Audit
 from weft.store.automations import Automations
 from weft.store.chains import Chains
 from weft.store.consumption import Consumption
-from weft.store.database import BUSY_S, MEMORY, Database, Durability, translated
-from weft.store.drivers import Drivers
+from weft.store.database import BUSY_S, Durability, SqliteDatabase
 from weft.store.flags import SetFlags
 from weft.store.forks import Forks
 from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.identity import Identities
 from weft.store.inbox import Inbox
+from weft.store.port import Database
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.signals import Signals
@@ -37,9 +32,12 @@ from weft.store.webhooks import Webhooks
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
 
+POSTGRES = ("postgresql://", "postgres://")
+"""How the address of a Postgres database begins."""
+
 
 class Journal:
-    """A journal file under `path` with its writer and its readers.
+    """A journal with its writer and its readers: a file under `path`, or the Postgres database at this address.
 
     ``Journal(":memory:")`` is private to this process and commits inline, which makes simulations deterministic. `entropy`
     feeds the salts of payload commitments; `busy_s` is how long another program may keep the file locked before a write fails.
@@ -58,19 +56,17 @@ class Journal:
         inline: bool = False,
         busy_s: float = BUSY_S,
     ) -> None:
-        self.database = Database(path, durability=durability, busy_s=busy_s)
-        on_disk = None if path == MEMORY else Path(path)
-        self.writer = Writer(self.database, entropy=entropy, inline=inline or on_disk is None)
-        self.drivers = Drivers(on_disk.parent / "drivers" if on_disk else None)
-        self._reader = self.database.connect()
-        self._reading = threading.Lock()
-        engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
-        self.runs = Runs(engine, self.drivers, path)
+        self.database = database = _opened(path, durability, busy_s)
+        self.writer = Writer(database, entropy=entropy, inline=inline or database.in_memory)
+        self.drivers = database.drivers
+        self._read = database.reading
+        engine, path = database.engine, database.path
+        self.runs = Runs(engine, self.drivers, path, self._read)
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path)
-        self.signals = Signals(engine, path)
+        self.signals = Signals(self._read)
         self.automations = Automations(engine, path)
-        self.workflows = Workflows(engine, path)
+        self.workflows = Workflows(engine, path, self._read)
         self.audit = Audit(engine, path)
         self.tasks = Tasks(engine, path)
         self.hooks = Hooks(engine, path)
@@ -80,7 +76,7 @@ class Journal:
         self.flags = SetFlags(engine, path)
         self.identities = Identities(engine, path)
         self.consumption = Consumption(engine, path)
-        self.inbox = Inbox(Path(f"{on_disk}-bell") if on_disk else None)
+        self.inbox = Inbox(database.bell)
 
     async def append(self, append: Append) -> int:
         """Append, and return the last sequence number once it is durable.
@@ -119,12 +115,16 @@ class Journal:
     def close(self) -> None:
         """Make everything durable and let go of the file."""
         self.writer.close()
-        if not self.database.in_memory:
-            with self.database.exclusive():
-                self._reader.close()
         self.database.close()
 
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        with self._reading, translated(self.database.path):
-            yield self._reader
+
+def _opened(where: Path | str, durability: Durability, busy_s: float) -> Database:
+    if isinstance(where, str) and where.startswith(POSTGRES):
+        # Its driver is an extra, and costs time to import.
+        try:
+            module = import_module("weft.store.postgres.database")
+        except ImportError as error:
+            raise StorageError("what talks to Postgres is not installed", fix="pip install 'weft[postgres]'") from error
+        postgres: Database = module.PostgresDatabase(where, durability=durability)
+        return postgres
+    return SqliteDatabase(where, durability=durability, busy_s=busy_s)

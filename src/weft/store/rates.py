@@ -6,9 +6,10 @@ takes from several takes from all or from none.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +47,10 @@ def standing(rate: Rate, full_at: int, now: int) -> tuple[Standing, int]:
     return Standing(rate=rate, left=int(left), reset_s=(then - now) / 1_000_000), then
 
 
-def take(rates: Sequence[Rate], now: int) -> Callable[[sqlite3.Connection], list[Standing]]:
+def take(rates: Sequence[Rate], now: int) -> Callable[[Transaction], list[Standing]]:
     """Work for the writer: take one out of each bucket, or none out of any."""
 
-    def work(connection: sqlite3.Connection) -> list[Standing]:
+    def work(connection: Transaction) -> list[Standing]:
         found, changed = [], []
         for rate in rates:
             row = connection.execute("SELECT full_at FROM rates WHERE name=?", (rate.name,)).fetchone()
@@ -66,10 +67,10 @@ def take(rates: Sequence[Rate], now: int) -> Callable[[sqlite3.Connection], list
     return work
 
 
-def forget(now: int) -> Callable[[sqlite3.Connection], None]:
+def forget(now: int) -> Callable[[Transaction], None]:
     """Work for the writer: forget buckets that are full."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute("DELETE FROM rates WHERE full_at<?", (now,))
 
     return work

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
+from weft.store.sql import Transaction
 
 _FAMILY = """
 WITH RECURSIVE family(id) AS (
-    SELECT :run UNION SELECT runs.id FROM runs JOIN family ON runs.parent = family.id
+    SELECT id FROM runs WHERE id=:run UNION SELECT runs.id FROM runs JOIN family ON runs.parent = family.id
 ) SELECT id FROM family
 """
 
 
-def removal(run_id: str) -> Callable[[sqlite3.Connection], list[str]]:
+def removal(run_id: str) -> Callable[[Transaction], list[str]]:
     """Work for the writer: remove a run that has ended, with its child runs, and return the ids of what is gone.
 
     Raises:
@@ -23,8 +23,8 @@ def removal(run_id: str) -> Callable[[sqlite3.Connection], list[str]]:
         ConflictError: it or a child has not ended, or a fork that would stay is made of it.
     """
 
-    def work(connection: sqlite3.Connection) -> list[str]:
-        family = [one for (one,) in connection.execute(_FAMILY, {"run": run_id})]
+    def work(connection: Transaction) -> list[str]:
+        family = [one for (one,) in connection.execute(_FAMILY, {"run": run_id})] or [run_id]
         for one in family:
             _check(connection, one, family)
         for one in family:
@@ -34,7 +34,7 @@ def removal(run_id: str) -> Callable[[sqlite3.Connection], list[str]]:
     return work
 
 
-def _check(connection: sqlite3.Connection, run_id: str, family: list[str]) -> None:
+def _check(connection: Transaction, run_id: str, family: list[str]) -> None:
     row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
     if row is None:
         raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -51,7 +51,7 @@ def _check(connection: sqlite3.Connection, run_id: str, family: list[str]) -> No
             )
 
 
-def erase(connection: sqlite3.Connection, run_id: str) -> None:
+def erase(connection: Transaction, run_id: str) -> None:
     """Delete everything that is stored of one run. Whoever calls it has made sure that nothing needs it."""
     (tenant,) = connection.execute("SELECT tenant FROM runs WHERE id=?", (run_id,)).fetchone()
     found = connection.execute("SELECT DISTINCT blob FROM events WHERE run_id=? AND blob IS NOT NULL", (run_id,))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +34,10 @@ class Held:
     same: bool
 
 
-def hold(request: Request) -> Callable[[sqlite3.Connection], Held]:
+def hold(request: Request) -> Callable[[Transaction], Held]:
     """Work for the writer: keep `request` unless one with its key is known; the run's id is that of the first."""
 
-    def work(connection: sqlite3.Connection) -> Held:
+    def work(connection: Transaction) -> Held:
         connection.execute("DELETE FROM requests WHERE until<=?", (request.at,))
         where = (request.tenant, request.principal, request.scope, request.key)
         row = connection.execute(
@@ -53,10 +54,10 @@ def hold(request: Request) -> Callable[[sqlite3.Connection], Held]:
     return work
 
 
-def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[sqlite3.Connection], Request | None]:
+def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[Transaction], Request | None]:
     """Work for the writer: the request that is known under a key."""
 
-    def work(connection: sqlite3.Connection) -> Request | None:
+    def work(connection: Transaction) -> Request | None:
         row = connection.execute(
             "SELECT body, run_id, at, until FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=?",
             (tenant, principal, scope, key),
@@ -71,10 +72,10 @@ def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[sqlite3
     return work
 
 
-def let_go(request: Request) -> Callable[[sqlite3.Connection], None]:
+def let_go(request: Request) -> Callable[[Transaction], None]:
     """Work for the writer: forget a request that came to nothing, so that it can be made again under its key."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "DELETE FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=? AND run_id=?",
             (request.tenant, request.principal, request.scope, request.key, request.run_id),

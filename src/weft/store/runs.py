@@ -4,30 +4,45 @@ from __future__ import annotations
 
 import builtins
 import json
-import sqlite3
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from heapq import merge
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, Text, and_, bindparam, exists, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Text, bindparam, exists, or_, select, text
 from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
 from weft.store.append import TERMINAL
 from weft.store.database import translated
-from weft.store.drivers import Drivers
 from weft.store.listing import RunFilter, page
+from weft.store.port import Drivers
+from weft.store.sql import Transaction
 from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
-_BY_ID = select(*_COLUMNS).where(runs.c.id == bindparam("run_id"))
-"""Made once: it is asked for all the time."""
+_NAMES = [column.name for column in _COLUMNS]
+_TENANT = _NAMES.index("tenant")
+_BY_ID = f"SELECT {', '.join(_NAMES)} FROM runs WHERE id=?"  # noqa: S608 -- our own names
+"""Written out: it is asked for all the time, and to have it built costs several times what it does."""
+_READY = """
+WITH RECURSIVE every (tenant) AS (
+    SELECT MIN(tenant) FROM runs
+    UNION ALL SELECT (SELECT MIN(tenant) FROM runs WHERE tenant > every.tenant) FROM every WHERE every.tenant IS NOT NULL
+)
+SELECT id, driver, tenant FROM (
+    SELECT id, driver, tenant, created_at, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY created_at, id) AS turn FROM runs
+    WHERE tenant IN (SELECT tenant FROM every) AND status IN ('queued', 'running', 'waiting')
+        AND (status <> 'waiting' OR due <= ?) AND NOT (epoch = 0 AND base_run IS NOT NULL)
+) AS ready
+ORDER BY turn, created_at, id
+"""
+"""By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index, and take turns."""
+_PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +86,15 @@ class Run:
 class Runs:
     """Questions about runs, and the two acts that change who drives one."""
 
-    def __init__(self, engine: Engine, drivers: Drivers, path: Path | str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        drivers: Drivers,
+        path: Path | str,
+        at_once: Callable[[], AbstractContextManager[Transaction]],
+    ) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._drivers = drivers
         self._path = path
 
@@ -87,32 +109,17 @@ class Runs:
         with self._read() as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
 
-    def ready(self, at: int, *, tenant: str | None = "local", limit: int = 100) -> list[Run]:
-        """Open runs that could be driven on at `at` and that nobody drives, those first that have been there longest.
+    def ready(self, at: int, *, limit: int = 100) -> list[tuple[str, str]]:
+        """Open runs that could be driven on at `at` and that nobody drives: the id of each, and its tenant.
 
         Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
-        interrupted is left alone. Without a `tenant`, those of all tenants: in turns, however many one of them has.
+        interrupted is left alone, and so is a fork that has never been made to go: whoever made it means to. Tenants take turns,
+        however many runs one of them has; within a tenant the oldest comes first.
         """
-        with self._read() as connection, ExitStack() as stack:
-            tenants = [tenant] if tenant is not None else _waiting_tenants(connection, at)
-            lines = [iter(self._ready_of(connection, stack, at, one)) for one in tenants]
-            turns = (run for round_ in zip_longest(*lines) for run in round_ if run is not None)
-            return list(islice(turns, limit))
-
-    def _ready_of(self, connection: Connection, stack: ExitStack, at: int, tenant: str) -> Iterator[Run]:
-        """The same of one tenant. Each kind is read in the order of an index, and no further than somebody asks."""
-        found = []
-        for status in ("queued", "running", "waiting"):
-            query = select(*_COLUMNS).where(runs.c.tenant == tenant, runs.c.status == status)
-            if status == "waiting":
-                query = query.where(runs.c.due <= at)
-            rows = connection.execute(query.order_by(runs.c.created_at, runs.c.id))
-            stack.callback(rows.close)
-            found.append(rows)
-        for row in merge(*found, key=lambda row: (row.created_at, row.id)):
-            run = self._run(row)
-            if not run.driven:
-                yield run
+        with self._at_once() as connection:
+            found = connection.execute(_READY, (at,))
+            undriven = ((run_id, tenant) for run_id, driver, tenant in found if not self._drivers.alive(driver))
+            return list(islice(undriven, limit))
 
     def ended_since(
         self,
@@ -140,12 +147,11 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def next_due(self, *, tenant: str | None = "local") -> int | None:
-        """When the next waiting run can go on by itself; without a `tenant`, of all."""
-        query = select(runs.c.due).where(runs.c.due.is_not(None), runs.c.status == "waiting")
-        if tenant is not None:
-            query = query.where(runs.c.tenant == tenant)
-        query = query.order_by(runs.c.due).limit(1)
+    def next_due(self) -> int | None:
+        """When the next waiting run, of any tenant, can go on by itself."""
+        query = (
+            select(runs.c.due).where(runs.c.due.is_not(None), runs.c.status == "waiting").order_by(runs.c.due).limit(1)
+        )
         with self._read() as connection:
             found: int | None = connection.execute(query).scalar_one_or_none()
         return found
@@ -156,11 +162,11 @@ class Runs:
         Raises:
             NotFoundError: there is none.
         """
-        with self._read() as connection:
-            row = connection.execute(_BY_ID, {"run_id": run_id}).first()
-        if row is None or (tenant is not None and row.tenant != tenant):
+        with self._at_once() as connection:
+            row = connection.execute(_BY_ID, (run_id,)).fetchone()
+        if row is None or (tenant is not None and row[_TENANT] != tenant):
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
-        return self._run(row)
+        return self._made(dict(zip(_NAMES, row, strict=True)))
 
     def find(self, text: str, *, tenant: str = "local") -> Run:
         """The run that `text` means: an id, the beginning or end of one, or ``last``.
@@ -223,11 +229,11 @@ class Runs:
         with self._read() as connection:
             return [self._run(row) for row in connection.execute(query)]
 
-    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[sqlite3.Connection], None]:
+    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[Transaction], None]:
         """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
 
-        def work(connection: sqlite3.Connection) -> None:
-            connection.execute("INSERT OR IGNORE INTO plans VALUES (?,?)", (plan_hash, body))
+        def work(connection: Transaction) -> None:
+            connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (plan_hash, body))
 
         return work
 
@@ -239,7 +245,7 @@ class Runs:
             MismatchError: its bytes are not JSON any more.
         """
         with self._read() as connection:
-            body = connection.execute(select(plans.c.body).where(plans.c.hash == plan_hash)).scalar_one_or_none()
+            body = connection.execute(_PLAN, {"hash": plan_hash}).scalar_one_or_none()
         if body is None:
             raise NotFoundError(f"there is no plan {plan_hash!r}", fix="restore the database from a backup")
         try:
@@ -251,7 +257,7 @@ class Runs:
 
     def claim(
         self, run_id: str, driver: str, *, reopen: bool = False, let_go: bool = False
-    ) -> Callable[[sqlite3.Connection], int]:
+    ) -> Callable[[Transaction], int]:
         """Work for the writer: make `driver` the one that drives the run, and return the new epoch.
 
         With `reopen` a run that has failed or was cancelled may be claimed too. With `let_go`, `driver` has let go of the run
@@ -262,7 +268,7 @@ class Runs:
             ConflictError: it has ended, or a live process drives it.
         """
 
-        def work(connection: sqlite3.Connection) -> int:
+        def work(connection: Transaction) -> int:
             row = connection.execute("SELECT status, driver, epoch FROM runs WHERE id=?", (run_id,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -280,10 +286,10 @@ class Runs:
 
         return work
 
-    def release(self, run_id: str, epoch: int) -> Callable[[sqlite3.Connection], None]:
+    def release(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
         """Work for the writer: nobody drives the run any more, unless somebody has taken it over."""
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             connection.execute("UPDATE runs SET driver=NULL WHERE id=? AND epoch=?", (run_id, epoch))
 
         return work
@@ -294,23 +300,24 @@ class Runs:
             yield connection
 
     def _run(self, row: Row[Any]) -> Run:
-        data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        return self._made(dict(row._mapping))  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def _made(self, data: dict[str, Any]) -> Run:
         driver = data.pop("driver")
         return Run(
             **{
                 **data,
-                "waits": tuple(json.loads(data["waits"] or "[]")),
-                "inputs": json.loads(data["inputs"]),
-                "options": json.loads(data["options"]),
-                "outputs": json.loads(data["outputs"] or "null"),
-                "error": json.loads(data["error"] or "null"),
-                "usage": Usage.from_json(json.loads(data["usage"] or "{}")),
+                "waits": tuple(_loaded(data["waits"]) or ()),
+                "inputs": _loaded(data["inputs"]),
+                "options": _loaded(data["options"]),
+                "outputs": _loaded(data["outputs"]),
+                "error": _loaded(data["error"]),
+                "usage": Usage.from_json(_loaded(data["usage"]) or {}),
                 "driven": self._drivers.alive(driver),
             }
         )
 
 
-def _waiting_tenants(connection: Connection, at: int) -> builtins.list[str]:
-    """The tenants that have runs which could be driven on."""
-    open_ = or_(runs.c.status.in_(("queued", "running")), and_(runs.c.status == "waiting", runs.c.due <= at))
-    return [str(name) for name in connection.execute(select(runs.c.tenant).where(open_).distinct()).scalars()]
+def _loaded(text: str | None) -> Any:
+    """A value from its JSON; of most runs most of them are not there, and a row is read more often than anything else."""
+    return json.loads(text) if text else None

@@ -6,18 +6,20 @@ import sqlite3
 from functools import cache
 from pathlib import Path
 
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.dialects.sqlite import dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from weft.core.errors import MismatchError
 from weft.store.service_tables import metadata
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
-_ALEMBIC = """CREATE TABLE IF NOT EXISTS alembic_version (
+VERSIONS = """CREATE TABLE IF NOT EXISTS alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 )"""
-_BEYOND = (
+"""Alembic's own table."""
+EXTRAS = (
     "CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')",
     (
         "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
@@ -65,21 +67,34 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
     if at is None and to == "head":
         _create(connection)
         return
-    # Alembic costs most of a second to import and is needed only for a database of an older Weft.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine  # noqa: PLC0415
     from sqlalchemy.pool import StaticPool  # noqa: PLC0415
 
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     with engine.begin() as bound:
         # All or nothing: a process that dies half-way must not leave half a schema. SQLAlchemy leaves the beginning to the
         # driver, and the driver, in autocommit mode, to us.
         connection.execute("BEGIN IMMEDIATE")
-        config.attributes["connection"] = bound
-        command.upgrade(config, to)
+        migrate(bound, to)
+
+
+def migrate(bound: Connection, to: str) -> None:
+    """Run the migrations up or down to a revision, in the transaction that is open."""
+    # Alembic costs most of a second to import and is needed only for a database of an older Weft.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = bound
+    back = to == "base" or to.startswith("-") or (to != "head" and to < _at(bound))
+    (command.downgrade if back else command.upgrade)(config, to)
+
+
+def _at(bound: Connection) -> str:
+    if not inspect(bound).has_table("alembic_version"):
+        return ""
+    return str(bound.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -103,4 +118,4 @@ def _statements() -> tuple[str, ...]:
     tables = metadata.sorted_tables
     made = [CreateTable(table).compile(dialect=sqlite) for table in tables]
     made += [CreateIndex(index).compile(dialect=sqlite) for table in tables for index in sorted(table.indexes, key=str)]
-    return (_ALEMBIC, *map(str, made), *_BEYOND)
+    return (VERSIONS, *map(str, made), *EXTRAS)

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, exists, func, or_, select, text
+from sqlalchemy import Connection, Engine, Select, and_, exists, func, or_, select, text
 
 from weft.core.errors import NotFoundError
 from weft.store.append import TERMINAL
 from weft.store.database import translated
 from weft.store.service_tables import messages, sessions
+from weft.store.sql import Transaction
 from weft.store.tables import runs
 
 _WORDS = re.compile(r"\w+")
@@ -52,6 +52,26 @@ class Spoken:
     content: str
     at: int
     tenant: str = "local"
+
+
+def _in_sqlite(terms: Sequence[str]) -> Select[Any]:
+    words = " ".join(f'"{term}"' for term in terms) + "*"
+    return (
+        select(messages)
+        .join(text("messages_words"), text("messages_words.rowid = messages.rowid"))
+        .where(text("messages_words MATCH :terms").bindparams(terms=words))
+        .order_by(text("bm25(messages_words)"))
+    )
+
+
+def _in_postgres(terms: Sequence[str]) -> Select[Any]:
+    wanted = func.to_tsquery(text("'simple'"), " & ".join(f"'{term}'" for term in terms) + ":*")
+    found = func.to_tsvector(text("'simple'"), messages.c.content)
+    return select(messages).where(found.bool_op("@@")(wanted)).order_by(func.ts_rank(found, wanted).desc())
+
+
+_MATCHING = {"sqlite": _in_sqlite, "postgresql": _in_postgres}
+"""How each database finds messages that hold all of some words, the last of which may be a beginning; the best match first."""
 
 
 class Sessions:
@@ -123,18 +143,17 @@ class Sessions:
 
     def search(self, words: str, *, principal: str, tenant: str = "local", limit: int = 50) -> list[Spoken]:
         """What somebody's sessions say that holds all of `words`, the best match first. The last word may be a beginning."""
-        terms = [f'"{word}"' for word in _WORDS.findall(words)[:_MOST_WORDS]]
+        terms = _WORDS.findall(words)[:_MOST_WORDS]
         if not terms:
             return []
         query = (
-            select(messages)
-            .join(text("messages_words"), text("messages_words.rowid = messages.rowid"))
-            .where(text("messages_words MATCH :terms"), messages.c.tenant == tenant, messages.c.principal == principal)
-            .order_by(text("bm25(messages_words)"), messages.c.at.desc())
+            _MATCHING[self._engine.dialect.name](terms)
+            .where(messages.c.tenant == tenant, messages.c.principal == principal)
+            .order_by(messages.c.at.desc())
             .limit(limit)
         )
         with self._read() as connection:
-            rows = connection.execute(query, {"terms": " ".join(terms) + "*"})
+            rows = connection.execute(query)
             return [Spoken(**row._mapping) for row in rows]  # noqa: SLF001 -- same
 
     def expired(self, at: int, *, limit: int = 100) -> list[Session]:
@@ -155,16 +174,16 @@ class Sessions:
             yield connection
 
 
-def open_session(session: Session) -> Callable[[sqlite3.Connection], bool]:
+def open_session(session: Session) -> Callable[[Transaction], bool]:
     """Work for the writer: keep a session unless it is there; whether it is that person's now.
 
     A session of this id that is somebody else's stays theirs.
     """
 
-    def work(connection: sqlite3.Connection) -> bool:
+    def work(connection: Transaction) -> bool:
         connection.execute(
-            "INSERT OR IGNORE INTO sessions (tenant, id, principal, target, title, head, created_at, updated_at, expires_at) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO sessions (tenant, id, principal, target, title, head, created_at, updated_at, expires_at) "
+            "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             (
                 session.tenant,
                 session.id,
@@ -185,12 +204,10 @@ def open_session(session: Session) -> Callable[[sqlite3.Connection], bool]:
     return work
 
 
-def go_on(
-    session: Session, head: str | None, *, at: int, expires_at: int | None
-) -> Callable[[sqlite3.Connection], None]:
+def go_on(session: Session, head: str | None, *, at: int, expires_at: int | None) -> Callable[[Transaction], None]:
     """Work for the writer: from now on the conversation goes on after the turn `head`."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "UPDATE sessions SET head=?, updated_at=?, expires_at=? WHERE tenant=? AND id=?",
             (head, at, expires_at, session.tenant, session.id),
@@ -199,10 +216,10 @@ def go_on(
     return work
 
 
-def rename(session: Session, title: str, *, at: int) -> Callable[[sqlite3.Connection], None]:
+def rename(session: Session, title: str, *, at: int) -> Callable[[Transaction], None]:
     """Work for the writer: give a session another title."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "UPDATE sessions SET title=?, updated_at=? WHERE tenant=? AND id=?", (title, at, session.tenant, session.id)
         )
@@ -210,10 +227,10 @@ def rename(session: Session, title: str, *, at: int) -> Callable[[sqlite3.Connec
     return work
 
 
-def remove(session: Session) -> Callable[[sqlite3.Connection], None]:
+def remove(session: Session) -> Callable[[Transaction], None]:
     """Work for the writer: forget a session; its runs are somebody else's business."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         where = (session.tenant, session.id)
         connection.execute("DELETE FROM messages WHERE tenant=? AND session=?", where)
         connection.execute("DELETE FROM chains WHERE tenant=? AND session=?", where)
@@ -222,12 +239,13 @@ def remove(session: Session) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def write_down(said: Sequence[Spoken]) -> Callable[[sqlite3.Connection], None]:
+def write_down(said: Sequence[Spoken]) -> Callable[[Transaction], None]:
     """Work for the writer: keep what was said, for searching."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.executemany(
-            "INSERT OR IGNORE INTO messages (tenant, run_id, role, session, principal, content, at) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO messages (tenant, run_id, role, session, principal, content, at) VALUES (?,?,?,?,?,?,?) "
+            "ON CONFLICT DO NOTHING",
             [(one.tenant, one.run_id, one.role, one.session, one.principal, one.content, one.at) for one in said],
         )
 

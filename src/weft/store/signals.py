@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from sqlalchemy import Engine, select
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
-from weft.store.database import translated
 from weft.store.gates import mark_due
-from weft.store.tables import signals
+from weft.store.sql import Transaction
+
+_NAMES = ("id", "run_id", "key", "name", "data", "sender", "at")
+_PENDING = f"SELECT {', '.join(_NAMES)} FROM signals WHERE run_id=? AND taken=0 ORDER BY id"  # noqa: S608 -- our own names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,25 +33,18 @@ class SentSignal:
 class Signals:
     """Questions about signals."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
-        self._engine = engine
-        self._path = path
+    def __init__(self, read: Callable[[], AbstractContextManager[Transaction]]) -> None:
+        self._read = read
 
     def pending(self, run_id: str) -> list[SentSignal]:
         """The signals of a run that no wait has taken yet, oldest first."""
-        query = (
-            select(*[column for column in signals.c if column.name != "taken"])
-            .where(signals.c.run_id == run_id, signals.c.taken == 0)
-            .order_by(signals.c.id)
-        )
-        with translated(self._path), self._engine.connect() as connection:
-            return [
-                SentSignal(**{**row._mapping, "data": json.loads(row.data)})  # noqa: SLF001 -- SQLAlchemy's documented way
-                for row in connection.execute(query)
-            ]
+        with self._read() as connection:
+            rows = connection.execute(_PENDING, (run_id,)).fetchall()
+        found = (dict(zip(_NAMES, row, strict=True)) for row in rows)
+        return [SentSignal(**{**one, "data": json.loads(one["data"])}) for one in found]
 
 
-def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -> Callable[[sqlite3.Connection], bool]:
+def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -> Callable[[Transaction], bool]:
     """Work for the writer: leave a signal for a run; the result says whether it is new. `data` is JSON.
 
     Raises:
@@ -60,7 +52,7 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
         ConflictError: the run has ended.
     """
 
-    def work(connection: sqlite3.Connection) -> bool:
+    def work(connection: Transaction) -> bool:
         row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -72,7 +64,7 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
                 run=run_id,
             )
         done = connection.execute(
-            "INSERT OR IGNORE INTO signals (run_id, key, name, data, sender, at) VALUES (?,?,?,?,?,?)",
+            "INSERT INTO signals (run_id, key, name, data, sender, at) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
             (run_id, key, name, data, sender, at),
         )
         mark_due(connection, run_id, at)
@@ -81,10 +73,10 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
     return work
 
 
-def take(ids: Collection[int]) -> Callable[[sqlite3.Connection], None]:
+def take(ids: Collection[int]) -> Callable[[Transaction], None]:
     """Work for an append: a wait has taken these."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.executemany("UPDATE signals SET taken=1 WHERE id=?", [(id_,) for id_ in ids])
 
     return work

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import Engine, Row, select
 
 from weft.store.database import translated
 from weft.store.service_tables import webhooks
+from weft.store.sql import Transaction
 from weft.store.tables import runs
 
 _KIND = "a2a"
@@ -82,13 +82,14 @@ def _hook(row: Row[Any]) -> Hook:
     )
 
 
-def put(hook: Hook) -> Callable[[sqlite3.Connection], None]:
+def put(hook: Hook) -> Callable[[Transaction], None]:
     """Work for the writer: keep a hook, in the place of one with its id."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
-            "INSERT OR REPLACE INTO webhooks (tenant, id, principal, kind, url, topics, run_id, config, secret, paused, created_at)"
-            " VALUES (?,?,?,?,?,?,?,?,?,0,?)",
+            "INSERT INTO webhooks (tenant, id, principal, kind, url, topics, run_id, config, secret, paused, created_at)"
+            " VALUES (?,?,?,?,?,?,?,?,?,0,?) ON CONFLICT (tenant, id) DO UPDATE SET principal=excluded.principal, "
+            "url=excluded.url, config=excluded.config, secret=excluded.secret, paused=0, created_at=excluded.created_at",
             (
                 hook.tenant,
                 hook.row,
@@ -106,22 +107,25 @@ def put(hook: Hook) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def told(hook: Hook, *, after: int, over: bool) -> Callable[[sqlite3.Connection], None]:
+def told(hook: Hook, *, after: int, over: bool) -> Callable[[Transaction], None]:
     """Work for the writer: it has been told of everything up to event `after`; `over` says that no more will come."""
 
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute(
-            "UPDATE webhooks SET config=json_set(config, '$.after', ?), paused=? WHERE tenant=? AND id=?",
-            (after, int(over), hook.tenant, hook.row),
-        )
+    def work(connection: Transaction) -> None:
+        where = (hook.tenant, hook.row)
+        row = connection.execute("SELECT config FROM webhooks WHERE tenant=? AND id=?", where).fetchone()
+        if row is not None:
+            config = json.dumps({**json.loads(row[0]), "after": after})
+            connection.execute(
+                "UPDATE webhooks SET config=?, paused=? WHERE tenant=? AND id=?", (config, int(over), *where)
+            )
 
     return work
 
 
-def drop(hook_id: str, run_id: str, *, tenant: str) -> Callable[[sqlite3.Connection], None]:
+def drop(hook_id: str, run_id: str, *, tenant: str) -> Callable[[Transaction], None]:
     """Work for the writer: tell it no more."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute("DELETE FROM webhooks WHERE tenant=? AND id=?", (tenant, f"{_KIND}:{run_id}:{hook_id}"))
 
     return work

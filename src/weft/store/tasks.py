@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 from weft.store.database import translated
 from weft.store.runs import OPEN
 from weft.store.service_tables import task_messages
+from weft.store.sql import Transaction
 from weft.store.tables import gates, runs
 
 
@@ -93,12 +93,13 @@ def _conditions(wanted: TaskFilter) -> Sequence[ColumnElement[bool]]:
     return found
 
 
-def say(said: SaidTo) -> Callable[[sqlite3.Connection], bool]:
+def say(said: SaidTo) -> Callable[[Transaction], bool]:
     """Work for the writer: keep what was said; false when the same message is there already."""
 
-    def work(connection: sqlite3.Connection) -> bool:
+    def work(connection: Transaction) -> bool:
         done = connection.execute(
-            "INSERT OR IGNORE INTO task_messages (tenant, run_id, message, kind, body, principal, at) VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO task_messages (tenant, run_id, message, kind, body, principal, at) VALUES (?,?,?,?,?,?,?) "
+            "ON CONFLICT DO NOTHING",
             (said.tenant, said.run_id, said.message, said.kind, said.body, said.principal, said.at),
         )
         return done.rowcount > 0

@@ -7,7 +7,6 @@ event is found, it is delivered once, and tried again until it arrives.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from sqlalchemy import Connection, Engine, Row, func, select
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.database import translated
 from weft.store.service_tables import deliveries, webhooks
+from weft.store.sql import Transaction
 
 KEPT_DAYS = 30
 
@@ -137,14 +137,14 @@ def _webhook(row: Row[Any]) -> Webhook:
     return Webhook(**{**data, "paused": bool(data["paused"])})
 
 
-def add(webhook: Webhook) -> Callable[[sqlite3.Connection], None]:
+def add(webhook: Webhook) -> Callable[[Transaction], None]:
     """Work for the writer: keep a webhook.
 
     Raises:
         ConflictError: there is one of this id.
     """
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         known = connection.execute(
             "SELECT 1 FROM webhooks WHERE tenant=? AND id=?", (webhook.tenant, webhook.id)
         ).fetchone()
@@ -170,10 +170,10 @@ def add(webhook: Webhook) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def change(webhook: Webhook) -> Callable[[sqlite3.Connection], None]:
+def change(webhook: Webhook) -> Callable[[Transaction], None]:
     """Work for the writer: pause a webhook or let it go on, and keep its settings."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         connection.execute(
             "UPDATE webhooks SET paused=?, config=?, topics=? WHERE tenant=? AND id=?",
             (
@@ -188,10 +188,10 @@ def change(webhook: Webhook) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def remove(webhook: Webhook) -> Callable[[sqlite3.Connection], None]:
+def remove(webhook: Webhook) -> Callable[[Transaction], None]:
     """Work for the writer: forget a webhook and what it is still to be told."""
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         where = (webhook.tenant, webhook.id)
         connection.execute("DELETE FROM deliveries WHERE tenant=? AND webhook=?", where)
         connection.execute("DELETE FROM webhooks WHERE tenant=? AND id=?", where)
@@ -199,26 +199,25 @@ def remove(webhook: Webhook) -> Callable[[sqlite3.Connection], None]:
     return work
 
 
-def enqueue(found: Sequence[Delivery]) -> Callable[[sqlite3.Connection], int]:
+def enqueue(found: Sequence[Delivery]) -> Callable[[Transaction], int]:
     """Work for the writer: have these told; how many are new."""
 
-    def work(connection: sqlite3.Connection) -> int:
-        before = connection.total_changes
-        connection.executemany(
-            "INSERT OR IGNORE INTO deliveries (tenant, webhook, id, status, attempts, next_at, body, answer, created_at) "
-            "VALUES (?,?,?,'due',0,?,?,'',?)",
+    def work(connection: Transaction) -> int:
+        done = connection.executemany(
+            "INSERT INTO deliveries (tenant, webhook, id, status, attempts, next_at, body, answer, created_at) "
+            "VALUES (?,?,?,'due',0,?,?,'',?) ON CONFLICT DO NOTHING",
             [(one.tenant, one.webhook, one.id, one.next_at, one.body, one.created_at) for one in found],
         )
-        return connection.total_changes - before
+        return max(0, done.rowcount)
 
     return work
 
 
-def settle(delivery: Delivery) -> Callable[[sqlite3.Connection], None]:
+def settle(delivery: Delivery) -> Callable[[Transaction], None]:
     """Work for the writer: keep what came of an attempt; old ones that are over are forgotten."""
     old = delivery.created_at - KEPT_DAYS * 86_400_000_000
 
-    def work(connection: sqlite3.Connection) -> None:
+    def work(connection: Transaction) -> None:
         where = (delivery.tenant, delivery.webhook, delivery.id)
         connection.execute(
             "UPDATE deliveries SET status=?, attempts=?, next_at=?, answer=? WHERE tenant=? AND webhook=? AND id=?",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from weft.core.canonical import sha256
 from weft.core.errors import NotFoundError
 from weft.store.database import translated
 from weft.store.service_tables import workflows
+from weft.store.sql import Transaction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,18 @@ class Registered:
     tenant: str = "local"
 
 
+_NAMES = [column.name for column in workflows.c]
+_NEWEST = f"SELECT {', '.join(_NAMES)} FROM workflows WHERE tenant=? AND name=? ORDER BY version DESC LIMIT 1"  # noqa: S608 -- our own names
+
+
 class Workflows:
     """Questions about registered workflows."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(
+        self, engine: Engine, path: Path | str, at_once: Callable[[], AbstractContextManager[Transaction]]
+    ) -> None:
         self._engine = engine
+        self._at_once = at_once
         self._path = path
 
     def latest(self, *, tenant: str = "local") -> list[Registered]:
@@ -53,6 +60,12 @@ class Workflows:
         )
         with self._read() as connection:
             return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+
+    def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
+        """The newest version of a workflow, if it is registered."""
+        with self._at_once() as connection:
+            row = connection.execute(_NEWEST, (tenant, name)).fetchone()
+        return None if row is None else Registered(**dict(zip(_NAMES, row, strict=True)))
 
     def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
         """All versions of a workflow, the newest first."""
@@ -85,11 +98,11 @@ class Workflows:
 
 def register(
     name: str, source: str, *, note: str, principal: str, at: int, tenant: str = "local"
-) -> Callable[[sqlite3.Connection], Registered]:
+) -> Callable[[Transaction], Registered]:
     """Work for the writer: keep `source` as the next version of `name`. The text of the newest version again makes none."""
     hash_ = sha256(source.encode())
 
-    def work(connection: sqlite3.Connection) -> Registered:
+    def work(connection: Transaction) -> Registered:
         row = connection.execute(
             "SELECT version, hash, note, principal, created_at FROM workflows WHERE tenant=? AND name=? "
             "ORDER BY version DESC LIMIT 1",
@@ -126,10 +139,10 @@ def register(
     return work
 
 
-def unregister(name: str, *, tenant: str = "local") -> Callable[[sqlite3.Connection], int]:
+def unregister(name: str, *, tenant: str = "local") -> Callable[[Transaction], int]:
     """Work for the writer: forget all versions of a workflow, and say how many there were. Runs keep their plans."""
 
-    def work(connection: sqlite3.Connection) -> int:
+    def work(connection: Transaction) -> int:
         return connection.execute("DELETE FROM workflows WHERE tenant=? AND name=?", (tenant, name)).rowcount
 
     return work

@@ -6,22 +6,18 @@ There is no batching timer: alone, an append waits for one commit; under load, m
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
 from weft.core.ids import Entropy
 from weft.store.append import Append, Appender
-from weft.store.database import Database, in_our_words
-
-Work = Append | Callable[[sqlite3.Connection], Any]
-"""An append, or a function that runs inside the batch's transaction."""
+from weft.store.port import Database, Work
+from weft.store.sql import Transaction
 
 
 class Commit(asyncio.Future[Any]):
@@ -36,8 +32,6 @@ class Commit(asyncio.Future[Any]):
 Answer = tuple[Commit | None, Any]
 
 _BATCH = 256
-_CHECKPOINT_PAGES = 2_000
-_CHECK_EVERY = 64
 
 
 class Writer:
@@ -49,9 +43,9 @@ class Writer:
     def __init__(self, database: Database, *, entropy: Entropy = os.urandom, inline: bool = False) -> None:
         self._database = database
         self._connection = database.connect()
-        self._appender = Appender(entropy)
+        self._complaints = database.complaints
+        self._appender = Appender(entropy, database.bulk)
         self._queue: queue.SimpleQueue[tuple[Work, Commit | None] | None] = queue.SimpleQueue()
-        self._batches = 0
         self._closed = False
         self._thread: threading.Thread | None = None
         if not inline:
@@ -94,8 +88,7 @@ class Writer:
             self._queue.put(None)
             self._thread.join()
         with self._database.exclusive():
-            if not self._database.in_memory:
-                self._connection.close()
+            self._database.disconnect(self._connection)
 
     def _enqueue(self, work: Work, future: Commit | None) -> None:
         if self._closed:
@@ -120,19 +113,30 @@ class Writer:
             with self._database.exclusive():
                 results = self._commit([work for work, _ in batch])
                 _post([(future, result) for (_, future), result in zip(batch, results, strict=True)])
-                self._checkpoint_when_due()
+                self._database.tidy(self._connection)
 
     def _commit(self, batch: Sequence[Work]) -> list[Any]:
+        """All of `batch`, durable or refused piece by piece."""
+        for attempt in itertools.count(1):
+            try:
+                return self._attempt(batch)
+            except self._complaints.any as error:
+                self._roll_back()
+                try:
+                    again = self._database.again(self._connection, error, attempt)
+                except WeftError as final:
+                    return [final for _ in batch]
+                if not again:
+                    return [self._database.in_our_words(error) for _ in batch]
+        raise AssertionError
+
+    def _attempt(self, batch: Sequence[Work]) -> list[Any]:
         """All of `batch` in one transaction; only if something is refused is each piece taken apart from the others."""
-        try:
-            results = self._together(batch)
-            if isinstance(results, Exception):
-                # An append that stood alone may have been refused for what was remembered of its run: now that is looked up.
-                alone = len(batch) == 1 and not isinstance(batch[0], Append)
-                return [results] if alone else self._apart(batch)
-        except sqlite3.Error as error:
-            self._roll_back()
-            return [in_our_words(error, self._database.path) for _ in batch]
+        results = self._together(batch)
+        if isinstance(results, Exception):
+            # An append that stood alone may have been refused for what was remembered of its run: now that is looked up.
+            alone = len(batch) == 1 and not isinstance(batch[0], Append)
+            return [results] if alone else self._apart(batch)
         return results
 
     def _together(self, batch: Sequence[Work]) -> list[Any] | Exception:
@@ -144,23 +148,23 @@ class Writer:
             self._appender.flush(connection)
             return results
 
-        connection.execute("BEGIN IMMEDIATE")
+        self._database.begin(connection, batch)
         results: list[Any] | Exception = self._guarded(pieces)
         if isinstance(results, Exception):
             self._roll_back()
         else:
-            connection.execute("COMMIT")
+            self._database.commit(connection)
         return results
 
     def _apart(self, batch: Sequence[Work]) -> list[Any]:
         """Apply and commit `batch`, but for the pieces that are refused."""
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
+        self._database.begin(connection, batch)
         results = [self._apply_apart(connection, work) for work in batch]
-        connection.execute("COMMIT")
+        self._database.commit(connection)
         return results
 
-    def _apply_apart(self, connection: sqlite3.Connection, work: Work) -> Any:
+    def _apply_apart(self, connection: Transaction, work: Work) -> Any:
         """One piece of a batch. Its own failure undoes it alone; a failure of the database goes up."""
 
         def piece() -> Any:
@@ -176,7 +180,7 @@ class Writer:
         connection.execute("RELEASE piece")
         return result
 
-    def _apply(self, connection: sqlite3.Connection, work: Work) -> Any:
+    def _apply(self, connection: Transaction, work: Work) -> Any:
         if isinstance(work, Append):
             return self._appender.apply(connection, work)
         self._appender.settle(connection)
@@ -188,34 +192,18 @@ class Writer:
             return act()
         except WeftError as error:
             return error
-        except sqlite3.IntegrityError:
+        except self._complaints.taken:
             return ConflictError("it is there already, or a step of this run has its outcome already")
-        except (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
-            # What this piece wants to write does not fit; its neighbours' does.
-            return in_our_words(error, self._database.path)
-        except sqlite3.Error:
+        except self._complaints.unfit as error:
+            return self._database.in_our_words(error)
+        except self._complaints.any:
             raise
         except Exception as error:  # noqa: BLE001 -- whatever one piece does, the writer must outlive it
             return InternalError(f"{type(error).__name__}: {error}", fix="this is a defect: please report it")
 
     def _roll_back(self) -> None:
         self._appender.forget()
-        if self._connection.in_transaction:
-            try:
-                self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                # SQLite has rolled back by itself (it does so on a full disk); nothing is left to undo.
-                return
-
-    def _checkpoint_when_due(self) -> None:
-        self._batches += 1
-        if self._batches % _CHECK_EVERY or self._database.in_memory:
-            return
-        wal = Path(f"{self._database.path}-wal")
-        if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
-            # What could not be moved (a full disk, say) stays in the log, which is just as durable, until the next time.
-            with suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self._database.roll_back(self._connection)
 
 
 def _post(answers: list[Answer]) -> None:

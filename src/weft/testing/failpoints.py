@@ -11,7 +11,8 @@ from weft.core.errors import StorageError
 from weft.engine.local import Engine
 from weft.store.append import Append
 from weft.store.journal import Journal
-from weft.store.writer import Commit, Work
+from weft.store.port import Work
+from weft.store.writer import Commit
 
 
 class Crash(BaseException):

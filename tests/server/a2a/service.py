@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -20,6 +18,8 @@ from a2a.types import a2a_pb2
 from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.rpc import error_details_pb2, status_pb2
+
+from tests.processes import PIPE, start
 
 HEADERS = {"content-type": "application/json", "a2a-version": "1.0"}
 EXTENSION = "urn:weft:a2a:gates:v1"
@@ -45,13 +45,11 @@ class Service:
         return int(self.url.rpartition(":")[2]) if self.url else 0
 
     def start(self) -> Service:
-        command = [sys.executable, "-m", "weft", "up", "--port", str(self.port), "--json", *self.options]
+        command = ["up", "--port", self.port, "--json", *self.options]
         if "--profile" not in self.options:
             command.append(str(self.flows))
         with (self.folder / "service.log").open("a") as log:
-            self.process = subprocess.Popen(
-                command, env=self.environ, stdout=subprocess.PIPE, stderr=log, text=True, cwd=self.folder
-            )
+            self.process = start(command, env=self.environ, stdout=PIPE, stderr=log, cwd=self.folder)
         line = self.process.stdout.readline()
         assert line, self.log
         self.url = json.loads(line)["url"]

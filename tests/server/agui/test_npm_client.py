@@ -42,3 +42,18 @@ def test_an_interrupt_is_answered_with_edited_arguments(shop, thread):
     assert "tool" in roles
     assert told["messages"][-1]["content"] == "Done: zoe gets 7"
     assert "zoe 7" in (shop.folder / "refunds.log").read_text().splitlines()
+
+
+def test_a_client_that_goes_away_and_a_service_that_dies_lose_nothing(shop, thread):
+    command = [NODE / "node", FRONT.with_name("leaving.mjs"), installed().parent.parent, f"{shop.url}/ag-ui/clerk"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([*command, thread, "A chair broke of una"], **pipes) as front:
+        assert json.loads(front.stdout.readline() or front.stderr.read()) == {"asked": 1}
+        shop.restart()
+        rest, wrong = front.communicate("go on\n", timeout=60)
+    assert front.returncode == 0, wrong[-3000:]
+    told = json.loads(rest)
+    assert told["first"][0] == "RUN_STARTED"
+    assert "TOOL_CALL_RESULT" in told["resumed"]
+    assert told["messages"][-1]["content"] == "Done: una gets 8"
+    assert "una 8" in (shop.folder / "refunds.log").read_text().splitlines()

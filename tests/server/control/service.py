@@ -4,11 +4,11 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import httpx2
+
+from tests.processes import start
 
 BRIEF = """\
 version: 1
@@ -79,9 +79,9 @@ class Served:
         self.process = None
 
     def start(self):
-        command = [sys.executable, "-m", "weft", "up", str(self.flows), "--port", str(self.port), "--json"]
+        command = ["up", self.flows, "--port", self.port, "--json"]
         with (self.folder / "up.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
+            self.process = start(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
         until = time.monotonic() + 60
         while time.monotonic() < until:
             assert self.process.poll() is None, self.log

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import urlopen
+
+from tests.processes import Started, start
 
 
 def free_port() -> int:
@@ -29,20 +29,18 @@ class Served:
     flows: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
-    process: subprocess.Popen[str] | None = None
+    process: Started | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, *options: str) -> None:
-        command = [sys.executable, "-m", "weft", "up", str(self.flows), "--port", str(self.port), "--json", *options]
+        command = ["up", self.flows, "--port", self.port, "--json", *options]
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
         environ = {**clean, "WEFT_HOME": str(self.home), "WEFT_NET__ALLOW_LOOPBACK": "true", **self.environ}
         log = (self.home.parent / "service.log").open("a", encoding="utf-8")
-        self.process = subprocess.Popen(  # noqa: S603 -- our own command
-            command, env=environ, stdout=log, stderr=log, text=True, cwd=self.home.parent
-        )
+        self.process = start(command, env=environ, stdout=log, stderr=log, cwd=self.home.parent)
         log.close()
         self._until_ready()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.npm_servers import NODE, NPM
-from tests.server.control.service import Served
+from tests.server.control.service import Api, Served
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,6 +59,20 @@ for await (const item of weft.news(["runs", `run/${run.id}`], { signal: stop.sig
   break;
 }
 await begun;
+
+// It stops listening to a run, which goes on without it; the service dies while it listens again.
+const nap = await weft.start("nap", {});
+const heard: number[] = [];
+for await (const event of weft.stream(nap.id)) {
+  heard.push(event.seq);
+  break;
+}
+for await (const event of weft.stream(nap.id, { last: heard[0]! })) {
+  if (event.type === "delta") continue;
+  heard.push(event.seq);
+  if (event.type === "run.waiting") console.log("waiting");
+}
+told.whole = heard.every((seq, place) => seq === place + 1);
 console.log(JSON.stringify(told));
 """
 WRONG = 'import { Weft } from "@weft/client";\nawait new Weft().start(7);\n'
@@ -120,11 +134,22 @@ def test_the_example_of_its_page_compiles(built):
 def test_it_runs_against_the_service(built, tmp_path):
     compiled("story.ts", STORY)
     served = Served(tmp_path / "service", WEFT_SERVER__TOKEN="a-token-that-is-long-enough-to-be-one").start()
+    command = [NODE / "node", "check/story.js", served.url]
     try:
-        told = json.loads(run(NODE / "node", "check/story.js", served.url))
+        with subprocess.Popen(
+            command, cwd=FOLDER, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as story:
+            assert story.stdout.readline() == "waiting\n", story.stderr.read()
+            served.restart()
+            with Api(served.url, Authorization="Bearer a-token-that-is-long-enough-to-be-one") as api:
+                (nap,) = api.get("/runs", workflow="nap")["items"]
+                api.post(f"/runs/{nap['id']}/signal", {"name": "wake"}, expect=202)
+            said, wrong = story.communicate(timeout=60)
+        assert story.returncode == 0, wrong
+        told = json.loads(said.splitlines()[-1])
     finally:
         served.kill()
     kinds = told.pop("kinds")
     assert kinds[0] == "run.created" and kinds[-1] == "run.completed" and "run.waiting" in kinds
     assert told.pop("refused") == ["not-found", 404, "there is no run 'nothing'"]
-    assert told == {"same": True, "prompt": "Send it?", "decided": "send", "listed": 4, "news": "runs"}
+    assert told == {"same": True, "prompt": "Send it?", "decided": "send", "listed": 4, "news": "runs", "whole": True}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from weft.core.clock import Clock
 from weft.core.errors import WeftError
 from weft.store.audit import Entry, Sealer, note
 from weft.store.journal import Journal
+from weft.store.sql import Transaction
 
 _COMPANY_S = 0.2
 """How long an entry may wait for others, so that acts which follow one another quickly cost one write."""
@@ -73,10 +73,10 @@ class Trail:
             with suppress(WeftError):
                 self._journal.writer.submit_and_forget(self._work())
 
-    def _work(self) -> Callable[[sqlite3.Connection], None]:
+    def _work(self) -> Callable[[Transaction], None]:
         taken: list[Entry] = []
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             # Work whose batch was undone is done once more: what it has taken stays with it.
             if not taken:
                 with self._lock:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -15,10 +14,12 @@ from weft.app.documents import prepare
 from weft.app.service import AS_WRITTEN, ModelChoice
 from weft.core.clock import Clock, iso
 from weft.core.errors import InputError
+from weft.core.owner import LOCAL, Owner
 from weft.plan.codec import plan_hash
 from weft.store import automations as store
 from weft.store.automations import Automation
 from weft.store.journal import Journal
+from weft.store.sql import Transaction
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _KINDS: Mapping[type[Rule], str] = {
@@ -48,11 +49,15 @@ class NewAutomation:
 
 
 class Desk:
-    """Changes automations. Workers hear of it at once."""
+    """Changes automations of one tenant. Workers hear of it at once.
 
-    def __init__(self, journal: Journal, clock: Clock) -> None:
+    What `owner` adds starts runs that are theirs.
+    """
+
+    def __init__(self, journal: Journal, clock: Clock, owner: Owner = LOCAL) -> None:
         self._journal = journal
         self._clock = clock
+        self._owner = owner
 
     async def add(self, new: NewAutomation) -> Automation:
         """Keep a new automation, once its rule and its workflow are known to be good.
@@ -86,12 +91,13 @@ class Desk:
             name=name,
             kind=_KINDS[type(rule)],
             rule=rule.model_dump(mode="json"),
-            request=_stored(new, plan_hash(prepared.plan) if new.pin else ""),
+            request=_stored(new, plan_hash(prepared.plan) if new.pin else "", self._owner),
+            tenant=self._owner.tenant,
             next_at=_first(rule, now),
             created_at=now,
         )
 
-    async def apply(self, works: Sequence[Callable[[sqlite3.Connection], None]]) -> None:
+    async def apply(self, works: Sequence[Callable[[Transaction], None]]) -> None:
         """Do what `works` say in one transaction: all of it or nothing. Workers hear of it.
 
         Raises:
@@ -99,7 +105,7 @@ class Desk:
             NotFoundError: one that is to be changed has gone meanwhile.
         """
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Transaction) -> None:
             for one in works:
                 one(connection)
 
@@ -108,7 +114,7 @@ class Desk:
 
     def all(self) -> list[Automation]:
         """Every automation, by name."""
-        return self._journal.automations.of_kind()
+        return self._journal.automations.of_kind(tenant=self._owner.tenant)
 
     async def pause(self, name: str, *, paused: bool) -> Automation:
         """Pause an automation, or let it go on from now: times and ends that fell into the pause are not made up for.
@@ -116,7 +122,7 @@ class Desk:
         Raises:
             NotFoundError: there is none of this name.
         """
-        found = self._journal.automations.get(name)
+        found = self._journal.automations.get(name, tenant=self._owner.tenant)
         if found.paused == paused:
             return found
         now = self._clock.micros()
@@ -139,7 +145,7 @@ class Desk:
         Raises:
             NotFoundError: there is none of this name.
         """
-        await self._journal.writer.submit(store.remove(name))
+        await self._journal.writer.submit(store.remove(name, tenant=self._owner.tenant))
         self._journal.inbox.ring()
 
     def upcoming(self, name: str, count: int) -> list[int]:
@@ -149,7 +155,7 @@ class Desk:
             NotFoundError: there is none of this name.
             InputError: it is no schedule.
         """
-        found = self._journal.automations.get(name)
+        found = self._journal.automations.get(name, tenant=self._owner.tenant)
         rule = read(found.kind, found.rule)
         if not isinstance(rule, Schedule):
             raise InputError(
@@ -176,7 +182,7 @@ def _first(rule: Rule, now: int) -> int | None:
     return next(times(rule, now)) if isinstance(rule, Schedule) else None
 
 
-def _stored(new: NewAutomation, pinned: str) -> dict[str, Any]:
+def _stored(new: NewAutomation, pinned: str, owner: Owner) -> dict[str, Any]:
     choice = {
         name: value
         for name in ("provider", "model", "base_url", "offline")
@@ -189,5 +195,6 @@ def _stored(new: NewAutomation, pinned: str) -> dict[str, Any]:
         **({"choice": choice} if choice else {}),
         **({"workdir": str(new.workdir.resolve())} if new.workdir else {}),
         **({"plan_hash": pinned} if pinned else {}),
+        **({"principal": owner.principal} if owner.principal != LOCAL.principal else {}),
         **({"written": True} if new.written else {}),
     }

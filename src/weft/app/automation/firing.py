@@ -51,7 +51,7 @@ class Occasions:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._seen: dict[tuple[str, int], dict[str, _Seen]] = {}
+        self._seen: dict[tuple[str, str, int], dict[str, _Seen]] = {}
 
     def of(self, automation: Automation, now: int) -> tuple[list[Firing], int | None]:
         """The occasions of an automation at `now`, and when a schedule is next due."""
@@ -87,7 +87,7 @@ class Occasions:
 
     def _files(self, automation: Automation, rule: FileTrigger, now: int) -> Iterator[Firing]:
         folder = Path(rule.folder)
-        place = (automation.name, automation.created_at)
+        place = (automation.tenant, automation.name, automation.created_at)
         before = self._seen.get(place, {})
         # What has gone is forgotten: in a busy folder nothing piles up here.
         seen = self._seen[place] = {}

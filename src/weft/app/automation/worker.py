@@ -20,6 +20,7 @@ from weft.app.automation.rules import Schedule, read
 from weft.app.service import Automatic, ModelChoice, RunRequest
 from weft.core.clock import Clock
 from weft.core.errors import ConflictError, InputError, NotFoundError, StorageError, WeftError
+from weft.core.owner import LOCAL, Owner
 from weft.engine.local import RunResult
 from weft.store.automations import Automation, Firing, fire, settle
 from weft.store.gates import mark_due
@@ -32,7 +33,7 @@ _LOOK_S = 2.0
 """Between two looks for runs that can be driven, when nobody rings."""
 _SURVEY_S = 5.0
 """Between two looks at everything else."""
-_BELL_S = 0.05
+_BELL_S = 0.025
 _GUESTS, _GUESTS_S = 16, 0.2
 """Beyond its room, a worker drives so many runs of tenants of whom it drives none; for those it looks so often (seconds)."""
 _COOL_S, _COOL_MAX_S = 5.0, 300.0
@@ -111,7 +112,7 @@ class Worker:
                 found = await self._fire(now) + await self._start(now)
                 # What was found may have been as much as one look takes up.
                 self._survey_at = at if found else at + _SURVEY_S
-                times = (self._journal.runs.next_due(tenant=None), self._journal.automations.next_at())
+                times = (self._journal.runs.next_due(), self._journal.automations.next_at())
                 self._next_at = min((time for time in times if time is not None), default=None)
             return bool(found + self._take_up(now))
         except StorageError as error:
@@ -188,8 +189,9 @@ class Worker:
             return None
 
     def _buffered(self, firing: Firing) -> bool:
-        waiting = self._journal.automations.unfinished(tenant=firing.tenant)
-        return any(one.automation == firing.automation and one.status == "buffered" for one in waiting)
+        place = (firing.tenant, firing.automation)
+        waiting = self._journal.automations.unfinished()
+        return any((one.tenant, one.automation) == place and one.status == "buffered" for one in waiting)
 
     def _depth(self, automation: Automation, firing: Firing) -> int:
         if automation.kind != "run":
@@ -214,15 +216,17 @@ class Worker:
         taken, at = 0, self._clock.monotonic()
         self._looked_at = at
         busy = set(self._owners.values())
-        for run in self._journal.runs.ready(now, tenant=None, limit=max(0, room) + len(self._cooling) + _GUESTS):
-            cooling = self._cooling.get(run.id)
+        # Those that wait for their turn to begin are not driven yet.
+        limit = max(0, room) + len(self._cooling) + len(self._drives) + _GUESTS
+        for run_id, tenant in self._journal.runs.ready(now, limit=limit):
+            cooling = self._cooling.get(run_id)
             # A tenant of whom nothing is driven does not wait for the runs of others to end.
-            guest = run.tenant not in busy and len(self._drives) < self._concurrency + _GUESTS
-            if run.id in self._drives or not (taken < room or guest) or (cooling and cooling.until > at):
+            guest = tenant not in busy and len(self._drives) < self._concurrency + _GUESTS
+            if run_id in self._drives or not (taken < room or guest) or (cooling and cooling.until > at):
                 continue
-            busy.add(run.tenant)
-            self._owners[run.id] = run.tenant
-            self._drives[run.id] = asyncio.ensure_future(self._drive(run.id))
+            busy.add(tenant)
+            self._owners[run_id] = tenant
+            self._drives[run_id] = asyncio.ensure_future(self._drive(run_id))
             taken += 1
         return taken
 
@@ -288,6 +292,7 @@ def _request(automation: Automation, firing: Firing, depth: int) -> RunRequest:
         out=Path(stored["out"]) / firing.run_id,
         choice=ModelChoice(**stored.get("choice", {})),
         workdir=Path(stored["workdir"]) if stored.get("workdir") else None,
+        owner=Owner(automation.tenant, stored.get("principal", LOCAL.principal)),
         queued=True,
         automatic=Automatic(
             run_id=firing.run_id,

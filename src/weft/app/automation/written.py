@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,11 +16,12 @@ from weft.spec.load import load
 from weft.spec.tree import Map
 from weft.store import automations as store
 from weft.store.automations import Automation
+from weft.store.sql import Transaction
 
 MAX_FILES = 2_000
 """Files below one folder that are looked at."""
 MAX_DEPTH = 6
-Work = Callable[[sqlite3.Connection], None]
+Work = Callable[[Transaction], None]
 """A part of a transaction."""
 _KEYS = ("schedule", "triggers")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "artifacts"})

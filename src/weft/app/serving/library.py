@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 from weft.app.atomic import LABEL
@@ -23,6 +25,8 @@ from weft.store.workflows import Registered, register, unregister
 MAX_SOURCE = 1_000_000
 """Characters of the text of a workflow."""
 _FILES, _DEPTH = 1_000, 6
+_LOOK_S = 0.5
+"""So long the names in the folders are as they were found. A name that is not among them has the folders looked at again."""
 _SKIPPED = frozenset({"node_modules", "__pycache__", "artifacts"})
 
 
@@ -80,6 +84,8 @@ class Library:
         self._home = home
         self._folders = folders
         self._files: dict[Path, _Known] = {}
+        self._scanned: dict[str, Path] = {}
+        self._fresh_until = 0.0
         self._registered: dict[tuple[str, str], Workflow] = {}
 
     def all(self, *, tenant: str = "local") -> list[Published]:
@@ -104,11 +110,35 @@ class Library:
         """
         if version is not None:
             return self._published(self._journal.workflows.get(name, version, tenant=tenant))
-        known = {one.name: one for one in self.all(tenant=tenant)}
-        if name not in known:
-            fix = did_you_mean(name, known, noun="names") if known else "register a workflow, or serve a folder of them"
-            raise NotFoundError(f"nothing is served under the name {name!r}", fix=fix)
-        return known[name]
+        found = self._named(name, tenant)
+        if found is None:
+            known = {one.name: one for one in self.all(tenant=tenant)}
+            if name not in known:
+                hint = "register a workflow, or serve a folder of them"
+                fix = did_you_mean(name, known, noun="names") if known else hint
+                raise NotFoundError(f"nothing is served under the name {name!r}", fix=fix)
+            found = known[name]
+        return found
+
+    def _named(self, name: str, tenant: str) -> Published | None:
+        """What is served under `name`, as far as it can be told without looking at everything."""
+        kept = self._journal.workflows.newest(name, tenant=tenant)
+        if kept is not None:
+            with suppress(WeftError):  # written by a version that understood it
+                return self._published(kept)
+        owner, _, agent = name.rpartition("/")
+        if owner and (whole := self._named(owner, tenant)) is not None:
+            served = agent in whole.workflow.agents and not _is_atomic(whole.workflow)
+            return replace(whole, name=name, kind="agent", agent=agent) if served else None
+        return self._in_scan(name)
+
+    def _in_scan(self, name: str) -> Published | None:
+        """The workflow of this name in the folders, by the latest look at them if that was just now and the file is as it was."""
+        path = self._scanned.get(name) if monotonic() < self._fresh_until else None
+        before = self._files.get(path) if path is not None else None
+        if path is None or before is None or self._read(path) is not before:
+            return None
+        return _from_file(path, before)
 
     def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
         """The registered versions of a workflow, the newest first."""
@@ -179,19 +209,16 @@ class Library:
         return file
 
     def _in_folders(self) -> Iterator[Published]:
+        until, scanned = monotonic() + _LOOK_S, dict[str, Path]()
         paths = [path for folder in self._folders for path in _yaml_files(folder)]
         for gone in self._files.keys() - set(paths):
             del self._files[gone]
         for path in paths:
             known = self._read(path)
-            if known is not None and known.workflow is not None:
-                yield Published(
-                    name=known.workflow.name,
-                    kind="agent" if _is_atomic(known.workflow) else "workflow",
-                    file=path,
-                    workflow=known.workflow,
-                    changed_at=known.stamp[0] // 1_000,
-                )
+            if known is not None and (one := _from_file(path, known)) is not None:
+                scanned[one.name] = path
+                yield one
+        self._scanned, self._fresh_until = scanned, until
 
     def _read(self, path: Path) -> _Known | None:
         try:
@@ -207,6 +234,19 @@ class Library:
                 known = _Known(stamp, None, error)
             self._files[path] = known
         return known
+
+
+def _from_file(path: Path, known: _Known) -> Published | None:
+    """The workflow in a file, if it holds one that can be served."""
+    if known.workflow is None:
+        return None
+    return Published(
+        name=known.workflow.name,
+        kind="agent" if _is_atomic(known.workflow) else "workflow",
+        file=path,
+        workflow=known.workflow,
+        changed_at=known.stamp[0] // 1_000,
+    )
 
 
 def _agents(one: Published) -> Iterator[Published]:

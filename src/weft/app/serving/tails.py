@@ -56,15 +56,17 @@ class _Tail:
         self.ended = False
         self._journal = journal
         self._heard = bus.subscribe(f"run/{run_id}", max_queue=4 * _KEPT)
-        self.last = journal.runs.get(run_id).head_seq
+        run = journal.runs.get(run_id)
+        self.last = run.head_seq
         self.floor = self.last
         """The number of the last event that is not among the frames."""
         self.frames: list[Frame] = []
         self.begin = 0
         """The place of the first frame; places only grow."""
-        self._patience = _ELSEWHERE_S
-        self._look_at = 0.0
-        self._changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._patience = _DRIVEN_S if run.driven else _ELSEWHERE_S
+        self._look_at = loop.time() + self._patience
+        self._changed: asyncio.Future[None] = loop.create_future()
         self._pump = asyncio.ensure_future(self._listen())
 
     @property

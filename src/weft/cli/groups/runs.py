@@ -164,12 +164,13 @@ def cancel(
 
     async def stop(service: Service) -> Run:
         found = service.find(run)
-        if not await service.cancel(found.id, reason=reason):
-            now = service.find(found.id)
+        told = await service.cancel(found.id, reason=reason)
+        now = await _ended(service, found.id) if told else service.find(found.id)
+        if not told or now.status == "completed":
             raise ConflictError(
                 f"the run has ended already ({now.status})", fix=f"`weft show {now.id}` shows it", run=now.id
             )
-        return await _ended(service, found.id)
+        return now
 
     found = ask(stop)
     if as_json:

@@ -107,6 +107,8 @@ class Brief:
     """How many sentences, points or subtasks were asked for."""
     max_words: int | None = None
     form: Form | None = None
+    judging: bool = False
+    """Whether a text is to be scored: a score that stands in it is then somebody else's."""
 
     @property
     def prose(self) -> list[Sentence]:

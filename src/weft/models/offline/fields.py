@@ -173,10 +173,8 @@ _STRINGS: Mapping[tuple[str, ...], Callable[[Field], Iterator[str]]] = {
 
 def numbers(field: Field, low: float | None, high: float | None, *, whole: bool) -> Iterator[float | int]:
     """Numbers that may stand in a numeric field, the best first; none is made up."""
-    yield from (v for v in field.evidence.keyed(field.name) if isinstance(v, int | float) and not isinstance(v, bool))
-    value = field.evidence.labelled(field.name)
-    if value is not None and (match := NUMBER.search(value)):
-        yield number(match)
+    if not field.brief.judging:
+        yield from _given(field)
     if field.named("score", "rating", "grade", "relevance", "quality", "confidence", "overlap"):
         named_low, named_high = scale(f"{field.about}\n{field.brief.ask}\n{field.brief.role}")
         bottom, top = (named_low if low is None else low), (named_high if high is None else high)
@@ -187,6 +185,14 @@ def numbers(field: Field, low: float | None, high: float | None, *, whole: bool)
     lone = list(field.evidence.every(NUMBER))
     if len(lone) == 1:
         yield number(lone[0])
+
+
+def _given(field: Field) -> Iterator[float | int]:
+    """Numbers under the field's name in JSON or behind its label."""
+    yield from (v for v in field.evidence.keyed(field.name) if isinstance(v, int | float) and not isinstance(v, bool))
+    value = field.evidence.labelled(field.name)
+    if value is not None and (match := NUMBER.search(value)):
+        yield number(match)
 
 
 def _certainty(field: Field) -> float:
@@ -214,7 +220,8 @@ def boolean(field: Field) -> bool:
 
 def lists(field: Field, limit: int) -> list[str]:
     """Texts for a list of strings: `limit` at most."""
-    given = next((value for value in field.evidence.keyed(field.name) if isinstance(value, list)), None)
+    keyed = iter(()) if field.brief.judging else field.evidence.keyed(field.name)
+    given = next((value for value in keyed if isinstance(value, list)), None)
     if given and all(isinstance(item, str) for item in given):
         return given[:limit]
     for names, find in _LISTS.items():

@@ -12,6 +12,11 @@ from weft.models.offline.sentences import Sentence
 from weft.models.offline.words import STOPWORDS, stem, terms, words
 
 _CANDIDATE = re.compile(r"\b(?:draft|answer|response|candidate|attempt|submission|essay|reply|output)\b", re.IGNORECASE)
+_VERSION = re.compile(
+    r"(?:the )?(?:summary|translation|version|proposal|slogan|poem|haiku|story|post|email|e-mail|code|text)"
+    r"(?: (?:to review|to evaluate|under review))?:",
+    re.IGNORECASE,
+)
 _JUDGES = re.compile(r"\b(?:scor|rat(?:e|ing)|grad|judg|critic|evaluat|assess|review)", re.IGNORECASE)
 _RANGES = (
     re.compile(
@@ -24,7 +29,21 @@ _TASK_WORDS = frozenset(
     for word in """score rate rating grade evaluate assess judge critique review draft answer response candidate json issues
     fixes reason scale points criteria quality give return reply number between question text task following write short
     list feedback well good clear one two three accuracy accurate completeness complete clarity relevance relevant tone style
-    correctness correct conciseness helpfulness factual cover covers mention mentions""".split()
+    correctness correct conciseness helpfulness factual cover covers mention mentions evaluation evaluator editor demanding strict
+    senior engineer expert please below following must only valid exact format respond output keys compare faithfulness structure
+    engaging coherence grammar under between scale rubric minimum least say says yes why essay essays reviewer""".split()
+)
+_MARKED = re.compile(
+    r"^(?P<mark>-{3,}|={3,}|\"{3}|'{3}|`{3,})[\w-]*[ \t]*\n(?P<text>.*?)\n(?P=mark)[ \t]*$"
+    r"|<(?P<tag>draft|answer|response|essay|text|output|candidate|submission)>(?P<tagged>.*?)</(?P=tag)>",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
+)
+_ORDERED = re.compile(
+    r"\A(?P<order>\w*(?:scor|rat|grad|judg|evaluat|assess|review|critique|check)[^:\n]{0,80}:)\s*(?P<text>\S(?:(?!\n\s*\n).)*)\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+_EXPECTED = re.compile(
+    r"(?:source|task|question|topic|requirements?|criteria|brief|original|reference)\b[^:]{0,20}:", re.IGNORECASE
 )
 MISSING = 6
 
@@ -58,10 +77,12 @@ def judge(brief: Brief) -> Verdict:
     The text is what stands under a label such as ``Draft:``, or all of it; expected are the words of the rest: the
     question, the criteria and the material that the text should rest on.
     """
+    if brief.judging and not brief.units:
+        return Verdict(0.0, (), ())
     candidate, reference = _sides(brief)
     given = {term for unit in candidate for term in terms(unit.text)}
     wanted = dict.fromkeys(_subject(brief.ask))
-    if not wanted and _JUDGES.search(brief.role):
+    if not wanted and not reference and _JUDGES.search(brief.role):
         wanted = dict.fromkeys(_subject(brief.role))
     if reference:
         counts: dict[str, int] = {}
@@ -75,14 +96,26 @@ def judge(brief: Brief) -> Verdict:
     return Verdict(share, held, missing[:MISSING])
 
 
+def with_label(prompt: str) -> str:
+    """`prompt` with the text between marks (rules, fences, tags) under a label, behind what says how to judge it."""
+    found = _MARKED.search(prompt)
+    if found is None:
+        return _ORDERED.sub(r"\g<order>\n\nDraft:\n\g<text>", prompt)
+    text = found["text"] if found["tagged"] is None else found["tagged"]
+    return f"{prompt[: found.start()].rstrip()}\n\n{prompt[found.end() :].strip()}\n\nDraft:\n{text.strip()}"
+
+
 def _sides(brief: Brief) -> tuple[list[Sentence], list[Sentence]]:
     units = list(brief.units)
     start = next((i for i, u in enumerate(units) if _CANDIDATE.match(u.text) and ":" in u.text[:24]), None)
     if start is None:
         start = next((i for i, u in enumerate(units) if u.kind == "heading" and _CANDIDATE.search(u.text)), None)
     if start is None:
+        start = next((i for i, u in enumerate(units) if _VERSION.match(u.text)), None)
+    if start is None:
         return units, []
-    return units[start:], units[:start]
+    end = next((i for i in range(start + 1, len(units)) if _EXPECTED.match(units[i].text)), len(units))
+    return units[start:end], [*units[:start], *units[end:]]
 
 
 def _subject(text: str) -> list[str]:

@@ -28,13 +28,14 @@ from pydantic_ai.usage import RequestUsage
 from weft.models.offline.answer import quotes, respond
 from weft.models.offline.asked_tasks import asked_tasks
 from weft.models.offline.brief import Brief, Material, read_brief
+from weft.models.offline.judge import with_label
 from weft.models.offline.options import Option, choose
 from weft.models.offline.phrases import NEAREST, SILENT
 from weft.models.offline.rank import central
 from weft.models.offline.reading import Reading, ToolResult, read_messages
 from weft.models.offline.reply import NAME, OfflineStream, Reply, cut, input_size, part_size
 from weft.models.offline.schema_fill import Filled, fill_schema
-from weft.models.offline.shape import answer_shape, asked_shape
+from weft.models.offline.shape import answer_shape, asked_shape, without_examples, without_request
 from weft.models.offline.tool_choice import MAX_CALLS, Call, Tool, choose_calls
 from weft.models.offline.turns import turn_of
 from weft.models.offline.words import name_terms
@@ -156,6 +157,16 @@ def _work(
 
 
 def _brief(reading: Reading) -> Brief:
+    shape = answer_shape(reading.prompt)
+    if shape is None or "score" not in shape.get("properties", {}):
+        return _read(reading)
+    # What says how to answer is nothing that a text could be judged by.
+    prompt = with_label(without_examples(without_request(reading.prompt), "score"))
+    role = without_examples(reading.instructions, "score")
+    return replace(_read(replace(reading, prompt=prompt, instructions=role)), intent="score", judging=True)
+
+
+def _read(reading: Reading) -> Brief:
     results = [result for result in reading.results if not result.failed]
     # The names of files are no text to quote once the files themselves are there.
     telling = [result for result in results if not _is_listing(result)] or results

@@ -55,6 +55,24 @@ def answer_shape(prompt: str) -> dict[str, Any] | None:
     return shape if shape is None else _with_choices(shape, text)
 
 
+def without_request(prompt: str) -> str:
+    """`prompt` without its last paragraph that says which JSON is to be answered."""
+    asked = list(_ANSWER.finditer(prompt))
+    if not asked:
+        return prompt
+    start = prompt.rfind("\n\n", 0, asked[-1].start()) + 1
+    return prompt[:start].rstrip()
+
+
+def without_examples(text: str, key: str) -> str:
+    """`text` without the objects in it that hold `key`: they show what is to be answered, and are no answer."""
+    for found in reversed(list(re.finditer(rf'\{{\s*"{re.escape(key)}"\s*:', text))):
+        start = found.start()
+        end = start + len(_balanced(text, start)) + 2
+        text = f"{text[:start]}{text[end:]}"
+    return text
+
+
 def _with_choices(shape: dict[str, Any], text: str) -> dict[str, Any]:
     """`shape`, in which a placeholder that `text` says the choices of takes one of them."""
     found = _WHERE.search(text)

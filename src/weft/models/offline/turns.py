@@ -11,13 +11,14 @@ from weft.models.offline.rank import central
 from weft.models.offline.sentences import Sentence, read
 from weft.models.offline.words import name_terms, terms
 
+# Each begins at the start of a line (or of a run of empty ones): tried from every character, a long line would take its square.
 _OFFER = re.compile(
-    r"[^\n]*\bhand the conversation over to one of these:\n(?P<names>(?:- [^\n]*\n)+)To hand over, answer with JSON[^\n]*\n?"
+    r"(?m)^[^\n]*?\bhand the conversation over to one of these:\n(?P<names>(?:- [^\n]*\n)+)To hand over, answer with JSON[^\n]*\n?"
 )
 _TAKEN = re.compile(r"\A[^\n]{1,200} has handed this conversation over to you(?:, because: [^\n]*)?\.\n+")
-_ALONE = re.compile(r"\n+Answer it yourself\.\s*\Z")
+_ALONE = re.compile(r"(?<!\n)\n+Answer it yourself\.\s*\Z")
 _NAMED = re.compile(r"- (?P<name>[^\n:]+): ?(?P<about>[^\n]*)")
-_LINE = re.compile(r"[^\n]*\bend with one line: (?P<label>\w+): <[^\n>]*>[^\n]*")
+_LINE = re.compile(r"(?m)^[^\n]*?\bend with one line: (?P<label>\w+): <[^\n>]*>[^\n]*")
 _ROUND = re.compile(r"What was said in the last round:\n.*\Z", re.DOTALL)
 _POINTS = 3
 _WORDS = 12

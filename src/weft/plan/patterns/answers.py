@@ -6,29 +6,33 @@ from collections.abc import Mapping
 from typing import Any
 
 from weft.plan.nodes import Node, Sequence
+from weft.plan.patterns.scale import Scale
 from weft.spec.model.patterns import Route
 
 Answer = Mapping[str, Any]
 MAX_SUBTASKS = 200
 """Subtasks of one round; more are a sign of a model that goes in circles."""
 
-SCORE: Answer = {
-    "schema": {
-        "type": "object",
-        "required": ["score"],
-        "properties": {
-            "score": {"type": "number", "minimum": 0, "maximum": 100},
-            "issues": {"type": "array", "items": {"type": ["string", "object"]}, "default": []},
-            "fixes": {"type": "array", "items": {"type": ["string", "object"]}, "default": []},
+
+def score_answer(scale: Scale) -> Answer:
+    """The judgement of a draft. A score beyond the scale that a file names is read, since nobody is held to a guess."""
+    low, high = scale.ends
+    return {
+        "schema": {
+            "type": "object",
+            "required": ["score"],
+            "properties": {
+                "score": {"type": "number", "minimum": 0, "maximum": 100},
+                "issues": {"type": "array", "items": {"type": ["string", "object"]}, "default": []},
+                "fixes": {"type": "array", "items": {"type": ["string", "object"]}, "default": []},
+            },
         },
-    },
-    "instruction": (
-        "Score the draft from 0 to 100. Answer with JSON and nothing else: "
-        '{"score": <0-100>, "issues": ["<what is wrong>"], "fixes": ["<what would mend it>"]}'
-    ),
-    "retries": 1,
-}
-"""The judgement of a draft."""
+        "instruction": (
+            f"Score the draft from {low} to {high}. Answer with JSON and nothing else: "
+            f'{{"score": <{low}-{high}>, "issues": ["<what is wrong>"], "fixes": ["<what would mend it>"]}}'
+        ),
+        "retries": 1,
+    }
 
 
 def route_answer(routes: Mapping[str, Route], *, retries: int, default: str | None) -> Answer:

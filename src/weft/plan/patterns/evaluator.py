@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from weft.core.errors import TemplateError
 from weft.plan.nodes import Branch, Choose, Loop, Node, Sequence, Set
-from weft.plan.patterns.answers import SCORE, heard
+from weft.plan.patterns.answers import heard, score_answer
 from weft.plan.patterns.compiler import Compiler
 from weft.plan.patterns.people import gate_of, verbatim
+from weft.plan.patterns.scale import Scale, scale_of
 from weft.plan.patterns.steps import ask
 from weft.spec.model.patterns import Accept, EvaluatorConfig, EvaluatorOptimizer
 from weft.spec.references import reads
@@ -23,7 +24,7 @@ Revise your draft so that it scores higher.
 Draft:
 {{ draft }}
 
-It scored {{ evaluation.score }} of 100.
+It scored {{ evaluation.score }} of {best}.
 {% if evaluation.issues %}
 Issues:
 {% for issue in evaluation.issues %}- {{ issue }}
@@ -65,7 +66,7 @@ def compile_evaluator(pattern: EvaluatorOptimizer, compiler: Compiler, name: str
     }
     rounds = Loop(
         name="round",
-        body=_round(config, task),
+        body=_round(config, task, _scale(config, compiler)),
         until="accepted or stopped or stale",
         max_iterations=accept.max_iters,
         exports=_STATE,
@@ -98,7 +99,14 @@ def _task(config: EvaluatorConfig, compiler: Compiler) -> str:
     return prompt if names else f"{prompt}\n\n{compiler.opening}"
 
 
-def _round(config: EvaluatorConfig, task: str) -> Sequence:
+def _scale(config: EvaluatorConfig, compiler: Compiler) -> Scale:
+    """The scale of the score: of what the evaluator is asked, of its own prompt, or of the prompt for a revision."""
+    judge = compiler.workflow.inline_agents()[config.evaluator.agent].prompt
+    asked = "\n".join(filter(None, (config.evaluator.input, judge, config.revise_prompt)))
+    return scale_of(asked, config.accept.min_score)
+
+
+def _round(config: EvaluatorConfig, task: str, scale: Scale) -> Sequence:
     accept = config.accept
     prompt = EVALUATE.format(task=task) if config.evaluator.input is None else config.evaluator.input
     entry = (
@@ -117,7 +125,7 @@ def _round(config: EvaluatorConfig, task: str) -> Sequence:
     more = f"not accepted and not stale and not stopped and iteration < {accept.max_iters}"
     children: list[Node] = [
         Set(name="count", values={"iteration": "iteration + 1"}),
-        heard(ask(config.evaluator.agent, "evaluator", prompt, answer=SCORE), "evaluate", "evaluated"),
+        heard(ask(config.evaluator.agent, "evaluator", prompt, answer=score_answer(scale)), "evaluate", "evaluated"),
         Set(name="scored", values=scored),
         Set(name="judged", values=judged),
     ]
@@ -129,7 +137,11 @@ def _round(config: EvaluatorConfig, task: str) -> Sequence:
     revise = Sequence(
         name="revise",
         children=(
-            ask(config.producer, "producer", REVISE if config.revise_prompt is None else config.revise_prompt),
+            ask(
+                config.producer,
+                "producer",
+                REVISE.replace("{best}", scale.ends[1]) if config.revise_prompt is None else config.revise_prompt,
+            ),
             Set(name="revised", values={"draft": "last_response", "current_draft": "last_response"}),
         ),
         exports=("draft", "current_draft"),

@@ -20,7 +20,7 @@ from weft.core.errors import InputError
 from weft.server import sse
 from weft.server.agui.events import Telling
 from weft.server.agui.interrupts import Resumed, resume
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller, calling
 from weft.server.rooms import Rooms
 
 _MAX_ID = 200
@@ -33,7 +33,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     router = APIRouter(prefix="/ag-ui", tags=["ag-ui"])
 
     @router.post("/{target:path}", operation_id="agui_run", response_class=StreamingResponse)
-    async def run(target: str, asked: RunAgentInput, by: Annotated[Caller, Depends(caller_of)]) -> StreamingResponse:
+    async def run(target: str, asked: RunAgentInput, by: Annotated[Caller, Depends(calling)]) -> StreamingResponse:
         """Run a workflow or an agent (`workflow/agent`) for a front end that speaks AG-UI, or go on with its answers."""
         published = host.library.get(target, tenant=by.tenant)
         _check(asked)

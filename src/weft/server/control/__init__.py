@@ -24,6 +24,7 @@ from weft.server.control import (
     webhooks,
     workflows,
 )
+from weft.server.control.bodies import Bodies
 from weft.server.control.routes import PREFIX
 from weft.server.rooms import Rooms
 
@@ -56,5 +57,6 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     """Put the control API into `app`."""
     del rooms  # the host is that of the application
     etags.install(app)
+    app.state.bodies = Bodies()
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX)

@@ -83,7 +83,7 @@ class OnRun(BaseModel):
 
 
 class OnWebhook(BaseModel):
-    """A signed message is sent to ``/hooks/<name>``. The new run's input `variable` gets its body, as text."""
+    """A signed message is sent to ``/hooks/<name>``, or ``/hooks/<tenant>/<name>`` where tenants share the service. The new run's input `variable` gets its body, as text."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -202,27 +202,31 @@ async def add_trigger(body: AddTrigger, by: Writer, host: At, response: Response
     wanted = [one for one in (body.on_file, body.on_run, body.on_webhook) if one is not None]
     if len(wanted) != 1:
         raise InputError("a trigger waits for one thing", fix="give `on_file`, `on_run` or `on_webhook`")
-    made = await _add(host, by, body, _rule(host, wanted[0]))
+    made = await _add(host, by, body, _rule(host, by, wanted[0]))
     response.headers["Location"] = f"{PREFIX}/triggers/{made.name}"
     if made.kind != "webhook":
         return made
-    return made.model_copy(update={"secret": trigger_secret(host, made.name, version=1)})
+    return made.model_copy(update={"secret": trigger_secret(host, by.tenant, made.name, version=1)})
 
 
-def _rule(host: Host, wanted: OnFile | OnRun | OnWebhook) -> Rule:
+def _rule(host: Host, by: Caller, wanted: OnFile | OnRun | OnWebhook) -> Rule:
     if isinstance(wanted, OnFile):
-        return FileTrigger(**wanted.model_dump() | {"folder": str(_watched(host, wanted.folder))})
+        return FileTrigger(**wanted.model_dump() | {"folder": str(_watched(host, by, wanted.folder))})
     if isinstance(wanted, OnRun):
         return RunTrigger(workflow=wanted.workflow, statuses=tuple(wanted.statuses))
     return HookTrigger(scheme=wanted.scheme, variable=wanted.variable)
 
 
-def _watched(host: Host, folder: str) -> File:
+def _watched(host: Host, by: Caller, folder: str) -> File:
     """A folder that may be watched for whoever asks.
 
     Raises:
         PolicyError: it is none of those that the settings name.
     """
+    if by.tenant != LOCAL.tenant:
+        raise PolicyError(
+            "the folders of the machine are those of its own tenant", fix="have a message (`on_webhook`) start the runs"
+        )
     may = host.settings.tools
     roots = [*host.settings.server.folders, *may.allowed_folders, *([may.workdir] if may.workdir else [])]
     try:
@@ -238,20 +242,16 @@ def _watched(host: Host, folder: str) -> File:
 
 
 async def _add(host: Host, by: Caller, body: Starting, rule: Rule) -> AutomationItem:
-    if by.tenant != LOCAL.tenant:
-        raise PolicyError(
-            "what starts by itself belongs to the tenant of the machine", fix="have a scheduler of yours start runs"
-        )
     one = host.library.get(body.workflow, body.version, tenant=by.tenant)
     if one.agent:
         raise InputError("an automation starts workflows", fix="put the agent into a workflow or a file of its own")
-    made = await host.service.add_automation(
+    made = await host.desk(by.owner).add(
         NewAutomation(
             rule=rule,
             file=one.file,
             name=body.name,
             variables=body.inputs,
-            out=host.settings.home / "artifacts" / "automations",
+            out=_artifacts(host, by),
             choice=host.choice,
             pin=body.pin,
         )
@@ -259,6 +259,11 @@ async def _add(host: Host, by: Caller, body: Starting, rule: Rule) -> Automation
     facts = {"kind": made.kind, "workflow": one.name}
     await host.audit(by.principal, "automation.add", f"automation/{made.name}", facts, tenant=by.tenant)
     return item(host, made)
+
+
+def _artifacts(host: Host, by: Caller) -> File:
+    folder = host.settings.home / "artifacts" / "automations"
+    return folder if by.tenant == LOCAL.tenant else folder / by.tenant
 
 
 def _shared(api: APIRouter, *kinds: str) -> None:
@@ -276,7 +281,7 @@ def _shared(api: APIRouter, *kinds: str) -> None:
     async def show(name: Name, by: Reader, host: At) -> AutomationView:
         """One of them, and what it has done lately."""
         one = own(host, by, name, kinds)
-        firings = host.journal.automations.firings(name)
+        firings = host.journal.automations.firings(name, tenant=by.tenant)
         return AutomationView(**item(host, one).model_dump(), firings=[_firing(each) for each in firings])
 
     @api.post("/{name}/pause", responses=errors(404))
@@ -293,7 +298,7 @@ def _shared(api: APIRouter, *kinds: str) -> None:
     async def remove(name: Name, by: Writer, host: At) -> Removed:
         """Forget it. Runs that it has started stay."""
         own(host, by, name, kinds)
-        await host.service.remove_automation(name)
+        await host.desk(by.owner).remove(name)
         await host.audit(by.principal, "automation.remove", f"automation/{name}", tenant=by.tenant)
         return Removed(removed=name)
 
@@ -308,7 +313,7 @@ async def upcoming(
 ) -> Upcoming:
     """The next times of a schedule."""
     own(host, by, name, ("schedule",))
-    return Upcoming(name=name, times=[iso(at) for at in host.service.upcoming(name, count)])
+    return Upcoming(name=name, times=[iso(at) for at in host.desk(by.owner).upcoming(name, count)])
 
 
 def own(host: Host, by: Caller, name: str, kinds: tuple[str, ...]) -> Automation:
@@ -328,7 +333,7 @@ def own(host: Host, by: Caller, name: str, kinds: tuple[str, ...]) -> Automation
 
 
 async def _paused(host: Host, by: Caller, one: Automation, *, paused: bool) -> AutomationItem:
-    changed = await host.service.pause_automation(one.name, paused=paused)
+    changed = await host.desk(by.owner).pause(one.name, paused=paused)
     act = "automation.pause" if paused else "automation.resume"
     await host.audit(by.principal, act, f"automation/{one.name}", tenant=by.tenant)
     return item(host, changed)

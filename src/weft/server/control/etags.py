@@ -15,8 +15,8 @@ class Unchanged(Exception):  # noqa: N818 -- a signal, not an error
         self.etag = etag
 
 
-def check(request: Request, response: Response, *facts: object) -> None:
-    """Give the response the tag that follows from `facts`.
+def check(request: Request, response: Response, *facts: object) -> str:
+    """Give the response the tag that follows from `facts`, and return it.
 
     Raises:
         Unchanged: the request shows that very tag.
@@ -27,6 +27,7 @@ def check(request: Request, response: Response, *facts: object) -> None:
         raise Unchanged(etag)
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
+    return etag
 
 
 def install(app: FastAPI) -> None:

@@ -14,6 +14,7 @@ from weft.server.control import etags
 from weft.server.control.pages import Page, Paging, cut
 from weft.server.control.routes import MAX_ID, UNCHANGED, At, RunId, errors, own_run, routes
 from weft.server.control.runs import Reader
+from weft.server.wording import over_http
 
 api = routes("runs")
 
@@ -120,7 +121,11 @@ async def why(run_id: RunId, by: Reader, host: At) -> Why:
     found = await asyncio.to_thread(host.service.why, run_id)
     sources = [
         WakeSource(
-            kind=one.kind, text=one.text, path=one.path, due=None if one.due is None else iso(one.due), fix=one.fix
+            kind=one.kind,
+            text=one.text,
+            path=one.path,
+            due=None if one.due is None else iso(one.due),
+            fix=over_http(one.fix),
         )
         for one in found
     ]

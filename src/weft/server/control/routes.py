@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, cast
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -109,9 +109,37 @@ def allowed(right: str) -> Callable[[Request], Awaitable[Caller]]:
     return check
 
 
-At = Annotated[Host, Depends(host_of)]
+async def _host_at(request: Request) -> Host:
+    # Not `host_of` itself: what is no coroutine costs the way to a thread and back, on every request.
+    return host_of(request)
+
+
+At = Annotated[Host, Depends(_host_at)]
 RunId = Annotated[str, Path(min_length=1, max_length=MAX_ID, description="The id of a run, in full.")]
 Name = Annotated[str, Path(min_length=1, max_length=300)]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def written(model: BaseModel) -> bytes:
+    """A model as JSON."""
+    return model.__pydantic_serializer__.to_json(model)
+
+
+def answer(body: bytes, response: Response) -> Response:
+    """JSON as the body of `response`."""
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(body, response.status_code or 200, headers, media_type="application/json")
+
+
+def sent(model: M, response: Response) -> M:
+    """A model as the body of `response`, written once.
+
+    Returned as it is, a model would be checked again against what the route documents; it is one already.
+    """
+    # To the framework, a response says everything; to whoever reads the route, it is the model that it holds.
+    return cast("M", answer(written(model), response))
 
 
 def own_run(host: Host, run_id: str, caller: Caller) -> Run:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Query, Request, Response
@@ -21,6 +22,7 @@ from weft.engine.fold import fold
 from weft.server import sse
 from weft.server.caller import Caller
 from weft.server.control import etags
+from weft.server.control.bodies import Bodies
 from weft.server.control.pages import Paging, Time, cursor, micros, place
 from weft.server.control.routes import (
     MAX_ID,
@@ -30,9 +32,12 @@ from weft.server.control.routes import (
     At,
     RunId,
     allowed,
+    answer,
     errors,
     own_run,
     routes,
+    sent,
+    written,
 )
 from weft.server.control.run_views import (
     EventPage,
@@ -54,6 +59,8 @@ Reader = Annotated[Caller, Depends(allowed("runs:read"))]
 Starter = Annotated[Caller, Depends(allowed("runs:start"))]
 Writer = Annotated[Caller, Depends(allowed("runs:write"))]
 MAX_TEXT = 2_000
+_SHORT = 200
+"""Events that are read at once: the way to a thread and back would cost more than they do."""
 SSE = {
     "type": "object",
     "properties": {
@@ -177,7 +184,7 @@ async def start(
     begun = await host.begin(turn)
     response.headers["Location"] = f"{PREFIX}/runs/{begun.run_id}"
     response.status_code = 202 if begun.first else 200
-    return run_view(host.journal.runs.get(begun.run_id))
+    return sent(run_view(host.journal.runs.get(begun.run_id)), response)
 
 
 @api.get("", name="list", responses={**UNCHANGED, **errors(404)})
@@ -195,16 +202,17 @@ async def list_runs(
     facts = [(run.id, run.head_seq, run.status, run.driven, run.id in current) for run in found]
     etags.check(request, response, facts)
     oldest = shown[-1] if len(found) > query.limit else None
-    return RunPage(
+    page = RunPage(
         items=[
             RunItem(**run_facts(run, current=run.id in current), inputs=run.inputs if query.inputs else None)
             for run in shown
         ],
         next=None if oldest is None else cursor(oldest.created_at, oldest.id),
     )
+    return sent(page, response)
 
 
-@api.get("/{run_id}", responses={**UNCHANGED, **errors(404)})
+@api.get("/{run_id}", response_model=RunDetail, responses={**UNCHANGED, **errors(404)})
 async def show(
     run_id: RunId,
     shown: Annotated[Shown, Query()],
@@ -212,12 +220,18 @@ async def show(
     host: At,
     request: Request,
     response: Response,
-) -> RunDetail:
+) -> Any:
     """One run in full: inputs, outputs and the tree of its steps."""
     run = own_run(host, run_id, by)
     current = host.journal.forks.current(run_id) == run_id
-    etags.check(request, response, run.id, run.head_seq, run.status, run.driven, current)
-    return await asyncio.to_thread(_detail, host, run, shown, current=current)
+    etag = etags.check(request, response, run.id, run.head_seq, run.status, run.driven, run.due, current)
+    bodies: Bodies = request.app.state.bodies
+    body = bodies.get(etag)
+    if body is None:
+        read = partial(_detail, host, run, shown, current=current)
+        body = written(read() if run.head_seq <= _SHORT else await asyncio.to_thread(read))
+        bodies.keep(etag, body)
+    return answer(body, response)
 
 
 def _detail(host: Host, run: Run, shown: Shown, *, current: bool) -> RunDetail:
@@ -253,7 +267,8 @@ async def events(
     etags.check(request, response, run.id, run.head_seq)
     found = await asyncio.to_thread(host.journal.events, run_id, after=query.after, limit=query.limit)
     more = found and found[-1].seq < run.head_seq
-    return EventPage(items=[event_view(event) for event in found], next=found[-1].seq if more else None)
+    page = EventPage(items=[event_view(event) for event in found], next=found[-1].seq if more else None)
+    return sent(page, response)
 
 
 @api.get(

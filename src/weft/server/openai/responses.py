@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from weft.core.errors import ConflictError
 from weft.server import sse
-from weft.server.caller import Caller, caller_of
+from weft.server.caller import Caller, calling
 from weft.server.control.routes import allowed
 from weft.server.openai import errors
 from weft.server.openai.attending import Attendance, ClientGone, Stream, while_there
@@ -19,7 +19,7 @@ from weft.server.openai.response_request import ResponseRequest
 from weft.server.openai.targets import Targets
 from weft.server.rooms import Rooms
 
-By = Annotated[Caller, Depends(caller_of)]
+By = Annotated[Caller, Depends(calling)]
 Reader = Annotated[Caller, Depends(allowed("runs:read"))]
 Writer = Annotated[Caller, Depends(allowed("runs:write"))]
 _GONE = 499

@@ -7,6 +7,25 @@ from alembic import op
 
 revision = "0005"
 down_revision = "0004"
+_OWN = {
+    # Full-text search over the messages. In SQLite the words stand in the index only, the text in the table.
+    "sqlite": (
+        "CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')",
+        (
+            "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
+            "INSERT INTO messages_words(rowid, content) VALUES (new.rowid, new.content); END"
+        ),
+        (
+            "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
+            "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
+        ),
+    ),
+    # In Postgres also who drives at this moment; SQLite's drivers hold locks of the file system.
+    "postgresql": (
+        "CREATE INDEX messages_words ON messages USING gin (to_tsvector('simple', content))",
+        "CREATE UNLOGGED TABLE drivers (id TEXT PRIMARY KEY, beat TIMESTAMPTZ NOT NULL)",
+    ),
+}
 
 
 def upgrade() -> None:
@@ -62,16 +81,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "role"),
     )
     op.create_index("messages_by_session", "messages", ["tenant", "session"])
-    # SQLite's own full-text index over it; the words stand in it only, the text in the table.
-    op.execute("CREATE VIRTUAL TABLE messages_words USING fts5(content, content='messages', tokenize='unicode61')")
-    op.execute(
-        "CREATE TRIGGER messages_added AFTER INSERT ON messages BEGIN "
-        "INSERT INTO messages_words(rowid, content) VALUES (new.rowid, new.content); END"
-    )
-    op.execute(
-        "CREATE TRIGGER messages_gone AFTER DELETE ON messages BEGIN "
-        "INSERT INTO messages_words(messages_words, rowid, content) VALUES ('delete', old.rowid, old.content); END"
-    )
+    for statement in _OWN[op.get_bind().dialect.name]:
+        op.execute(statement)
     op.create_table(
         "task_messages",
         sa.Column("tenant", sa.Text, nullable=False),
@@ -192,7 +203,10 @@ def downgrade() -> None:
     op.drop_table("deliveries")
     op.drop_table("webhooks")
     op.drop_table("task_messages")
-    op.execute("DROP TABLE messages_words")
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute("DROP TABLE messages_words")
+    else:
+        op.execute("DROP TABLE drivers")
     op.drop_table("messages")
     op.drop_table("chains")
     op.drop_table("sessions")

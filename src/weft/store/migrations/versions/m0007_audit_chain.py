@@ -1,4 +1,4 @@
-"""The audit log becomes a chain for each tenant, with a signed end, that only grows; keys may be narrowed; limits on rates."""
+"""The audit log becomes a chain for each tenant, with a signed end, that only grows; keys may be narrowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ from weft.store.audit_chain import GENESIS, Row, body
 revision = "0007"
 down_revision = "0006"
 _TEXTS = ("principal", "act", "target", "outcome", "data")
-_TRIGGERS = (
+_POSTGRES = (
+    (
+        "CREATE FUNCTION audit_only_grows() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'entries of the audit log are never changed or removed'; END $$"
+    ),
+    "CREATE TRIGGER audit_stays BEFORE UPDATE OR DELETE ON audit FOR EACH ROW EXECUTE FUNCTION audit_only_grows()",
+    "CREATE TRIGGER audit_keeps BEFORE TRUNCATE ON audit FOR EACH STATEMENT EXECUTE FUNCTION audit_only_grows()",
+)
+_SQLITE = (
     (
         "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit BEGIN "
         "SELECT RAISE(ABORT, 'entries of the audit log are never changed'); END"
@@ -52,12 +60,6 @@ def upgrade() -> None:
         sa.Column("signature", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("tenant"),
     )
-    op.create_table(
-        "rates",
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("full_at", sa.Integer, nullable=False),
-        sa.PrimaryKeyConstraint("name"),
-    )
     op.add_column("keys", sa.Column("rights", sa.Text, nullable=False, server_default=""))
     ends: dict[str, tuple[int, str]] = defaultdict(lambda: (0, GENESIS))
     for old in rows:
@@ -66,9 +68,8 @@ def upgrade() -> None:
         row = row._replace(hash=sha256(body(row, prev)).hexdigest())
         ends[row.tenant] = (row.seq, row.hash)
         op.get_bind().execute(sa.insert(made), row._asdict())
-    if op.get_bind().dialect.name == "sqlite":
-        for trigger in _TRIGGERS:
-            op.execute(trigger)
+    for statement in _SQLITE if op.get_bind().dialect.name == "sqlite" else _POSTGRES:
+        op.execute(statement)
 
 
 def downgrade() -> None:
@@ -76,11 +77,12 @@ def downgrade() -> None:
         sa.text("SELECT tenant, at, principal, act, target, outcome, data FROM audit ORDER BY at, tenant, seq")
     )
     rows = kept.mappings().all()
-    op.drop_table("rates")
     op.drop_column("keys", "rights")
     op.drop_table("audit_heads")
     op.drop_index("audit_by_time", "audit")
     op.drop_table("audit")
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("DROP FUNCTION audit_only_grows()")
     made = op.create_table(
         "audit",
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=True),

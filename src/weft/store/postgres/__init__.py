@@ -1,0 +1,1 @@
+"""The store on PostgreSQL: several processes, on several machines, share one database."""
