@@ -58,6 +58,8 @@ PATTERNS = (
     Side("strands", "benchmarks/rivals/strands_patterns.py", ".venv-bench"),
     Side("weft", "benchmarks/weft_patterns.py"),
 )
+PG_WEFT = Side("weft", "benchmarks/weft_postgres.py")
+PG_LANGGRAPH = Side("langgraph", "benchmarks/rivals/langgraph_postgres.py", ".venv-bench")
 COMMANDS = Side("weft", "benchmarks/startup.py")
 
 
@@ -251,6 +253,13 @@ CASES = (
         "1,000 readers of one run's stream: memory of the service for each, and when the last has heard of the run's end",
         (REQUESTS,),
         {"kib_each": "KiB", "last_heard_ms": "ms"},
+    ),
+    Case(
+        "postgres",
+        "as throughput and alone, each side over its own PostgreSQL; Weft's also with two and four processes of 50 runs each",
+        (PG_LANGGRAPH, PG_WEFT),
+        {"steps_per_s": "steps/s", "steps_per_s_2": "steps/s", "steps_per_s_4": "steps/s", "ms_per_step": "ms"},
+        (Goal("times LangGraph's Postgres", against("postgres", "steps_per_s", PG_LANGGRAPH), 15, at_least=True),),
     ),
     Case(
         "audit",

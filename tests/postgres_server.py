@@ -121,13 +121,14 @@ def postgres(databases) -> str:
 def on_postgres(databases, monkeypatch):
     """Every journal that the test opens is on Postgres: one database for each path, and one for each journal in memory."""
     import weft.store.journal  # noqa: PLC0415 -- most tests need none of this
+    import weft.store.opening  # noqa: PLC0415 -- same
 
-    opened = weft.store.journal._opened
+    opened = weft.store.journal.open_database
     urls: dict[str, str] = {}
 
     def elsewhere(where, durability, busy_s):
         name = str(where)
-        if not name.startswith(weft.store.journal.POSTGRES):
+        if not name.startswith(weft.store.opening.POSTGRES):
             name = (urls.get(name) or databases.fresh()) if name != ":memory:" else databases.fresh()
             urls[str(where)] = name
         return opened(name, durability, busy_s)
@@ -148,7 +149,7 @@ def on_postgres(databases, monkeypatch):
 
     monkeypatch.setattr(Address, "connect", remember)
     monkeypatch.setattr(Leases, "_watch", begin)
-    monkeypatch.setattr("weft.store.journal._opened", elsewhere)
+    monkeypatch.setattr("weft.store.journal.open_database", elsewhere)
     yield
     # Tests may leave journals open, as processes that die do.
     for lease in leases:

@@ -125,6 +125,7 @@ async def test_a_step_that_was_begun_as_something_else_stalls_the_run_with_a_pre
 @pytest.mark.parametrize(
     "change", ['data=CAST(\'{"value":"forged"}\' AS BLOB)', "data=CAST('{\"' AS BLOB)", "path='/z'"]
 )
+@pytest.mark.sqlite
 @simulated
 async def test_a_changed_event_is_named_and_nothing_is_performed_on_top_of_it(change):
     world = World()

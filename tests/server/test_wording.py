@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.server.wording import over_http
+from weft.server.wording import over_http, said_to
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "schema" / "openapi.json").read_text())
 
@@ -42,3 +42,8 @@ def test_a_command_becomes_the_call_that_does_it(fix, said):
         shapes = [re.sub(r"\{[^}]*\}", "[^/]+", known) for known in DOCUMENT["paths"]]
         matching = [known for known, shape in zip(DOCUMENT["paths"], shapes, strict=True) if re.fullmatch(shape, path)]
         assert any(method.lower() in DOCUMENT["paths"][known] for known in matching), (method, path)
+
+
+def test_our_own_clients_are_told_commands():
+    assert said_to("curl/8.5", "`weft gates` shows it") == "`GET /api/v1/gates` shows it"
+    assert said_to("weft/1.0", "`weft gates` shows it") == "`weft gates` shows it"

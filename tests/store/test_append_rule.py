@@ -9,15 +9,17 @@ import pytest
 from weft.core.errors import NotFoundError
 from weft.store.append import Append
 from weft.store.journal import Journal
+from weft.testing.conformance_acts import StoreConformance
 from weft.testing.conformance_store import JournalConformance, creation, draft
 
 
-class TestMemory(JournalConformance):
+@pytest.mark.sqlite
+class TestMemory(StoreConformance):
     def open(self, folder: Path) -> Journal:
         return Journal(":memory:")
 
 
-class TestFile(JournalConformance):
+class TestFile(StoreConformance):
     def open(self, folder: Path) -> Journal:
         return Journal(folder / "weft.db")
 
@@ -32,7 +34,7 @@ class TestInlineFile(JournalConformance):
         return Journal(folder / "weft.db", inline=True)
 
 
-class TestPostgres(JournalConformance):
+class TestPostgres(StoreConformance):
     @pytest.fixture(autouse=True)
     def address(self, postgres: str) -> None:
         self.postgres = postgres

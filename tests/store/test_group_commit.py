@@ -49,6 +49,7 @@ async def journal(tmp_path):
     journal.close()
 
 
+@pytest.mark.sqlite
 async def test_what_queued_up_during_a_commit_shares_the_next_one(journal):
     seen = commits(journal)
     gate = await held_up(journal)
@@ -69,6 +70,7 @@ async def test_a_result_is_told_only_when_another_connection_can_read_it(journal
     assert len(journal.events("r")) == 2
 
 
+@pytest.mark.sqlite
 async def test_a_piece_that_fails_undoes_itself_alone(journal):
     def half(connection):
         connection.execute("INSERT INTO plans VALUES ('half', x'00')")
@@ -97,6 +99,7 @@ async def test_a_piece_that_fails_undoes_itself_alone(journal):
     assert journal.verify("r").intact
 
 
+@pytest.mark.sqlite
 async def test_a_run_that_was_taken_over_is_refused_within_a_batch_and_its_neighbours_are_not(journal):
     await journal.append(creation("s", driver="dead"))
     other = Journal(journal.database.path)
@@ -146,6 +149,7 @@ async def test_text_that_sqlite_cannot_hold_fails_its_own_append_and_not_the_wri
     assert await journal.append(Append("r", 1, [draft("/c", 1, outcome=True)])) == 3
 
 
+@pytest.mark.sqlite
 async def test_a_database_error_fails_the_whole_batch_each_with_its_own_error_and_the_next_batch_goes_on(journal):
     gate = await held_up(journal)
     futures = [journal.writer.submit(Append("r", 1, [draft("/a", 1, outcome=True)]))]
@@ -209,6 +213,7 @@ async def test_a_cancelled_waiter_does_not_undo_its_append(journal):
     assert await journal.append(Append("r", 1, [draft("/b", 1, outcome=True)])) == 3
 
 
+@pytest.mark.sqlite
 async def test_a_checkpoint_that_fails_neither_stops_the_writer_nor_fails_the_appends(journal, monkeypatch):
     class Stubborn:
         def __init__(self, inner):
@@ -243,6 +248,7 @@ async def test_durability_full_waits_for_the_disk_and_fast_does_not(tmp_path):
         database.close()
 
 
+@pytest.mark.sqlite
 async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkeypatch):
     monkeypatch.setattr("weft.store.database._CHECKPOINT_PAGES", 50)
     monkeypatch.setattr("weft.store.database._CHECK_EVERY", 4)

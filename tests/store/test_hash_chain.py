@@ -12,6 +12,8 @@ from weft.store.append import INLINE_BYTES, Append, commitment
 from weft.store.journal import Journal
 from weft.testing.conformance_store import creation, draft
 
+pytestmark = pytest.mark.sqlite
+
 BIG = "long " * INLINE_BYTES
 
 

@@ -54,6 +54,7 @@ async def test_the_bell_sounds_different_after_each_ring(journal):
     assert len(heard) == 6
 
 
+@pytest.mark.sqlite
 async def test_the_bell_is_heard_by_another_journal_on_the_same_file(tmp_path):
     one, two = Journal(tmp_path / "weft.db"), Journal(tmp_path / "weft.db")
     silent = two.inbox.bell()
@@ -63,6 +64,7 @@ async def test_the_bell_is_heard_by_another_journal_on_the_same_file(tmp_path):
     two.close()
 
 
+@pytest.mark.sqlite
 async def test_a_bell_that_cannot_be_rung_is_a_clear_error(tmp_path):
     journal = Journal(tmp_path / "weft.db")
     (tmp_path / "weft.db-bell").mkdir()

@@ -23,6 +23,7 @@ def rights(path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+@pytest.mark.sqlite
 async def test_nobody_but_the_owner_may_enter_the_home_or_read_the_journal_and_its_log(tmp_path, open_umask):
     home = tmp_path / "home"
     journal = Journal(home / "journal.db")

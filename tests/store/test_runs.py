@@ -100,6 +100,7 @@ async def test_only_the_holder_releases(journal):
     journal.drivers.leave("here")
 
 
+@pytest.mark.sqlite
 async def test_a_damaged_file_is_told_in_our_words_by_every_question(tmp_path):
     journal = Journal(tmp_path / "weft.db")
     await journal.append(creation("r"))
@@ -122,6 +123,7 @@ async def test_a_damaged_file_is_told_in_our_words_by_every_question(tmp_path):
     journal.close()
 
 
+@pytest.mark.sqlite
 async def test_a_stored_plan_that_is_not_json_any_more_is_a_mismatch(journal):
     await journal.append(creation("r"))
     journal.writer.call(lambda connection: connection.execute("UPDATE plans SET body=x'ff00'"))
@@ -129,6 +131,7 @@ async def test_a_stored_plan_that_is_not_json_any_more_is_a_mismatch(journal):
         journal.runs.plan("plan")
 
 
+@pytest.mark.sqlite
 async def test_runs_that_have_ended_are_found_by_workflow_and_end_through_their_index(journal):
     ends = (
         ("a", "completed", 5),

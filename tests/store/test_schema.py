@@ -21,6 +21,8 @@ from weft.store import schema
 from weft.store.journal import Journal
 from weft.store.service_tables import metadata
 
+pytestmark = pytest.mark.sqlite
+
 
 def config() -> Config:
     config = Config()

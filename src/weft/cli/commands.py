@@ -234,6 +234,16 @@ COMMANDS: Mapping[str, Entry] = {
     "config": Entry(
         target=f"{_GROUPS}.machine:config", help="Show each setting and where it comes from.", section="This machine"
     ),
+    "db": Entry(
+        help="Look after the store: schema, check, backup.",
+        section="This machine",
+        members={
+            "migrate": Entry(target=f"{_GROUPS}.db:migrate", help="Bring the schema to the newest revision."),
+            "check": Entry(target=f"{_GROUPS}.db:check", help="Look whether the store is sound."),
+            "backup": Entry(target=f"{_GROUPS}.db:backup", help="Write everything into a new file."),
+            "restore": Entry(target=f"{_GROUPS}.db:restore", help="Fill an empty store from a backup."),
+        },
+    ),
     "doctor": Entry(
         target=f"{_GROUPS}.machine:doctor",
         help="Look whether this machine is ready, and say what to do.",

@@ -254,10 +254,16 @@ class Server(Group):
     )
 
 
+def _database(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
+        raise ValueError("it has to begin with postgresql://")
+    return value
+
+
 class Store(Group):
     """Where runs are kept."""
 
-    url: SecretStr | None = Field(
+    url: Annotated[SecretStr | None, AfterValidator(_database)] = Field(
         default=None,
         description="A Postgres database, as postgresql://user@host/name; none is a file in the home folder.",
     )

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock
-from weft.core.errors import WeftError
+from weft.core.errors import MismatchError, WeftError
 from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.budget import Ledger
@@ -83,6 +83,7 @@ class Recorder:
         self._held: list[tuple[Draft, Any]] = []
         self._held_since = 0.0
         self._also: Also = ()
+        self._durable = 0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Future[None] | None = None
 
@@ -253,7 +254,9 @@ class Recorder:
             # Between the timer and now, another append took along what was held.
             return
         also, self._also = self._also, ()
-        append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also)
+        append = Append(
+            self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._durable
+        )
         try:
             written = self.journal.writer.submit(append)
             try:
@@ -264,10 +267,14 @@ class Recorder:
                     self._written(entries, new, written.result())
                 raise
         except WeftError as error:
+            if isinstance(error, MismatchError):
+                # What is said of that, at least, is to be written.
+                self._durable = 0
             raise RunHalted(error) from error
         self._written(entries, new, last)
 
     def _written(self, entries: list[tuple[Draft, Any]], new: list[tuple[Draft, Any]], last: int) -> None:
+        self._durable = max(self._durable, last)
         for draft, data in new:
             self._fold(draft, data)
         if self._listeners:

@@ -33,6 +33,15 @@ _OPTIONS = (
 )
 
 
+_OURS = "weft/"
+"""What the command line and the Python client call themselves: whoever uses them has the commands at hand."""
+
+
+def said_to(agent: str, fix: str) -> str:
+    """`fix` for a client that calls itself `agent`."""
+    return fix if agent.startswith(_OURS) else over_http(fix)
+
+
 def over_http(fix: str) -> str:
     """`fix` with the calls of the control API in the place of commands and their options; what has no such call stays as it is."""
     fix = _COMMAND.sub(lambda found: _call(found["words"]) or found[0], fix)

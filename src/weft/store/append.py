@@ -15,9 +15,9 @@ from json.encoder import encode_basestring as _json
 from typing import Any, NamedTuple, Protocol
 
 from weft.core.canonical import sha256
-from weft.core.errors import ConflictError, NotFoundError
+from weft.core.errors import ConflictError, MismatchError, NotFoundError
 from weft.core.ids import Entropy
-from weft.store.sql import Transaction
+from weft.store.sql import Rows, Transaction
 
 _HEADS = 4_096
 """Runs that a writer remembers; more than are ever driven at once, and forgetting costs one look at the database."""
@@ -69,7 +69,10 @@ class NewRun:
 
 
 class Append(NamedTuple):
-    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest."""
+    """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest.
+
+    `after` is the number of an event that was durable when the append was made, and is to be there still.
+    """
 
     run_id: str
     epoch: int
@@ -78,6 +81,7 @@ class Append(NamedTuple):
     create: NewRun | None = None
     reopen: bool = False
     also: tuple[Callable[[Transaction], object], ...] = ()
+    after: int = 0
 
 
 Move = tuple[int, bytes, int, str, int, int]
@@ -88,11 +92,16 @@ Blob = tuple[str, str, bytes]
 class Bulk(Protocol):
     """How a database is told of many rows at once: nearly everything that runs write."""
 
-    def move(self, connection: Any, moves: Sequence[Move]) -> int:
-        """Move heads of open runs: new number, new hash, time, run, epoch, number before; how many were as that says."""
+    def move(self, connection: Any, moves: Sequence[Move]) -> Rows:
+        """Move heads of open runs: new number, new hash, time, run, epoch, number before; as many as were as that says."""
 
-    def write(self, connection: Any, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]) -> int:
-        """As `move`, and write rows of ``events`` (without commitments, which only erasing fills) and the blobs that are new."""
+    def write(
+        self, connection: Any, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
+    ) -> Rows | None:
+        """As `move`, and write rows of ``events`` (without commitments, which only erasing fills) and the blobs that are new.
+
+        Whatever was said on the connection before has been done, or refused, when this returns.
+        """
 
 
 @dataclass(slots=True)
@@ -131,6 +140,8 @@ class Appender:
     _moves: dict[str, _Move] = field(default_factory=dict)
     _events: list[Event] = field(default_factory=list)
     _blobs: list[Blob] = field(default_factory=list)
+    _owed: list[tuple[Rows, int, str]] = field(default_factory=list)
+    """Statements that are to have written so many rows, and a run that they were about: asked only once it has to be known."""
 
     def apply(self, connection: Transaction, append: Append) -> int:
         """Admit `append`; returns the sequence number of its last event. Its rows are written by the next `flush`.
@@ -139,9 +150,12 @@ class Appender:
             ConflictError: the epoch is not the current one, the run has ended, or what is remembered of it is old news.
             Exception: what the database says when the run to be created exists.
             NotFoundError: there is no such run, or not the event that it is to begin with.
+            MismatchError: an event that was durable is gone.
         """
         head = self._create(connection, append) if append.create else self._head(connection, append)
         before = head.seq
+        if before < append.after:
+            raise _lost(append, before)
         self._seal(append, head)
         if append.patch or append.reopen:
             self._change(connection, append, head, before)
@@ -163,11 +177,11 @@ class Appender:
         Raises:
             ConflictError: a run has ended, has another driver, or what is remembered of it is old news.
         """
-        if not self._moves:
-            return
-        moves = self._taken()
-        if self.bulk.move(connection, moves) != len(moves):
-            raise self._refusal(connection, moves[0][3])
+        if self._moves:
+            moves = self._taken()
+            self._owed.append((self.bulk.move(connection, moves), len(moves), moves[0][3]))
+        if self._owed:
+            self._check(connection)
 
     def flush(self, connection: Transaction) -> None:
         """Write the rows of what was admitted.
@@ -177,9 +191,18 @@ class Appender:
             Exception: what the database says when a path of a run has its outcome already.
         """
         moves = self._taken()
-        if self.bulk.write(connection, moves, self._events, self._blobs) != len(moves):
-            raise self._refusal(connection, moves[0][3])
+        moved = self.bulk.write(connection, moves, self._events, self._blobs)
+        if moved is not None:
+            self._owed.append((moved, len(moves), moves[0][3]))
+        self._check(connection)
         self._events, self._blobs = [], []
+
+    def _check(self, connection: Transaction) -> None:
+        """Refuse the transaction unless each run was as it was remembered."""
+        owed, self._owed = self._owed, []
+        for rows, count, run_id in owed:
+            if rows.rowcount != count:
+                raise self._refusal(connection, run_id)
 
     def _taken(self) -> list[Move]:
         moves, self._moves = self._moves, {}
@@ -188,7 +211,7 @@ class Appender:
     def forget(self) -> None:
         """Drop what is remembered of runs and what is not written yet, after something was rolled back."""
         self.heads.clear()
-        self._moves, self._events, self._blobs = {}, [], []
+        self._moves, self._events, self._blobs, self._owed = {}, [], [], []
 
     def _head(self, connection: Transaction, append: Append) -> _Head:
         head = self.heads.get(append.run_id)
@@ -280,8 +303,7 @@ class Appender:
             f" WHERE id=? AND epoch=? AND head_seq=?{'' if append.reopen else OPEN}",
             (*columns.values(), append.run_id, append.epoch, before),
         )
-        if done.rowcount != 1:
-            raise self._refusal(connection, append.run_id)
+        self._owed.append((done, 1, append.run_id))
         head.generation += append.reopen
 
     def _refusal(self, connection: Transaction, run_id: str) -> ConflictError:
@@ -291,6 +313,14 @@ class Appender:
         return ConflictError(
             "another process has taken this run over; nothing more of it is written from here", run=run_id
         )
+
+
+def _lost(append: Append, head: int) -> MismatchError:
+    return MismatchError(
+        f"the journal has lost events of this run: {append.after} were durable, {head} are left",
+        fix="the database was put back to an older state: look at what the run did since, then resume or cancel it",
+        run=append.run_id,
+    )
 
 
 def _base_hash(connection: Transaction, new: NewRun) -> bytes:

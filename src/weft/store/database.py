@@ -12,7 +12,7 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -27,6 +27,7 @@ from weft.store.append import OPEN, Blob, Bulk, Event, Move
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
 from weft.store.port import Bell, Complaints, Drivers, Work
+from weft.store.sql import Rows
 
 Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
@@ -49,13 +50,13 @@ def _fresh() -> sqlite3.Connection:
 class _SqliteBulk:
     """See `weft.store.append.Bulk`."""
 
-    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> int:
-        return connection.executemany(_MOVE, moves).rowcount
+    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> Rows:
+        return connection.executemany(_MOVE, moves)
 
     def write(
         self, connection: sqlite3.Connection, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
-    ) -> int:
-        moved = connection.executemany(_MOVE, moves).rowcount if moves else 0
+    ) -> Rows | None:
+        moved = connection.executemany(_MOVE, moves) if moves else None
         if blobs:
             connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
         if events:
@@ -209,6 +210,44 @@ class SqliteDatabase:
         """See `weft.store.port.Database`."""
         with self._reading, translated(self.path):
             yield self._reader
+
+    def migrate(self, to: str) -> None:
+        """See `weft.store.port.Database`."""
+        connection = self.connect()
+        with self.exclusive(), translated(self.path):
+            schema.upgrade(connection, to=to)
+        self.disconnect(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str], Iterator[Sequence[Any]]]]:
+        """See `weft.store.port.Database`."""
+        connection = self.connect()
+        with translated(self.path):
+            connection.execute("BEGIN")
+            try:
+                yield lambda sql: iter(connection.execute(sql))
+            finally:
+                connection.execute("ROLLBACK")
+                self.disconnect(connection)
+
+    @contextmanager
+    def loading(self) -> Iterator[sqlite3.Connection]:
+        """See `weft.store.port.Database`."""
+        connection = self.connect()
+        with self.exclusive(), translated(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                self.roll_back(connection)
+                self.disconnect(connection)
+
+    def flaws(self) -> Sequence[str]:
+        """See `weft.store.port.Database`."""
+        with self.reading() as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
+        return [] if found == ["ok"] else found
 
     def close(self) -> None:
         """Let go of the file."""

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from importlib import import_module
 from pathlib import Path
 
-from weft.core.errors import StorageError
 from weft.core.event import Event
 from weft.core.ids import Entropy
 from weft.store import history
@@ -15,14 +13,14 @@ from weft.store.audit import Audit
 from weft.store.automations import Automations
 from weft.store.chains import Chains
 from weft.store.consumption import Consumption
-from weft.store.database import BUSY_S, Durability, SqliteDatabase
+from weft.store.database import BUSY_S, Durability
 from weft.store.flags import SetFlags
 from weft.store.forks import Forks
 from weft.store.gates import Gates
 from weft.store.history import Verdict
 from weft.store.identity import Identities
 from weft.store.inbox import Inbox
-from weft.store.port import Database
+from weft.store.opening import open_database
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.signals import Signals
@@ -31,9 +29,6 @@ from weft.store.tasks import Tasks
 from weft.store.webhooks import Webhooks
 from weft.store.workflows import Workflows
 from weft.store.writer import Writer
-
-POSTGRES = ("postgresql://", "postgres://")
-"""How the address of a Postgres database begins."""
 
 
 class Journal:
@@ -56,7 +51,7 @@ class Journal:
         inline: bool = False,
         busy_s: float = BUSY_S,
     ) -> None:
-        self.database = database = _opened(path, durability, busy_s)
+        self.database = database = open_database(path, durability, busy_s)
         self.writer = Writer(database, entropy=entropy, inline=inline or database.in_memory)
         self.drivers = database.drivers
         self._read = database.reading
@@ -116,15 +111,3 @@ class Journal:
         """Make everything durable and let go of the file."""
         self.writer.close()
         self.database.close()
-
-
-def _opened(where: Path | str, durability: Durability, busy_s: float) -> Database:
-    if isinstance(where, str) and where.startswith(POSTGRES):
-        # Its driver is an extra, and costs time to import.
-        try:
-            module = import_module("weft.store.postgres.database")
-        except ImportError as error:
-            raise StorageError("what talks to Postgres is not installed", fix="pip install 'weft[postgres]'") from error
-        postgres: Database = module.PostgresDatabase(where, durability=durability)
-        return postgres
-    return SqliteDatabase(where, durability=durability, busy_s=busy_s)

@@ -6,7 +6,7 @@ SQLite (`weft.store.database`) and Postgres (`weft.store.postgres`) are two; a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -103,6 +103,18 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[Transaction]:
         """Where this process reads; complaints come in our words."""
+
+    def migrate(self, to: str) -> None:
+        """Bring the schema to a revision, forward or back; ``head`` is the newest."""
+
+    def snapshot(self) -> AbstractContextManager[Callable[[str], Iterator[Sequence[Any]]]]:
+        """What a statement selects, one row after the other; all statements see the same moment."""
+
+    def loading(self) -> AbstractContextManager[Transaction]:
+        """One transaction in which an empty database is filled, however long that takes."""
+
+    def flaws(self) -> Sequence[str]:
+        """What is wrong with it, by its own word."""
 
     def close(self) -> None:
         """Let go of everything but the writer's connection."""

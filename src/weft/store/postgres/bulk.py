@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
-import psycopg
-
 from weft.store.append import OPEN, Blob, Event, Move
 from weft.store.postgres.statements import Statements
+from weft.store.sql import Rows
 
 _MOVE = (
     "UPDATE runs SET head_seq=m.seq, head_hash=m.hash, updated_at=m.at "  # noqa: S608 -- ours
@@ -32,24 +31,22 @@ _RUN = 3
 class PostgresBulk:
     """See `weft.store.append.Bulk`."""
 
-    def move(self, connection: Statements, moves: Sequence[Move]) -> int:
-        """Move heads."""
-        return self.write(connection, moves, (), ())
+    def move(self, connection: Statements, moves: Sequence[Move]) -> Rows:
+        """Move heads, in the same order whoever does it, so that two processes do not wait for each other."""
+        moved: Rows = connection.send(_MOVE, _columns(sorted(moves, key=itemgetter(_RUN))))
+        return moved
 
     def write(
         self, connection: Statements, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
-    ) -> int:
+    ) -> Rows | None:
         """Move heads and write rows, all on one way to the server and back."""
-        moved: psycopg.Cursor[Any] | None = None
-        with connection.together() as raw:
-            if moves:
-                # In the same order whoever does it, so that two processes do not wait for each other.
-                moved = raw.execute(_MOVE, _columns(sorted(moves, key=itemgetter(_RUN))))
-            if blobs:
-                raw.execute(_BLOBS, _columns(sorted({blob[:2]: blob for blob in blobs}.values())))
-            if events:
-                raw.execute(_EVENTS, _columns(events))
-        return 0 if moved is None else moved.rowcount
+        moved = self.move(connection, moves) if moves else None
+        if blobs:
+            connection.send(_BLOBS, _columns(sorted({blob[:2]: blob for blob in blobs}.values())))
+        if events:
+            connection.send(_EVENTS, _columns(events))
+        connection.hear()
+        return moved
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -11,8 +11,8 @@ import random
 import select
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from typing import Any, Literal
 
 import psycopg
@@ -31,6 +31,7 @@ from weft.store.postgres.bulk import PostgresBulk
 from weft.store.postgres.complaints import clash, in_our_words, lost
 from weft.store.postgres.leases import Leases
 from weft.store.postgres.statements import Reading, Statements
+from weft.store.postgres.writing import TURNS, Writing
 
 _PATIENCE_S = 30.0
 """How long a writer waits for a server that is away."""
@@ -39,67 +40,8 @@ _JITTER = random.SystemRandom()
 """Not the module's own, which programs may have seeded."""
 _MOST_CLASHES = 20
 _MOST_LOSSES = 5
-_TURNS = b"SELECT pg_advisory_xact_lock(1464157780, 1)"
-_XID = b"SELECT pg_current_xact_id()::text"
+_PAGE = 1_000
 _SEEN_BY_OTHERS = TERMINAL | {"waiting"}
-
-
-class Writing(Statements):
-    """The writer's connection. Its transaction begins with the first statement, on the same way to the server.
-
-    The server's name of the transaction is remembered, so that one whose end nobody has heard of can be asked for.
-    """
-
-    def __init__(self, raw: psycopg.Connection[Any]) -> None:
-        super().__init__(raw)
-        self._beginning: tuple[bytes, ...] = ()
-        self._named: psycopg.Cursor[Any] | None = None
-
-    @property
-    def xid(self) -> str:
-        """The server's name of the transaction that was begun last."""
-        row = self._named.fetchone() if self._named is not None else None
-        return row[0] if row is not None else ""
-
-    def begin(self, *, in_turn: bool) -> None:
-        """Begin a transaction, `in_turn` with those of other processes that have to be, too."""
-        self._beginning = (b"BEGIN", _TURNS) if in_turn else (b"BEGIN",)
-        self._named = None
-
-    @contextmanager
-    def together(self) -> Iterator[psycopg.Connection[Any]]:
-        """Statements whose answers are wanted only once all of them are sent."""
-        with super().together() as raw:
-            self._begin(raw)
-            yield raw
-
-    def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Any:
-        """Run one statement."""
-        if self._beginning:
-            with self.together():
-                pass
-        return super().execute(sql, parameters)
-
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
-        """Run one statement for each of these."""
-        if self._beginning:
-            with self.together():
-                pass
-        return super().executemany(sql, parameters)
-
-    def end(self, how: bytes) -> None:
-        """Commit or roll back, if anything was begun."""
-        if self._beginning:
-            self._beginning = ()
-        else:
-            self.raw.execute(how)
-
-    def _begin(self, raw: psycopg.Connection[Any]) -> None:
-        if self._beginning:
-            for statement in self._beginning:
-                raw.execute(statement)
-            self._named = raw.execute(_XID)
-            self._beginning = ()
 
 
 class PostgresDatabase:
@@ -162,7 +104,7 @@ class PostgresDatabase:
     def commit(self, connection: Writing) -> None:
         """End it. When the connection is lost over that, ask the server what has become of it."""
         try:
-            connection.end(b"COMMIT")
+            connection.commit()
         except psycopg.OperationalError as error:
             if not lost(error) or not self._was_committed(connection):
                 raise
@@ -170,8 +112,7 @@ class PostgresDatabase:
     def roll_back(self, connection: Writing) -> None:
         """Undo it, if there is one. A lost connection has undone it by itself."""
         with suppress(psycopg.Error):
-            if not connection.raw.closed:
-                connection.end(b"ROLLBACK")
+            connection.roll_back()
 
     def again(self, connection: Writing, error: Exception, attempt: int) -> bool:
         """Wait for a server that is away, and let those go first who were chosen to."""
@@ -179,8 +120,7 @@ class PostgresDatabase:
             time.sleep(_JITTER.uniform(0.0, 0.01 * attempt))
             return True
         if lost(error) and attempt <= _MOST_LOSSES:
-            connection.raw.close()
-            connection.raw = self._raw(_PATIENCE_S)
+            connection.renew(self._raw(_PATIENCE_S))
             return True
         return False
 
@@ -199,6 +139,42 @@ class PostgresDatabase:
             if self._reader is None:
                 self._reader = Reading(lambda: self._raw(_READ_PATIENCE_S))
             yield self._reader
+
+    def migrate(self, to: str) -> None:
+        """See `weft.store.port.Database`."""
+        with self._said_well(), closing(self._address.connect(patient=True)) as connection:
+            schema.upgrade(connection, to=to)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Callable[[str], Iterator[Sequence[Any]]]]:
+        """See `weft.store.port.Database`."""
+        with self._said_well(), closing(self._address.connect(patient=True)) as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+            def rows(sql: str) -> Iterator[Sequence[Any]]:
+                with connection.cursor("weft_backup") as cursor:
+                    cursor.itersize = _PAGE
+                    cursor.execute(sql.encode())
+                    yield from cursor
+
+            yield rows
+
+    @contextmanager
+    def loading(self) -> Iterator[Statements]:
+        """See `weft.store.port.Database`."""
+        with (
+            self._said_well(),
+            closing(self._address.connect(patient=True, cursor_factory=RawCursor)) as connection,
+            connection.transaction(),
+        ):
+            connection.execute(TURNS)
+            yield Statements(connection)
+            for statement in schema.NUMBERING:
+                connection.execute(statement.encode())
+
+    def flaws(self) -> Sequence[str]:
+        """Nothing that the server tells without being asked: it checks its pages as it reads them."""
+        return ()
 
     def close(self) -> None:
         """Let go of everything but the writer's connection."""
@@ -231,8 +207,7 @@ class PostgresDatabase:
     def _was_committed(self, connection: Writing) -> bool:
         """What the server says of a transaction whose end was lost on the way."""
         xid = connection.xid
-        connection.raw.close()
-        connection.raw = self._raw(_PATIENCE_S)
+        connection.renew(self._raw(_PATIENCE_S))
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
             try:
@@ -256,6 +231,16 @@ class PostgresDatabase:
     def _translate(self, context: ExceptionContext) -> None:
         if isinstance(context.original_exception, psycopg.Error):
             raise in_our_words(context.original_exception, self.path) from context.original_exception
+
+
+def revision_of(url: str) -> str | None:
+    """The revision of the schema that a database is at, without changing it; None when there is nothing in it."""
+    address = Address.of(url)
+    try:
+        with closing(address.connect()) as connection:
+            return schema.current(connection)
+    except psycopg.Error as error:
+        raise in_our_words(error, address.shown) from error
 
 
 def _check(raw: psycopg.Connection[Any], record: object, proxy: object) -> None:

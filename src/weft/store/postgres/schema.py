@@ -35,6 +35,19 @@ EXTRAS = (
 nothing that has to outlive the server, and an audit log that only grows."""
 
 
+_NUMBERED = [
+    (table.name, column.name)
+    for table in metadata.sorted_tables
+    for column in table.columns
+    if column.autoincrement is True
+]
+NUMBERING = tuple(
+    f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), coalesce(max({column}), 0) + 1, false) FROM {table}"  # noqa: S608 -- ours
+    for table, column in _NUMBERED
+)
+"""Lets the server go on counting behind rows that brought their numbers along."""
+
+
 class _Types(PGTypeCompiler):
     def visit_INTEGER(self, type_: Any, **kw: Any) -> str:  # noqa: N802 -- SQLAlchemy's name
         del type_, kw

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -40,17 +39,18 @@ class Statements:
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
 
-    @contextmanager
-    def together(self) -> Iterator[psycopg.Connection[Any]]:
-        """Statements whose answers are wanted only once all of them are sent."""
-        with self.raw.pipeline():
-            yield self.raw
+    def send(self, statement: bytes, parameters: Sequence[Any] = ()) -> Any:
+        """Run one statement whose parameters are numbered; its answer may still be on the way."""
+        return self.raw.execute(statement, parameters)
+
+    def hear(self) -> None:
+        """Wait for the answers to what was sent."""
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Any:
         """Run one statement."""
         text, names = numbered(sql)
         given = [parameters[name] for name in names] if isinstance(parameters, Mapping) else parameters
-        return self.raw.execute(text, given)
+        return self.send(text, given)
 
     def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any:
         """Run one statement for each of these."""

@@ -1,0 +1,65 @@
+"""Looking after the store that the settings name: its schema, its soundness, its backups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from weft.core.clock import SystemClock
+from weft.core.errors import InputError
+from weft.core.settings import load_settings
+from weft.store.backup import back_up, restore
+from weft.store.checking import Soundness, check
+from weft.store.journal import Journal
+from weft.store.opening import open_database, revision_of
+from weft.store.schema import HEAD
+
+
+def migrated(to: str | None = None) -> tuple[str | None, str]:
+    """Bring the schema of the store to a revision, or to the newest; which one it was at before, and which it is at now.
+
+    Raises:
+        InputError: there is no such revision.
+    """
+    where = load_settings().journal
+    before = revision_of(where)
+    if to is not None and not (to.isdigit() and len(to) == len(HEAD) and "0001" <= to <= HEAD):
+        raise InputError(f"there is no revision {to!r}", fix=f"revisions are 0001 to {HEAD}")
+    # Opening it brings it to the newest one.
+    database = open_database(where)
+    try:
+        if to is not None and to != HEAD:
+            database.migrate(to)
+    finally:
+        database.close()
+    return before, revision_of(where) or HEAD
+
+
+def checked() -> Soundness:
+    """Look at the whole store."""
+    with _journal() as journal:
+        return check(journal)
+
+
+def backed_up(file: Path) -> dict[str, int]:
+    """Write the whole store into a new file; how many rows of each table."""
+    with _journal() as journal:
+        return back_up(journal.database, file, at=SystemClock().micros())
+
+
+def restored(file: Path) -> dict[str, int]:
+    """Fill the store, which is to be empty, from a file; how many rows of each table."""
+    if not file.is_file():
+        raise InputError(f"there is no file {file}", fix="give a file that `weft db backup` has made")
+    with _journal() as journal:
+        return restore(journal.database, file)
+
+
+@contextmanager
+def _journal() -> Iterator[Journal]:
+    journal = Journal(load_settings().journal)
+    try:
+        yield journal
+    finally:
+        journal.close()

@@ -1,0 +1,57 @@
+"""Whether a store is sound: the database by its own word, the schema, and the hash chain of every run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from weft.core.errors import WeftError
+from weft.store.journal import Journal
+from weft.store.schema import HEAD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Soundness:
+    """What a check has found: each of the `problems` is one sentence."""
+
+    where: str
+    schema: str
+    runs: int
+    events: int
+    problems: tuple[str, ...]
+
+    @property
+    def sound(self) -> bool:
+        """Whether there is no problem."""
+        return not self.problems
+
+
+def check(journal: Journal) -> Soundness:
+    """Look at everything. Runs that go on meanwhile do not disturb it.
+
+    Raises:
+        StorageError: the database cannot be read.
+    """
+    problems = [f"the database says: {said}" for said in journal.database.flaws()]
+    runs = events = 0
+    for run_id in list(_ids(journal)):
+        runs += 1
+        try:
+            verdict = journal.verify(run_id)
+            if not verdict.intact:
+                # It may have grown between the look at its head and the look at its events.
+                verdict = journal.verify(run_id)
+        except WeftError as error:
+            problems.append(error.message)
+            continue
+        events += verdict.events
+        if not verdict.intact:
+            problems.append(f"run {run_id}: event {verdict.bad_seq} is not what was appended: {verdict.reason}")
+    return Soundness(where=str(journal.database.path), schema=HEAD, runs=runs, events=events, problems=tuple(problems))
+
+
+def _ids(journal: Journal) -> Iterator[str]:
+    with journal.database.reading() as connection:
+        yield from (
+            run_id for (run_id,) in connection.execute("SELECT id FROM runs ORDER BY created_at, id").fetchall()
+        )

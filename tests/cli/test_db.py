@@ -1,0 +1,81 @@
+"""``weft db``, and a store on Postgres, through the real command line."""
+
+import json
+
+import pytest
+
+from weft.store.schema import HEAD
+
+FLOW = """
+version: 1
+name: note
+runtime: {provider: offline, model_id: extract}
+agents: {writer: {prompt: Write one line.}}
+pattern: {type: chain, config: {steps: [{agent: writer, input: Rain fell.}]}}
+"""
+
+
+@pytest.fixture
+def flow(tmp_path):
+    file = tmp_path / "note.yaml"
+    file.write_text(FLOW)
+    return str(file)
+
+
+def answer(said):
+    assert said.code == 0, said
+    return json.loads(said.out)
+
+
+URL = "WEFT_STORE__URL"
+
+
+def test_runs_on_postgres_look_as_they_do_in_a_file_and_can_be_moved_into_one(
+    weft, flow, postgres, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(URL, postgres)
+    run = answer(weft("run", flow, "--json"))
+    assert run["status"] == "completed"
+    (listed,) = answer(weft("runs", "list", "--json"))["runs"]
+    assert listed["status"] == "completed"
+    assert answer(weft("verify", "last", "--json"))["intact"]
+    file = str(tmp_path / "all.weft")
+    assert answer(weft("db", "backup", file, "--json"))["backed_up"]["runs"] == 1
+    monkeypatch.delenv(URL)
+    assert answer(weft("runs", "list", "--json"))["runs"] == []
+    assert answer(weft("db", "restore", file, "--json"))["restored"]["runs"] == 1
+    assert answer(weft("db", "check", "--json"))["sound"]
+    assert answer(weft("runs", "list", "--json"))["runs"] == [listed]
+
+
+def test_a_store_goes_back_a_revision_and_forward_again(weft, flow, databases, monkeypatch):
+    for url in ("", databases.fresh()):
+        monkeypatch.setenv(URL, url)
+        weft("run", flow)
+        assert answer(weft("db", "migrate", "--to", "0004", "--json")) == {"before": HEAD, "after": "0004"}
+        assert answer(weft("db", "migrate", "--json")) == {"before": "0004", "after": HEAD}
+        assert answer(weft("db", "check", "--json"))["events"] > 5
+
+
+def test_an_address_that_leads_nowhere_is_a_clear_error_without_its_password(weft, monkeypatch):
+    for url in ("postgresql://me:hunter2@127.0.0.1:9/x", "postgresql://me:hunter2@[::1", "mysql://me:hunter2@x/y"):
+        monkeypatch.setenv(URL, url)
+        said = weft("runs", "list")
+        assert said.code != 0
+        assert "hunter2" not in said.out + said.err
+        assert "fix" in said.err
+    monkeypatch.setenv(URL, "postgresql://me:hunter2@127.0.0.1/x")
+    shown = weft("config")
+    assert "hunter2" not in shown.out
+
+
+def test_a_store_that_was_changed_is_named(weft, flow, postgres, monkeypatch):
+    monkeypatch.setenv(URL, postgres)
+    weft("run", flow)
+    import psycopg  # noqa: PLC0415 -- most tests need none of this
+
+    with psycopg.connect(postgres) as connection:
+        connection.execute("UPDATE events SET kind='step.failed' WHERE seq=3")
+    said = weft("db", "check")
+    assert said.code == 10
+    assert "event 3" in said.err
