@@ -287,7 +287,7 @@ def test_agents_see_all_declared_tools_unless_they_list_some():
 def test_what_cannot_run_is_refused_with_every_place():
     with pytest.raises(UnsupportedError) as caught:
         sample("everything.yaml")
-    assert len(caught.value.problems) == 6
+    assert len(caught.value.problems) == 4
 
 
 def test_the_order_of_keys_and_the_format_do_not_change_the_hash(tmp_path):

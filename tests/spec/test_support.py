@@ -19,8 +19,6 @@ def test_what_this_version_runs_is_supported(name):
 
 def test_every_unsupported_place_is_named():
     assert pointers("everything.yaml") == {
-        "/env/secrets/1/source",
-        "/env/secrets/2/source",
         "/agents/helper/tools/3",
         "/security/guardrails/deny_network",
         "/security/guardrails/pii_redaction",

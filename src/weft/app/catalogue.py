@@ -66,7 +66,7 @@ def catalogue() -> Catalogue:
         ],
         patterns=sorted(_patterns()),
         providers=sorted({*DEFAULT_MODELS, *PROVIDERS, *PROVIDERS.values()}),
-        secrets=["env"],
+        secrets=["env", "file", "secrets_manager", "ssm", "azure_key_vault", "vault"],
         presets=list(get_args(Preset)),
     )
 

@@ -31,6 +31,7 @@ from weft.app.far_tasks import FarTask, waiting
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
+from weft.app.secret_sources import secret_cache
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
 from weft.app.toolbox import tools_of
@@ -81,6 +82,7 @@ class Driving:
         self._redactor = new_redactor()
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
+        self._secrets = secret_cache(settings, self._clock, self._redactor.register)
         self._models = ModelPool()
         self._kept = Kept(programs)
         self._pace = Pace()
@@ -128,6 +130,8 @@ class Driving:
         at = self._clock.micros()
         prepared = self._prepared(request, at)
         self._check(prepared.plan, request.choice.base_url)
+        # What cannot be had is said before the run begins.
+        await self._warm(prepared.plan.definitions)
         auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
             raise ConflictError(
@@ -170,7 +174,9 @@ class Driving:
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
         await self._pace.turn()
-        self._telemetry.watch(run_id, self._definitions(self._journal.runs.get(run_id).plan_hash))
+        definitions = self._definitions(self._journal.runs.get(run_id).plan_hash)
+        await self._warm(definitions)
+        self._telemetry.watch(run_id, definitions)
         try:
             return await self.engine.drive(run_id, reopen=reopen)
         finally:
@@ -211,6 +217,12 @@ class Driving:
             await self._trail.note(self._trail.entry(answer.by, "gate.decide", f"run/{run_id}", about, tenant=tenant))
         return decided
 
+    async def _warm(self, definitions: Mapping[str, Any]) -> None:
+        """Read the secrets that a run will need; from then on they are masked."""
+        refs = [ref for ref in declared_secrets(definitions).values() if ref.source != "env"]
+        if refs:
+            await asyncio.to_thread(self._secrets.warm, refs)
+
     def _options(self, request: RunRequest) -> dict[str, Any]:
         file = request.file.resolve()
         workdir = request.workdir or self._settings.tools.workdir
@@ -250,8 +262,8 @@ class Driving:
         """The tools of `plan`, made once. Its secrets are known from here on, whether or not a tool ever asks for one."""
         known = self._tools.get(id(plan))
         if known is None or known[0] is not plan:
-            for secret in (plan.definitions.get("secrets") or {}).values():
-                self._redactor.register(os.environ.get(secret["key"], ""))
+            for ref in declared_secrets(plan.definitions).values():
+                self._redactor.register(os.environ.get(ref.key, "") if ref.source == "env" else "")
             tools = tools_of(plan, self._settings, self._policy, self._programs)
             if len(self._tools) >= _PLANS:
                 self._tools.clear()
@@ -266,8 +278,7 @@ class Driving:
         self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
     ) -> ToolContext:
         """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
-        declared: Mapping[str, Any] = definitions.get("secrets") or {}
-        known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
+        known = declared_secrets(definitions)
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
         workdir = Path(str(definitions.get("workdir") or options.get("workdir") or "."))
@@ -282,6 +293,7 @@ class Driving:
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
                 also_masked=credentials(),
+                values=self._secrets,
             ),
             options=ToolOptions(
                 duckduckgo_url=may.duckduckgo_url,
@@ -292,3 +304,9 @@ class Driving:
 
     def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:
         return trace_of(plan.definitions, events, redactor=self._redactor)
+
+
+def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
+    """The secrets that a plan declares, by the names under which it refers to them."""
+    declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
+    return {name: SecretRef(name=name, **one) for name, one in declared.items()}

@@ -18,6 +18,7 @@ from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
 from weft.app.flags import Flags
 from weft.app.identity import Identity
+from weft.app.limits import Limits
 from weft.app.local import LocalService
 from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.automatic import Automatic
@@ -40,10 +41,13 @@ from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.net.client import HttpClient
 from weft.store.gates import mark_due
+from weft.store.rates import forget as forget_rates
 from weft.store.requests import Request, find, hold, let_go
 
 _LOG = logging.getLogger("weft.host")
 _HOUSE_S = 600.0
+_GUESTS = 16
+"""So many runs begin at once beyond those that are driven at most, of tenants of whom nothing is driven."""
 
 
 class Host:
@@ -72,6 +76,7 @@ class Host:
         self.identity = Identity(self.journal, self.clock)
         self.sealed = Sealed(settings.home, self.clock)
         self.cookies = Cookies(self.sealed, self.identity, hours=settings.identity.session_hours)
+        self.limits = Limits(settings.rates, self.journal, self.clock)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
         self.keys = Keyring(settings.home)
@@ -84,6 +89,7 @@ class Host:
         self._work: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._drives: dict[str, asyncio.Task[None]] = {}
+        self._owners: dict[str, str] = {}
 
     async def open(self) -> None:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
@@ -104,6 +110,7 @@ class Host:
         while True:
             try:
                 await self.sessions.expire()
+                await self.journal.writer.submit(forget_rates(self.clock.micros()))
             except WeftError as error:
                 _LOG.warning("sessions could not be forgotten: %s", error.message)
             await self.clock.sleep(_HOUSE_S)
@@ -178,7 +185,9 @@ class Host:
 
     async def _begin(self, turn: Turn, *, body: str) -> Begun:
         run_id = new_run_id()
+        owner = replace(turn.owner, session=turn.session)
         if not turn.key:
+            await self.limits.start(owner)
             await self.start(request_of(turn, run_id, self.settings.home))
             return Begun(run_id, first=True)
         now = self.clock.micros()
@@ -198,6 +207,8 @@ class Host:
         if not held.first and self._exists(held.run_id):
             return Begun(held.run_id, first=False)
         try:
+            # A repeat costs nothing; only what begins a run does.
+            await self.limits.start(owner)
             # The process that was the first may have died before there was a run: then this one makes it.
             await self.start(request_of(turn, held.run_id, self.settings.home))
         except ConflictError:
@@ -230,10 +241,14 @@ class Host:
         if self.draining:
             raise TransientError("the service is about to stop", fix="ask again in a moment", retry_after_s=5)
         self._admit(request.owner.tenant)
-        full = len(self._drives) >= self.settings.server.runs
+        tenant = request.owner.tenant
+        full = len(self._drives) >= self.settings.server.runs and (
+            tenant in self._owners.values() or len(self._drives) >= self.settings.server.runs + _GUESTS
+        )
         run_id = await self.service.start(replace(request, queued=request.queued or full))
         if not (request.queued or full):
             self.tails.hold(run_id)
+            self._owners[run_id] = tenant
             self._spawn(run_id)
         facts = {"file": request.file.name}
         await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
@@ -251,6 +266,8 @@ class Host:
         self, run_id: str, *, at: str | None = None, before: str | None = None, changes: Mapping[str, str]
     ) -> str:
         """Create a run that shares the past of another one; see `Service.fork`. Its artifacts have a folder of their own."""
+        run = self.journal.runs.get(run_id)
+        await self.limits.start(Owner(run.tenant, run.principal))
         new = new_run_id()
         fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
         return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
@@ -346,6 +363,7 @@ class Host:
             _LOG.exception("a defect while driving %s", run_id)
         finally:
             self._drives.pop(run_id, None)
+            self._owners.pop(run_id, None)
             self.tails.let_go(run_id)
 
 

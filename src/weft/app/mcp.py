@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from weft.app.egress import egress_policy
+from weft.app.secret_sources import secret_cache
 from weft.app.servers import FOLDER
 from weft.app.tracing import credentials
 from weft.core.clock import SystemClock
@@ -31,11 +32,16 @@ def desk(plan: Plan, file: Path, settings: Settings) -> McpDesk:
 
 def _context(plan: Plan, file: Path, settings: Settings, policy: EgressPolicy) -> ToolContext:
     declared = plan.definitions.get("secrets") or {}
-    refs = (SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items())
+    refs = (SecretRef(name=name, **one) for name, one in declared.items())
     return ToolContext(
         key="",
         workdir=(settings.tools.workdir or file.resolve().parent).resolve(),
         clock=SystemClock(),
         http=HttpClient(policy),
-        secrets=Secrets(refs, environ=os.environ, also_masked=credentials()),
+        secrets=Secrets(
+            refs,
+            environ=os.environ,
+            also_masked=credentials(),
+            values=secret_cache(settings, SystemClock(), lambda _: None),
+        ),
     )

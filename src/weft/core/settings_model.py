@@ -105,6 +105,37 @@ class Limits(Group):
     )
 
 
+class SecretPlaces(Group):
+    """Where secrets are kept that workflows name by reference, beside the environment."""
+
+    ttl_s: Seconds = Field(default=300.0, description="How old a value may be before it is read anew, in seconds.")
+    folder: Folder | None = Field(default=None, description="`source: file`: the folder whose files hold secrets.")
+    aws_region: str | None = Field(
+        default=None, max_length=100, description="The region; else what AWS's client finds."
+    )
+    aws_endpoint: Url = Field(default=None, description="The address of AWS, where it is another one.")
+    azure_vault: Url = Field(default=None, description="The address of the Azure Key Vault.")
+    azure_authority: Address = Field(
+        default="https://login.microsoftonline.com", description="Where one signs in for Azure Key Vault."
+    )
+    vault_url: Url = Field(default=None, description="The address of Vault or OpenBao.")
+    vault_token: SecretStr | None = Field(default=None, description="The token for it; else `VAULT_TOKEN`.")
+    vault_namespace: str = Field(default="", max_length=300, description="The namespace in it, if there is one.")
+
+
+class Rates(Group):
+    """How often runs may be started and models asked through the service; 0 is no limit. The user of this machine has none."""
+
+    user_minute: int = Field(default=10, ge=0, le=1_000_000, description="Runs that a user may start a minute.")
+    user_hour: int = Field(default=100, ge=0, le=1_000_000, description="Runs that a user may start an hour.")
+    key_hour: int = Field(default=100, ge=0, le=1_000_000, description="Runs that may be started with one key an hour.")
+    tenant_hour: int = Field(default=1_000, ge=0, le=1_000_000, description="Runs that a tenant may start an hour.")
+    session_hour: int = Field(default=50, ge=0, le=1_000_000, description="Turns that a session may have an hour.")
+    requests_minute: int = Field(
+        default=6_000, ge=0, le=1_000_000, description="Requests of all kinds that a user may make a minute."
+    )
+
+
 class Net(Group):
     """Where requests may go and how much they may take."""
 
@@ -294,6 +325,8 @@ class Settings(BaseSettings):
     )
     token: SecretStr | None = Field(default=None, description="What commands and clients show to that service.")
     limits: Limits = Limits()
+    rates: Rates = Rates()
+    secrets: SecretPlaces = SecretPlaces()
     net: Net = Net()
     tools: Tools = Tools()
     log: Log = Log()

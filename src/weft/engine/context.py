@@ -24,6 +24,7 @@ from weft.engine.port import (
     Suspended,
 )
 from weft.engine.recorder import Recorder
+from weft.engine.slots import Slots
 from weft.engine.waiting import Activity
 from weft.plan.nodes import Effect, Plan, Retry
 
@@ -41,7 +42,7 @@ class Surroundings:
     """What steps of all runs share: time, the slots of this process, and what takes secrets out of what is written."""
 
     clock: Clock
-    slots: asyncio.Semaphore
+    slots: Slots
     mask: Mask
 
 

@@ -31,6 +31,7 @@ from weft.engine.questions import Answer
 from weft.engine.recorder import Listener, Recorder, tell
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
+from weft.engine.slots import Slots
 from weft.engine.waiting import NEAR_S, Waiting
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
@@ -78,7 +79,7 @@ class Engine:
         self._clock = clock or SystemClock()
         self._listeners = listeners
         self._new_id = new_id
-        self._surroundings = Surroundings(self._clock, asyncio.Semaphore(concurrency), mask)
+        self._surroundings = Surroundings(self._clock, Slots(concurrency), mask)
         self._near_s = near_s
         self._programs = programs
         self._answering = Answering(journal, self._clock)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Any, TypeVar
 
 from weft.core.canonical import dumps, loads
@@ -67,6 +68,11 @@ class Performing:
         self._stopped = False
         self._leaving = leaving
         self._waiting = waiting
+
+    @cached_property
+    def _tenant(self) -> str:
+        """Whose run this is; asked only when slots are scarce."""
+        return self.recorder.journal.runs.get(self.recorder.run_id).tenant
 
     @property
     def leaving(self) -> bool:
@@ -167,7 +173,7 @@ class Performing:
             assert context.activity is not None, "a call is performed as an activity"
             if self._slots.locked():
                 with self._waiting.queued(context.activity):
-                    await self._slots.acquire()
+                    await self._slots.acquire(self._tenant)
             else:
                 await self._slots.acquire()
             try:

@@ -69,7 +69,10 @@ def definitions(workflow: Workflow, overrides: Overrides) -> dict[str, Json]:
         "agents": {name: _agent(name, agent, workflow, overrides) for name, agent in workflow.inline_agents().items()},
         "tools": _tools(workflow),
         "mcp": {server.id: _mcp(server) for server in workflow.tools.mcp},
-        "secrets": {secret.alias: {"source": secret.source, "key": secret.key} for secret in workflow.env.secrets},
+        "secrets": {
+            secret.alias: {"source": secret.source, "key": secret.key, **({"path": secret.path} if secret.path else {})}
+            for secret in workflow.env.secrets
+        },
         "telemetry": telemetry.model_dump(mode="json", exclude_none=True),
         **({"common_tools": common} if (common := common_tools(workflow)) else {}),
     }

@@ -8,23 +8,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import AuthError, UnsupportedError
 from weft.core.masking import KnownValues
+from weft.secrets.port import SecretRef, Values
+
+__all__ = ["SecretRef", "Secrets"]
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z0-9._:-]{1,200})\}")
 _KEY = "$secret"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretRef:
-    """Where a secret is found: `name` is what a workflow calls it, `key` what its `source` calls it."""
-
-    name: str
-    key: str
-    source: str = "env"
 
 
 class Secrets:
@@ -34,8 +27,10 @@ class Secrets:
     are those in `also_masked`. Neither ``repr`` nor errors hold them. `on_resolve` is told each value that is given out,
     once, so that redaction elsewhere knows it too; `on_read` is told once which secret it was.
 
+    `values` knows those that other places than the environment keep.
+
     Raises:
-        UnsupportedError: a reference names a source other than ``env``.
+        UnsupportedError: a reference names a source other than ``env``, and there are no `values`.
     """
 
     def __init__(
@@ -46,16 +41,21 @@ class Secrets:
         on_resolve: Callable[[str], object] | None = None,
         on_read: Callable[[SecretRef], object] | None = None,
         also_masked: Iterable[str] = (),
+        values: Values | None = None,
     ) -> None:
         self._refs = {ref.name: ref for ref in refs}
         self._environ = os.environ if environ is None else environ
         self._on_resolve = on_resolve
         self._on_read = on_read
         self._given: set[str] = set()
-        declared = (self._environ.get(ref.key, "") for ref in self._refs.values())
+        self._values = values
+        declared = (
+            self._environ.get(ref.key, "") if ref.source == "env" else values.known(ref) if values is not None else ""
+            for ref in self._refs.values()
+        )
         self._known = KnownValues((*also_masked, *declared))
         for ref in self._refs.values():
-            if ref.source != "env":
+            if ref.source != "env" and values is None:
                 raise UnsupportedError(
                     f"the secret {ref.name!r} comes from {ref.source!r}, which this version cannot read",
                     fix="use `source: env`",
@@ -77,6 +77,11 @@ class Secrets:
         ref = self._refs.get(name)
         if ref is None:
             raise AuthError(f"no secret is called {name!r}", fix="declare it under `env.secrets`")
+        if ref.source != "env":
+            assert self._values is not None, "refused when it was made"
+            value = self._values.value(ref)
+            self._remember(ref, value)
+            return value
         value = self._environ.get(ref.key, "")
         if not value:
             raise AuthError(

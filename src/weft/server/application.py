@@ -50,7 +50,9 @@ def build(host: Host, *, url: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        middleware=[Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, forms=rooms.forms)],
+        middleware=[
+            Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, limits=host.limits, forms=rooms.forms)
+        ],
     )
     app.state.host = host
     problems.install(app, rooms.forms)

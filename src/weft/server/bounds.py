@@ -7,10 +7,12 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from math import ceil
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weft.app.limits import ASKING, Asking, Limits
 from weft.core.errors import AuthError, InputError, PolicyError, RateLimitError, StepTimeoutError, WeftError
 from weft.core.settings_model import Server
 from weft.server.caller import Caller, Doorkeeper, own_session
@@ -31,8 +33,9 @@ class Bounds:
     are told by their headers, which a page cannot change.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper, forms: Forms) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Server, doorkeeper: Doorkeeper, limits: Limits, forms: Forms) -> None:
         self._app = app
+        self._limits = limits
         self._forms = forms
         self._settings = settings
         self._doorkeeper = doorkeeper
@@ -47,35 +50,40 @@ class Bounds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        asking = Asking()
+        ASKING.set(asking)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
             if sum(name.lower() == b"host" for name, _ in scope["headers"]) > 1:
                 raise InputError("the request has two names for the service", status=400)
             self._check(scope, headers)
             if not scope["path"].startswith(_OPEN):
-                scope.setdefault("state", {})["caller"] = await self._doorkeeper.welcome(headers)
+                caller = await self._doorkeeper.welcome(headers)
+                scope.setdefault("state", {})["caller"] = caller
+                asking.key = caller.key
+                self._limits.read(caller.tenant, caller.principal)
         except WeftError as error:
             await _drain(headers, receive)
-            await self._refuse(scope, send, error)
+            await self._refuse(scope, _Answer(send, None, asking), error)
             return
         who = _who(scope)
         if self._open[who] >= self._settings.requests:
             fix = "wait for some of them to be answered, or raise the setting server.requests"
             many = f"{self._settings.requests} requests of this caller are being answered, and no more may be"
             await _drain(headers, receive)
-            await self._refuse(scope, send, RateLimitError(many, fix=fix, retry_after_s=1))
+            await self._refuse(scope, _Answer(send, None, asking), RateLimitError(many, fix=fix, retry_after_s=1))
             return
         self._open[who] += 1
         try:
-            await self._answer(scope, receive, send)
+            await self._answer(scope, receive, send, asking)
         finally:
             self._open[who] -= 1
             if not self._open[who]:
                 del self._open[who]
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, asking: Asking) -> None:
         body = _Body(receive, self._settings)
-        answer = _Answer(send, body)
+        answer = _Answer(send, body, asking)
         with suppress(_Refused):
             await self._app(scope, body, answer)
         if body.refusal is not None and not answer.begun:
@@ -161,18 +169,39 @@ class _Body:
 
 
 class _Answer:
-    """Remembers whether an answer has begun. None begins once the body is refused."""
+    """Remembers whether an answer has begun. None begins once the body is refused. It says how the limits of the caller stand."""
 
-    def __init__(self, send: Send, body: _Body) -> None:
+    def __init__(self, send: Send, body: _Body | None, asking: Asking) -> None:
         self._send = send
         self._body = body
+        self._asking = asking
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
-        if self._body.refusal is not None and not self.begun:
+        if self._body is not None and self._body.refusal is not None and not self.begun:
             return
+        if not self.begun and message["type"] == "http.response.start":
+            _tell(self._asking, message)
         self.begun = True
         await self._send(message)
+
+
+def _tell(asking: Asking, message: Message) -> None:
+    """Add how the limits stand to the head of an answer, in every protocol alike."""
+    found = asking.tightest
+    if found is None:
+        return
+    told = {
+        "ratelimit-limit": str(found.rate.count),
+        "ratelimit-remaining": str(found.left),
+        "ratelimit-reset": str(ceil(found.reset_s)),
+    }
+    if found.wait_s:
+        told["retry-after"] = str(ceil(found.wait_s))
+        if message["status"] >= 400:  # what a protocol makes of errors that it has no word for
+            message["status"] = 429
+    kept = [(name, value) for name, value in message.get("headers", ()) if name.decode("latin-1").lower() not in told]
+    message["headers"] = [*kept, *((name.encode(), value.encode()) for name, value in told.items())]
 
 
 def _who(scope: Scope) -> str:

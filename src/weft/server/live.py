@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from weft.app.hosting import Host
 from weft.app.serving.tails import Frame
 from weft.app.telling.news import TOPICS, Item
-from weft.core.errors import InputError, NotFoundError
+from weft.core.errors import InputError
 from weft.server import sse
 from weft.server.caller import Caller, calling
 from weft.server.control.routes import errors
@@ -79,8 +79,7 @@ def _runs(host: Host, by: Caller, wanted: Sequence[str]) -> list[str]:
     if len(runs) > MAX_RUNS:
         raise InputError(f"one stream follows {MAX_RUNS} runs at most", fix="open another stream for the others")
     for run_id in runs:
-        if host.journal.runs.get(run_id).tenant != by.tenant:
-            raise NotFoundError(f"there is no run {run_id!r}", fix="list the runs to see what is there", run=run_id)
+        host.journal.runs.get(run_id, tenant=by.tenant)
     return runs
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from weft.core.errors import Place, Problem
 from weft.spec.model.agents import Agent
 from weft.spec.model.base import Pointer, Section, walk
-from weft.spec.model.env import Env
 from weft.spec.model.outputs import Guardrails
 from weft.spec.model.patterns import WorkerTemplate
 from weft.spec.model.runtime import Runtime
@@ -129,14 +128,6 @@ def _tool_name(pointer: Pointer, name: str) -> Iterator[_Finding]:
         yield _Finding(pointer, f"the old tool {name!r}", f"this version has {', '.join(sorted(BUILTIN_TOOLS))}")
 
 
-def _env(pointer: Pointer, env: Section) -> Iterator[_Finding]:
-    assert isinstance(env, Env)
-    for place, secret in enumerate(env.secrets):
-        if secret.source != "env":
-            spot = (*pointer, "secrets", place, "source")
-            yield _Finding(spot, f"secrets from {secret.source!r}", "use `source: env`")
-
-
 def _guardrails(pointer: Pointer, rails: Section) -> Iterator[_Finding]:
     assert isinstance(rails, Guardrails)
     for name in ("deny_network", "pii_redaction"):
@@ -153,6 +144,5 @@ _RULES: dict[type[Section], Callable[[Pointer, Section], Iterator[_Finding]]] = 
     ToolStep: _tool_step,
     WorkerTemplate: _worker,
     Tools: _tools,
-    Env: _env,
     Guardrails: _guardrails,
 }

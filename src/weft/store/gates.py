@@ -58,15 +58,15 @@ class Gates:
         self._engine = engine
         self._path = path
 
-    def get(self, gate_id: str) -> Gate:
-        """The gate with this id.
+    def get(self, gate_id: str, *, tenant: str | None = None) -> Gate:
+        """The gate with this id; with a `tenant`, only one of theirs: what is another's is not there.
 
         Raises:
             NotFoundError: there is none.
         """
         with self._read() as connection:
             row = connection.execute(_query().where(gates.c.id == gate_id)).first()
-        if row is None:
+        if row is None or (tenant is not None and row.tenant != tenant):
             raise NotFoundError(f"there is no gate {gate_id!r}", fix="`weft gates` shows what waits for an answer")
         return _gate(row)
 

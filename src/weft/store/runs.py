@@ -26,6 +26,7 @@ from weft.store.tables import ENDED, firings, plans, runs
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name != "head_hash"]
 _NAMES = [column.name for column in _COLUMNS]
+_TENANT = _NAMES.index("tenant")
 _BY_ID = f"SELECT {', '.join(_NAMES)} FROM runs WHERE id=?"  # noqa: S608 -- our own names
 """Written out: it is asked for all the time, and to have it built costs several times what it does."""
 _READY = """
@@ -33,12 +34,14 @@ WITH RECURSIVE every (tenant) AS (
     SELECT MIN(tenant) FROM runs
     UNION ALL SELECT (SELECT MIN(tenant) FROM runs WHERE tenant > every.tenant) FROM every WHERE every.tenant IS NOT NULL
 )
-SELECT id, driver FROM runs
-WHERE tenant IN (SELECT tenant FROM every) AND status IN ('queued', 'running', 'waiting')
-    AND (status <> 'waiting' OR due <= ?) AND NOT (epoch = 0 AND base_run IS NOT NULL)
-ORDER BY created_at, id
+SELECT id, driver, tenant FROM (
+    SELECT id, driver, tenant, created_at, ROW_NUMBER() OVER (PARTITION BY tenant ORDER BY created_at, id) AS turn FROM runs
+    WHERE tenant IN (SELECT tenant FROM every) AND status IN ('queued', 'running', 'waiting')
+        AND (status <> 'waiting' OR due <= ?) AND NOT (epoch = 0 AND base_run IS NOT NULL)
+) AS ready
+ORDER BY turn, created_at, id
 """
-"""By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index."""
+"""By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index, and take turns."""
 _PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
@@ -106,15 +109,16 @@ class Runs:
         with self._read() as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
 
-    def ready(self, at: int, *, limit: int = 100) -> list[str]:
-        """The ids of open runs, of every tenant, that could be driven on at `at` and that nobody drives, the oldest first.
+    def ready(self, at: int, *, limit: int = 100) -> list[tuple[str, str]]:
+        """Open runs that could be driven on at `at` and that nobody drives: the id of each, and its tenant.
 
         Those are runs in the queue, runs whose process has died, and waiting runs that are due. A run that somebody has
-        interrupted is left alone, and so is a fork that has never been made to go: whoever made it means to.
+        interrupted is left alone, and so is a fork that has never been made to go: whoever made it means to. Tenants take turns,
+        however many runs one of them has; within a tenant the oldest comes first.
         """
         with self._at_once() as connection:
             found = connection.execute(_READY, (at,))
-            undriven = (run_id for run_id, driver in found if not self._drivers.alive(driver))
+            undriven = ((run_id, tenant) for run_id, driver, tenant in found if not self._drivers.alive(driver))
             return list(islice(undriven, limit))
 
     def ended_since(
@@ -152,15 +156,15 @@ class Runs:
             found: int | None = connection.execute(query).scalar_one_or_none()
         return found
 
-    def get(self, run_id: str) -> Run:
-        """The run with this id.
+    def get(self, run_id: str, *, tenant: str | None = None) -> Run:
+        """The run with this id; with a `tenant`, only one of theirs: what is another's is not there.
 
         Raises:
             NotFoundError: there is none.
         """
         with self._at_once() as connection:
             row = connection.execute(_BY_ID, (run_id,)).fetchone()
-        if row is None:
+        if row is None or (tenant is not None and row[_TENANT] != tenant):
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         return self._made(dict(zip(_NAMES, row, strict=True)))
 

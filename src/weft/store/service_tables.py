@@ -163,6 +163,13 @@ audit_heads = Table(  # where each chain ends, signed
     Column("signature", Text, nullable=False),
 )
 
+rates = Table(  # buckets of limits: when each is full again
+    "rates",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("full_at", Integer, nullable=False),
+)
+
 flags = Table(
     "flags",
     metadata,

@@ -92,7 +92,7 @@ class StoreConformance(JournalConformance):
         (found,) = await outcomes(journal, [Append("r", 1, [draft("/late", 1)])])
         assert isinstance(found, ConflictError)
         await journal.writer.submit(journal.runs.release("r", 2))
-        assert journal.runs.ready(AT) == ["r"]
+        assert journal.runs.ready(AT) == [("r", "local")]
         journal.close()
 
     async def test_the_first_answer_of_a_gate_wins_and_an_ended_run_asks_nobody(self, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ _LOOK_S = 2.0
 _SURVEY_S = 5.0
 """Between two looks at everything else."""
 _BELL_S = 0.025
+_GUESTS, _GUESTS_S = 16, 0.2
+"""Beyond its room, a worker drives so many runs of tenants of whom it drives none; for those it looks so often (seconds)."""
 _COOL_S, _COOL_MAX_S = 5.0, 300.0
 
 
@@ -74,6 +76,8 @@ class Worker:
         self._report = report
         self._occasions = Occasions(journal)
         self._drives: dict[str, asyncio.Task[None]] = {}
+        self._owners: dict[str, str] = {}
+        self._looked_at = float("-inf")
         self._cooling: dict[str, _Cooling] = {}
         self._stopping = False
         self._ended = False
@@ -207,14 +211,21 @@ class Worker:
     def _take_up(self, now: int) -> int:
         """Drive runs that are ready, as many as there is room for."""
         room = self._concurrency - len(self._drives)
-        if room <= 0 or self._stopping:
+        if self._stopping or (room <= 0 and self._looked_at + _GUESTS_S > self._clock.monotonic()):
             return 0
         taken, at = 0, self._clock.monotonic()
+        self._looked_at = at
+        busy = set(self._owners.values())
         # Those that wait for their turn to begin are not driven yet.
-        for run_id in self._journal.runs.ready(now, limit=room + len(self._cooling) + len(self._drives)):
+        limit = max(0, room) + len(self._cooling) + len(self._drives) + _GUESTS
+        for run_id, tenant in self._journal.runs.ready(now, limit=limit):
             cooling = self._cooling.get(run_id)
-            if run_id in self._drives or taken == room or (cooling and cooling.until > at):
+            # A tenant of whom nothing is driven does not wait for the runs of others to end.
+            guest = tenant not in busy and len(self._drives) < self._concurrency + _GUESTS
+            if run_id in self._drives or not (taken < room or guest) or (cooling and cooling.until > at):
                 continue
+            busy.add(tenant)
+            self._owners[run_id] = tenant
             self._drives[run_id] = asyncio.ensure_future(self._drive(run_id))
             taken += 1
         return taken
@@ -235,6 +246,7 @@ class Worker:
             self._cool(run_id, {"code": "internal", "message": f"{type(error).__name__}: {error}"})
         finally:
             self._drives.pop(run_id, None)
+            self._owners.pop(run_id, None)
             self._ended = True
 
     def _cool(self, run_id: str, about: Mapping[str, Any]) -> None:

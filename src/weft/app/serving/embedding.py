@@ -52,6 +52,7 @@ class Embeddings:
                 fix="send them in several",
                 param="input",
             )
+        await self._host.limits.start(owner)
         made = await embed(self._pool, ref, texts, dimensions=dimensions)
         about = {"texts": len(texts), "usage": made.usage.as_json()}
         await self._host.audit(owner.principal, "model.embed", f"model/{ref.id}", about, tenant=owner.tenant)

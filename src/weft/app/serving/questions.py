@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from weft.core.canonical import dumps
-from weft.core.errors import InputError, NotFoundError
+from weft.core.errors import InputError
 from weft.engine.questions import Answer, assignees
 from weft.store.gates import Gate
 from weft.store.journal import Journal
@@ -46,10 +46,7 @@ def gate_of(journal: Journal, gate_id: str, *, tenant: str) -> Gate:
     Raises:
         NotFoundError: there is none.
     """
-    gate = journal.gates.get(gate_id)
-    if gate.tenant != tenant:
-        raise NotFoundError(f"there is no gate {gate_id!r}", fix="`weft gates` shows what waits for an answer")
-    return gate
+    return journal.gates.get(gate_id, tenant=tenant)
 
 
 def root_of(journal: Journal, run_id: str) -> str:

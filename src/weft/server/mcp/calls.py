@@ -17,7 +17,7 @@ from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Turn
-from weft.core.errors import InputError, MismatchError, NotFoundError
+from weft.core.errors import InputError, MismatchError
 from weft.server.caller import Caller
 from weft.server.mcp.abandoning import Abandoned
 from weft.server.mcp.elicitation import ask, can_ask, decide, forms, left_s, sent_away
@@ -88,8 +88,7 @@ class Calls:
             run_id, after = str(known["run"]), int(known["after"])
         except (ValueError, KeyError, TypeError):
             raise MismatchError("the state of the request is of another version", fix="call the tool anew") from None
-        if self._host.journal.runs.get(run_id).tenant != caller.tenant:
-            raise NotFoundError(f"there is no run {run_id!r}", run=run_id)
+        self._host.journal.runs.get(run_id, tenant=caller.tenant)
         return _Call(ctx, caller, run_id, Progress(ctx), after)
 
     async def _hear(self, call: _Call, responses: Mapping[str, Any]) -> CallToolResult | InputRequiredResult | None:

@@ -79,7 +79,7 @@ class RunTools:
         gate = next((one for one in gates if one.id == asked.gate), gates[0] if len(gates) == 1 else None)
         if asked.gate and (gate is None or gate.id != asked.gate):
             # It is decided already, or none of this run: who answers it again is told what holds.
-            gate = self._host.journal.gates.get(asked.gate)
+            gate = self._host.journal.gates.get(asked.gate, tenant=caller.tenant)
             if root_of(self._host.journal, self._own(gate.run_id, caller).id) != root:
                 raise NotFoundError(f"there is no gate {asked.gate!r} in this run", fix="weft_status lists them")
         if gate is None:
@@ -115,10 +115,7 @@ class RunTools:
             return
 
     def _own(self, run_id: str, caller: Caller) -> Run:
-        run = self._host.journal.runs.get(run_id)
-        if run.tenant != caller.tenant:
-            raise NotFoundError(f"there is no run {run_id!r}", run=run_id)
-        return run
+        return self._host.journal.runs.get(run_id, tenant=caller.tenant)
 
 
 def _demand(caller: Caller, right: str) -> None:

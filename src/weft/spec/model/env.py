@@ -7,10 +7,13 @@ from weft.spec.model.base import Name, Section
 
 
 class Secret(Section):
-    """A secret by reference: `key` names it in its source, `name` is the alias that headers use as ``${NAME}``."""
+    """A secret by reference: `key` names it in its source, `name` is the alias that headers use as ``${NAME}``.
+
+    `path` leads to the value inside a secret that is JSON, with dots between.
+    """
 
     key: Name
-    source: Literal["env", "secrets_manager", "ssm", "file"]
+    source: Literal["env", "file", "secrets_manager", "ssm", "azure_key_vault", "vault"]
     name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
     path: str | None = None
 

@@ -1,0 +1,1 @@
+"""Where secrets are kept: one module a place, each behind `weft.secrets.port.Source`."""
