@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from tests.docs.pages import ROOT, blocks_of
+from tests.processes import write_program
 
 BLOCKS = [one for one in blocks_of(ROOT / "docs" / "clients.md") if one.language in {"python", "sh"}]
 
@@ -16,8 +17,7 @@ BLOCKS = [one for one in blocks_of(ROOT / "docs" / "clients.md") if one.language
 def test_an_example_works(block, service, tmp_path):
     programs = tmp_path / "bin"
     programs.mkdir()
-    (programs / "weft").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m weft "$@"\n', encoding="utf-8")
-    (programs / "weft").chmod(0o755)
+    write_program(programs / "weft")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
     environ = kept | {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "WEFT_HOME": str(tmp_path / "home")}
     text = block.text.replace("http://127.0.0.1:8480", service.url)

@@ -18,6 +18,7 @@ import pytest
 
 from tests.cli.conftest import TOOLS, steps
 from tests.docs.pages import BLOCKS, INDENTED, PAGES, ROOT, blocks, prose, shown_commands
+from tests.processes import PIPE, start, write_program
 from weft.cli.commands import COMMANDS
 from weft.cli.group import built
 from weft.core.settings import load_settings
@@ -120,10 +121,9 @@ class Shell:
         (self.folder / "napping.py").write_text(TOOLS, encoding="utf-8")
         programs = folder / "bin"
         programs.mkdir()
-        (programs / "weft").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m weft "$@"\n', encoding="utf-8")
+        write_program(programs / "weft")
         (programs / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n', encoding="utf-8")
-        for program in programs.iterdir():
-            program.chmod(0o755)
+        (programs / "python").chmod(0o755)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
         self.environ = kept | {
             "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
@@ -153,14 +153,7 @@ class Shell:
     def kill_a_run(self) -> None:
         """Leave a run whose process was killed in its second step."""
         (self.folder / "naps.yaml").write_text(steps(("one", 0), ("two", 20)), encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "weft", "run", "naps.yaml"],
-            cwd=self.folder,
-            env=self.environ,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = start(["run", "naps.yaml"], cwd=self.folder, env=self.environ, stdout=subprocess.DEVNULL, stderr=PIPE)
         deadline = time.monotonic() + 60
         for line in process.stderr:
             if "begin   /two" in line or time.monotonic() > deadline:

@@ -120,11 +120,11 @@ def answers(case: Bad, said: Said) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_bad_file_is_answered_with_its_place_and_a_fix(desk, name):
+def test_a_bad_file_is_answered_with_its_place_and_a_fix(near_desk, name):
     case = FILES[name]
-    desk.write(case.name, case.content)
-    answers(case, desk("validate", case.name, within=20))
-    assert [path.name for path in desk.folder.iterdir()] == [case.name]
+    near_desk.write(case.name, case.content)
+    answers(case, near_desk("validate", case.name, within=20))
+    assert [path.name for path in near_desk.folder.iterdir()] == [case.name]
 
 
 @pytest.mark.slow
@@ -165,9 +165,9 @@ def test_ten_megabytes_of_yaml_are_refused_in_bounded_time(desk):
     ],
 )
 @pytest.mark.slow
-def test_a_bad_command_line_is_answered_with_a_fix(desk, args, code, says):
-    desk.write("flow.yaml", GOOD + "outputs: {artifacts: [{path: x.md, from: x}]}\n")
-    answers(Bad(b"", code, says), desk("run", *args))
+def test_a_bad_command_line_is_answered_with_a_fix(near_desk, args, code, says):
+    near_desk.write("flow.yaml", GOOD + "outputs: {artifacts: [{path: x.md, from: x}]}\n")
+    answers(Bad(b"", code, says), near_desk("run", *args))
 
 
 @pytest.mark.slow
@@ -180,12 +180,12 @@ def test_a_bad_command_line_is_answered_with_a_fix(desk, args, code, says):
         ("python: ['os:system']", ("os", "tools.allowed_modules")),
     ],
 )
-def test_what_a_rule_denies_is_said_before_anything_starts(desk, tools, says):
-    desk.write("flow.yaml", GOOD + f"tools: {{{tools}}}\n")
-    said = desk("run", "flow.yaml")
+def test_what_a_rule_denies_is_said_before_anything_starts(near_desk, tools, says):
+    near_desk.write("flow.yaml", GOOD + f"tools: {{{tools}}}\n")
+    said = near_desk("run", "flow.yaml")
     assert said.code in {2, 11}, said.all
     assert [fragment for fragment in says if plain(fragment) not in plain(said.all)] == [], said.all
-    assert desk("runs", "list", "--json").json["runs"] == []
+    assert near_desk("runs", "list", "--json").json["runs"] == []
 
 
 @pytest.mark.slow
@@ -203,10 +203,12 @@ def test_an_injection_that_only_running_shows_fails_the_step_and_reveals_nothing
 
 
 @pytest.mark.slow
-def test_templates_in_variables_and_answers_are_words(desk):
-    desk.write("flow.yaml", step("{{ who }}") + "outputs: {artifacts: [{path: x.md, from: '{{ last_response }}'}]}\n")
-    said = desk("run", "flow.yaml", "--var", "who=Ada wrote {{ 7 * 191 }} and {{ ''.__class__ }}.")
+def test_templates_in_variables_and_answers_are_words(near_desk):
+    near_desk.write(
+        "flow.yaml", step("{{ who }}") + "outputs: {artifacts: [{path: x.md, from: '{{ last_response }}'}]}\n"
+    )
+    said = near_desk("run", "flow.yaml", "--var", "who=Ada wrote {{ 7 * 191 }} and {{ ''.__class__ }}.")
     assert said.code == 0, said.all
-    shown = desk("show", "last", "--prompts").all
+    shown = near_desk("show", "last", "--prompts").all
     assert "{{ 7 * 191 }} and {{ ''.__class__ }}" in shown
-    assert "1337" not in shown + desk.read("artifacts/x.md")
+    assert "1337" not in shown + near_desk.read("artifacts/x.md")

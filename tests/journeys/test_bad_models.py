@@ -15,7 +15,7 @@ agents: {one: {prompt: p}}
 pattern: {type: chain, config: {steps: [{agent: one, input: hi}]}}
 outputs: {artifacts: [{path: x.md, from: '{{ last_response }}'}]}
 """
-IN_TIME = "  budgets: {max_duration_s: 1}\n"
+IN_TIME = "  budgets: {max_duration_s: 3}\n"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ ANSWERS = {
         fail(429, "slow down", retry_after="30"),
         20,
         1,
-        ("again in 30.0 s", "asks to slow down (429)", "max_duration_s is 1"),
+        ("again in 30.0 s", "asks to slow down (429)", "max_duration_s is 3"),
         IN_TIME,
     ),
     "500": Bad(fail(500, "on fire"), 10, 2, ("failed (500). on fire", "fix: Try again later")),
@@ -55,7 +55,7 @@ ANSWERS = {
     "bytes": Bad(garbage(b"\xff\xfe\x00\x01" * 9), 10, 1, ("cannot be read", "fix: Check that the address")),
     "half an answer": Bad(half(), 10, 2, ("broke", "fix: Check the base URL. Try again later")),
     "nothing in it": Bad(say(""), 10, 2, ("gave an empty answer", "fix: Try again later")),
-    "nothing at all": Bad(hang(), 20, 1, ("max_duration_s is 1", "fix: raise max_duration_s"), IN_TIME),
+    "nothing at all": Bad(hang(), 20, 1, ("max_duration_s is 3", "fix: raise max_duration_s"), IN_TIME),
     "20 MB of words": Bad(say("word " * 4_000_000), 10, 1, ("20000000 characters", "fix: set max_tokens")),
     "100 MB of words": Bad(say("word " * 20_000_000), 10, 1, ("larger than 64 MiB", "fix: Set max_tokens")),
 }

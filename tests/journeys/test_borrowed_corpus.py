@@ -54,6 +54,8 @@ def test_a_borrowed_file_runs_offline(near_desk, file):
     shutil.copy(file, near_desk.folder)
     given = [part for value in GIVEN.get(file.stem, ()) for part in ("--var", value)]
     said = near_desk("run", file.name, "--offline", *given)
+    if file.stem == "routing-escalation":
+        assert near_desk.events("gate.opened")[-1]["data"]["show"] == "Chosen: high"
     for text in ANSWERS.get(file.stem, ()):
         assert said.code == 19, said.all
         said = near_desk("approve", "last", "--answer", text)

@@ -9,6 +9,13 @@ from weft.testing.providers import FakeProvider, fail, say
 
 pytestmark = pytest.mark.slow
 
+
+@pytest.fixture
+def desk(near_desk):
+    """Its commands run in this process: what groups say to each other is no matter of processes."""
+    return near_desk
+
+
 NONE = "  failure_policy: {retries: 0}\n"
 VOTE = """\
 inputs: {required: {plan: string}}

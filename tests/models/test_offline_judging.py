@@ -1,18 +1,20 @@
 """The offline model as a judge of drafts: its score comes from the draft and from what was expected, never from an example."""
 
+import asyncio
 import json
 
 import pytest
 from pydantic_ai import Agent
 
 from weft.models.offline.model import OfflineModel
-from weft.plan.patterns.answers import score_answer
+from weft.plan.patterns.answers import route_answer, score_answer
 from weft.plan.patterns.scale import Scale
+from weft.spec.model.patterns import Route
 
 
 def judged(prompt: str, *, role: str = "You are a critic.", scale: Scale = Scale()) -> dict:  # noqa: B008 -- frozen
     agent = Agent(OfflineModel(), instructions=role)
-    return json.loads(agent.run_sync(f"{prompt}\n\n{score_answer(scale)['instruction']}").output)
+    return json.loads(asyncio.run(agent.run(f"{prompt}\n\n{score_answer(scale)['instruction']}")).output)
 
 
 DRAFT = "The ferry leaves at nine from the old harbour."
@@ -49,3 +51,12 @@ def test_words_of_the_order_to_answer_are_nothing_to_judge_by():
     said = judged("Judge this: Hello.", role="You score.")
     assert said["issues"] == ["The request names nothing that the text could be compared with."]
     assert said["score"] == 0
+
+
+def test_a_router_takes_no_example_for_its_choice_and_reads_what_each_route_is_for():
+    agent = Agent(OfflineModel(), instructions="You route tickets.")
+    order = 'Reply like {"route": "low"}. Use "low" for questions, "high" for outages and errors.'
+    answer = route_answer({name: Route.model_construct(then=()) for name in ("low", "high")}, retries=0, default=None)
+    for ticket, route in (("Orders fail with an error.", "high"), ("I have two questions.", "low")):
+        prompt = f"Ticket: {ticket}\n\n{order}\n\n{answer['instruction']}"
+        assert json.loads(asyncio.run(agent.run(prompt)).output) == {"route": route}

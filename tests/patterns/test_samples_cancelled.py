@@ -96,6 +96,8 @@ def cancelled_live(name: str, number: int, *, late: bool) -> list[Played]:
             assert "run.cancelling" not in world.kinds(run_id)
             await world.close()
             return []
+        # What was stopped between its effect and the record of it may do it again, under the same key.
+        world.deaths += 1
         stages = [await at_rest(world, run_id, name), await goes_on(world, run_id, name)]
         await world.close()
         return stages

@@ -2,10 +2,10 @@
 
 A test that starts the service or a command wants a real process: with its own memory, killed and frozen by real signals.
 It does not want to load the same modules for the hundredth time. So each worker of the tests has one process that loaded
-them once (`tests.processes.nursery`), and each start is a fork of it. `tests/cli/test_starting.py` and the tests of the
-documentation start the interpreter anew, as users do.
+them once (`tests.processes.nursery`), and each start is a fork of it. `tests/cli/test_starting.py` starts the interpreter anew, as
+users do.
 """
 
-from tests.processes.started import PIPE, Started, start
+from tests.processes.started import PIPE, Started, start, write_program
 
-__all__ = ["PIPE", "Started", "start"]
+__all__ = ["PIPE", "Started", "start", "write_program"]

@@ -1,9 +1,11 @@
-"""The process that has loaded everything and is forked for each command: ``python -m tests.processes.nursery FD``.
+"""The process that has loaded everything and is forked for each command: ``python -m tests.processes.nursery SOCKET``.
 
-A request on the socket FD is a length, then JSON ``{"argv", "cwd", "env", "module"}``, with four descriptors: standard input, output,
-error, and where the exit status is to be written (4 bytes, as `os.waitstatus_to_exitcode` has it). The answer is the child's id.
+Whoever wants a command connects to the socket at that path, and sends a length, then JSON ``{"argv", "cwd", "env", "module"}``, with
+three descriptors: standard input, output and error. The answers are the child's id and, at its end, its exit status (4 bytes
+each, the status as `os.waitstatus_to_exitcode` has it). A child whose asker goes away is killed. All ends with standard input.
 """
 
+import contextlib
 import gc
 import importlib
 import json
@@ -14,70 +16,69 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 
 LOADED = ("weft.cli.serving", "weft.cli.drive", "weft.cli.main", "weft.app.local", "weft.agents")
 
 
-def attend(control: socket.socket) -> dict:
+def attend(listening: socket.socket) -> dict:
     """Fork a child for each request; returns only in such a child, with what it was asked to be."""
-    waiting: dict[int, int] = {}
+    children: dict[int, socket.socket] = {}
     woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    os.set_blocking(woken, False)
+    for end in (woken, wake):
+        os.set_blocking(end, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake)
     while True:
-        ready, _, _ = select.select([control, woken], [], [])
+        ready, _, _ = select.select([listening, 0, woken, *children.values()], [], [])
+        if 0 in ready:
+            os._exit(0)
         if woken in ready:
             os.read(woken, 4_096)
-            reap(waiting)
-        if control in ready:
-            asked = receive(control)
-            if asked is None:
-                os._exit(0)
-            request, descriptors = asked
+            reap(children)
+        for pid, asker in list(children.items()):
+            if asker in ready and asker.fileno() >= 0:
+                os.kill(pid, signal.SIGKILL)
+                children[pid] = socket.socket()  # nobody is told
+                asker.close()
+        if listening in ready:
+            asker, _ = listening.accept()
+            request, descriptors = receive(asker)
             pid = os.fork()
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 become(request, descriptors)
                 return request
-            *streams, status = descriptors
-            for one in streams:
+            for one in descriptors:
                 os.close(one)
-            waiting[pid] = status
-            control.sendall(struct.pack("!i", pid))
+            children[pid] = asker
+            asker.sendall(struct.pack("!i", pid))
 
 
-def receive(control: socket.socket) -> tuple[dict, list[int]] | None:
-    head, descriptors, _, _ = socket.recv_fds(control, 4, 4)
-    if not head:
-        return None
+def receive(asker: socket.socket) -> tuple[dict, list[int]]:
+    head, descriptors, _, _ = socket.recv_fds(asker, 4, 3)
     size = struct.unpack("!i", head)[0]
     body = b""
     while len(body) < size:
-        body += control.recv(size - len(body))
+        body += asker.recv(size - len(body))
     return json.loads(body), list(descriptors)
 
 
-def reap(waiting: dict[int, int]) -> None:
-    while waiting:
+def reap(children: dict[int, socket.socket]) -> None:
+    while children:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        told = waiting.pop(pid)
-        try:
-            os.write(told, struct.pack("!i", os.waitstatus_to_exitcode(status)))
-        except BrokenPipeError:
-            pass  # whoever asked for it is gone
-        os.close(told)
+        with children.pop(pid) as asker, contextlib.suppress(OSError):
+            asker.sendall(struct.pack("!i", os.waitstatus_to_exitcode(status)))
 
 
 def become(request: dict, descriptors: list[int]) -> None:
     """Make this child what the interpreter would be if it had been started anew."""
-    for number, given in enumerate(descriptors[:3]):
+    for number, given in enumerate(descriptors):
         os.dup2(given, number)
-    os.closerange(3, 1_024)
+    os.closerange(3, 4_096)
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()
@@ -92,14 +93,16 @@ def become(request: dict, descriptors: list[int]) -> None:
 
 
 def main() -> None:
-    control = socket.socket(fileno=int(sys.argv[1]))
-    os.set_inheritable(control.fileno(), False)
     for name in LOADED:
         importlib.import_module(name)
     # What is there already is never written to by a collection in a child, and so stays shared.
     gc.collect()
     gc.freeze()
-    request = attend(control)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(f"{sys.argv[1]}.new")
+    listening.listen(64)
+    Path(f"{sys.argv[1]}.new").rename(sys.argv[1])
+    request = attend(listening)
     importlib.import_module(request["module"]).main()
 
 

@@ -5,12 +5,15 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -30,17 +33,18 @@ class Started:
         self.stdin = _end(stdin, given, kept, reading=True)
         self.stdout = _end(stdout, given, kept)
         self.stderr = _end(stderr, given, kept) if stderr != subprocess.STDOUT else given.append(given[1])
-        self._status, told = os.pipe()
-        request = {"argv": self.args, "env": dict(env), "cwd": str(cwd), "module": module}
-        try:
-            self.pid = _nursery().ask(request, [*given, told])
-        finally:
-            for one in {*kept, told}:
-                os.close(one)
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(str(nursery()))
+        body = json.dumps({"argv": self.args, "env": dict(env), "cwd": str(cwd), "module": module}).encode()
+        socket.send_fds(self._line, [struct.pack("!i", len(body))], given)
+        self._line.sendall(body)
+        self.pid = struct.unpack("!i", self._line.recv(4))[0]
+        for one in kept:
+            os.close(one)
 
     def poll(self) -> int | None:
         """Its exit status as `subprocess` has it, or nothing while it lives."""
-        if self.returncode is None and select.select([self._status], [], [], 0)[0]:
+        if self.returncode is None and select.select([self._line], [], [], 0)[0]:
             self._read()
         return self.returncode
 
@@ -51,14 +55,14 @@ class Started:
             subprocess.TimeoutExpired: It lives on after `timeout` seconds.
         """
         if self.returncode is None:
-            if not select.select([self._status], [], [], timeout)[0]:
+            if not select.select([self._line], [], [], timeout)[0]:
                 raise subprocess.TimeoutExpired(self.args, timeout or 0)
             self._read()
         return self.returncode
 
     def _read(self) -> None:
-        told = os.read(self._status, 4)
-        os.close(self._status)
+        told = self._line.recv(4)
+        self._line.close()
         assert told, "the process that all commands are forked from is gone"
         self.returncode = struct.unpack("!i", told)[0]
 
@@ -140,33 +144,28 @@ def _end(asked: object, given: list[int], kept: list[int], *, reading: bool = Fa
     return None
 
 
-class _Nursery:
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._control, theirs = socket.socketpair()
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.processes.nursery", str(theirs.fileno())],
-            pass_fds=[theirs.fileno()],
-            env=clean,
-            cwd=_ROOT,
-            stdin=subprocess.DEVNULL,
-        )
-        theirs.close()
-        atexit.register(self._close)
-
-    def _close(self) -> None:
-        self._control.close()
-        self._process.wait()
-
-    def ask(self, request: dict, descriptors: list[int]) -> int:
-        body = json.dumps(request).encode()
-        with self._lock:
-            socket.send_fds(self._control, [struct.pack("!i", len(body))], descriptors)
-            self._control.sendall(body)
-            return struct.unpack("!i", self._control.recv(4))[0]
-
-
 @cache
-def _nursery() -> _Nursery:
-    return _Nursery()
+def nursery() -> Path:
+    """The socket of this process's own nursery, which is begun when it is first asked for and ends with this process."""
+    folder = tempfile.mkdtemp(prefix="weft-nursery-")
+    path = Path(folder) / "socket"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
+    command = [sys.executable, "-m", "tests.processes.nursery", str(path)]
+    process = subprocess.Popen(command, env=clean, cwd=_ROOT, stdin=subprocess.PIPE)
+
+    def end() -> None:
+        process.communicate()
+        shutil.rmtree(folder)
+
+    atexit.register(end)
+    while not path.exists():
+        assert process.poll() is None, "what all commands are forked from did not begin"
+        time.sleep(0.01)
+    return path
+
+
+def write_program(path: Path) -> None:
+    """Make `path` a program ``weft`` for shells: it hands all that it is given to the nursery, and signals to the command there."""
+    script = Path(__file__).with_name("program.py").read_text(encoding="utf-8")
+    path.write_text(f"#!{sys.executable} -IS\nSOCKET = {str(nursery())!r}\n{script}", encoding="utf-8")
+    path.chmod(0o755)

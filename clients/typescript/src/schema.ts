@@ -2778,7 +2778,7 @@ export interface components {
         };
         /**
          * OnWebhook
-         * @description A signed message is sent to ``/hooks/<name>``. The new run's input `variable` gets its body, as text.
+         * @description A signed message is sent to ``/hooks/<name>``, or ``/hooks/<tenant>/<name>`` where tenants share the service. The new run's input `variable` gets its body, as text.
          */
         OnWebhook: {
             /**

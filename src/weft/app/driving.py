@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +27,7 @@ from weft.app.auditing.access import Access
 from weft.app.auditing.trail import Trail
 from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
+from weft.app.far_tasks import FarTask, waiting
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
@@ -34,7 +37,7 @@ from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
-from weft.core.errors import ConflictError
+from weft.core.errors import ConflictError, WeftError
 from weft.core.settings import Settings
 from weft.engine.answering import Decided
 from weft.engine.clock import ClockPerformer
@@ -55,6 +58,8 @@ from weft.tools.port import Tool, ToolContext, ToolOptions
 
 _LOG = logging.getLogger("weft.app")
 _PLANS = 128
+_CALL_OFF_S = 5.0
+"""So long whoever cancels a run waits for remote agents to hear of it."""
 
 
 class Driving:
@@ -172,6 +177,23 @@ class Driving:
             await self._servers.leave(run_id)
             self._telemetry.leave(run_id)
 
+    async def cancel(self, run_id: str, *, reason: str = "") -> bool:
+        """Cancel a run; see `Engine.cancel`. Remote agents that wait for an answer to its questions are told to stop."""
+        asked = waiting(self._journal, run_id, self._definitions)
+        done = await self.engine.cancel(run_id, reason=reason)
+        if done and asked:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_CALL_OFF_S):
+                    await asyncio.gather(*(self._call_off(one) for one in asked))
+        return done
+
+    async def _call_off(self, one: FarTask) -> None:
+        around = self._around(one.definitions, {}, f"cancel:{one.task}", (one.run_id, ""))
+        try:
+            await self._remote.call_off(one.task, one.agent, around)
+        except WeftError as error:
+            _LOG.warning("the task %s of a remote agent stays open: %s", one.task, error.message)
+
     def _definitions(self, hash_: str) -> Mapping[str, Any]:
         """What is defined in the stored plan of this hash; of the latest plans, it is kept."""
         known = self._defined.get(hash_)
@@ -237,21 +259,28 @@ class Driving:
         return known[1]
 
     def _tool_context(self, context: StepContext) -> ToolContext:
-        declared: Mapping[str, Any] = context.plan.definitions.get("secrets") or {}
+        around = self._around(context.plan.definitions, context.options, context.key, (context.run_id, context.path))
+        return replace(around, note=context.note, emit=context.emit)
+
+    def _around(
+        self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
+    ) -> ToolContext:
+        """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
+        declared: Mapping[str, Any] = definitions.get("secrets") or {}
         known = {name: SecretRef(name=name, key=one["key"], source=one["source"]) for name, one in declared.items()}
         known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
-        workdir = Path(str(context.plan.definitions.get("workdir") or context.options.get("workdir") or "."))
+        workdir = Path(str(definitions.get("workdir") or options.get("workdir") or "."))
         may = self._settings.tools
         return ToolContext(
-            key=context.key,
+            key=key,
             workdir=workdir,
             clock=self._clock,
-            http=self._access.http(self._http, context.run_id, context.path),
+            http=self._access.http(self._http, *step),
             secrets=Secrets(
                 known.values(),
                 on_resolve=self._redactor.register,
-                on_read=self._access.reading(context.run_id, context.path),
+                on_read=self._access.reading(*step),
                 also_masked=credentials(),
             ),
             options=ToolOptions(
@@ -259,8 +288,6 @@ class Driving:
                 tavily_url=may.tavily_url,
                 check_workflow=partial(check_text, folder=workdir),
             ),
-            note=context.note,
-            emit=context.emit,
         )
 
     def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:

@@ -140,7 +140,7 @@ class LocalService:
 
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """See `Service.cancel`."""
-        return await self._driving.engine.cancel(run_id, reason=reason)
+        return await self._driving.cancel(run_id, reason=reason)
 
     def find(self, text: str) -> Run:
         """See `Service.find`."""

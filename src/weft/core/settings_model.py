@@ -212,6 +212,15 @@ class Server(Group):
     )
     max_request_bytes: int = Field(default=10_485_760, ge=1_024, description="The largest request that it reads.")
     request_s: Seconds = Field(default=30.0, description="Time in which a request must have arrived, in seconds.")
+    connections: int = Field(
+        default=8_192, ge=1, le=1_000_000, description="Connections that it holds at the same time; more are refused."
+    )
+    requests: int = Field(
+        default=4_096,
+        ge=1,
+        le=1_000_000,
+        description="Requests of one caller that it answers at the same time, streams among them; more are refused.",
+    )
 
 
 def _database(value: SecretStr | None) -> SecretStr | None:

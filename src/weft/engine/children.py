@@ -118,6 +118,8 @@ class Children:
         self.leaving = leaving
         self._clock = surroundings.clock
         self._mask = surroundings.mask
+        self.go_on: Callable[[], None] = lambda: None
+        """Lets the end of a child be recorded, unless nothing is to happen any more; the runtime says when."""
 
     async def run(self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings) -> Outcome:
         """See `Runtime.child`."""
@@ -244,6 +246,7 @@ class Children:
 
     async def _end(self, path: str, run_id: str | None, end: Any, used: Usage) -> Outcome:
         """Record how the step ended; `end` is its value or an error."""
+        self.go_on()
         failed = isinstance(end, WeftError)
         data: dict[str, Any] = {"error": end.as_json(), "attempts": 1} if failed else {"value": end}
         data |= {"type": "child", "run": run_id} | ({"usage": used.as_json()} if used != Usage() else {})

@@ -77,6 +77,10 @@ class Steps(Protocol):
         """Whether the process lets go of the run at this moment."""
         ...
 
+    def go_on(self) -> None:
+        """Let whoever is about to begin or record something do so, unless nothing is to happen any more."""
+        ...
+
     async def perform(self, step: Step, inside: Activity | None = None) -> Outcome:
         """The outcome of a step, `inside` another one or not."""
         ...
@@ -130,10 +134,12 @@ class LiveContext:
 
     def note(self, kind: str, data: Mapping[str, Any]) -> None:
         """See `StepContext.note`."""
+        self.performing.go_on()
         self.performing.recorder.note(kind, self.path, self.performing.mask(dict(data)))
 
     async def ask(self, name: str, request: GateRequest) -> Any:
         """See `StepContext.ask`."""
+        self.performing.go_on()
         path = f"{self.path}/{name}"
         self._hold_limit(1)
         try:

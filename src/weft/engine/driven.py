@@ -63,6 +63,12 @@ class Driven:
             if not self._cut.done():
                 self._cut.set_result(None)
 
+    async def heard(self) -> bool:
+        """Whether the drive is being cancelled; one that is over is waited for."""
+        if self.over:
+            await self.left.wait()
+        return self.cancelled is not None
+
     async def ended(self) -> Ended:
         """How the walk ends.
 

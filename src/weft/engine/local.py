@@ -232,27 +232,21 @@ class Engine:
             self._claims.release(run_id, epoch)
 
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
-        """Cancel a run, whoever drives it. False when it has ended otherwise.
+        """Cancel a run, whoever drives it; its driver is told through the inbox. False when it has ended otherwise.
 
-        A driver in any process is told through the inbox; a run that nobody drives is cancelled here. Of a run that another
-        process drives, True says no more than that its driver will find the message, unless the run ends before.
+        Of a run that another process drives, True says no more than that its driver will find the message, if it is not over before.
         """
         run = self._journal.runs.get(run_id)
         if run.ended:
             return False
-        at = self._clock.micros()
-        post = self._journal.inbox.post(
-            run_id, key=f"cancel:{run.epoch}", kind="cancel", data={"reason": reason}, at=at
-        )
+        key, at = f"cancel:{run.epoch}", self._clock.micros()
+        post = self._journal.inbox.post(run_id, key=key, kind="cancel", data={"reason": reason}, at=at)
         await self._journal.writer.submit(post)
         self._journal.inbox.ring()
         if run_id in self._active:
             await self._take_messages([run_id])
-            if (driven := self._active.get(run_id)) is not None:
-                if driven.cancelled is not None:
-                    return True
-                if driven.over:
-                    await driven.left.wait()
+            if (driven := self._active.get(run_id)) is not None and await driven.heard():
+                return True
         if await self._cancel_undriven(run_id, reason):
             await self._journal.writer.submit(self._journal.inbox.take([run_id]))
             return True

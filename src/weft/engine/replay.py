@@ -277,10 +277,7 @@ class _Replay:
         return True
 
     async def _past_waits(self, holds: Callable[[], bool]) -> bool:
-        """Let the walk leave what can only wait, one after another, until `holds` does; whether it does.
-
-        Which of them its process had left to go on with others is in no event when that process died before the drive ended.
-        """
+        """Let the walk leave what can only wait, until `holds` does; which of them a process had left when it died is in no event."""
         if (walk := self._walk) is None or self._waits:
             return False
         for path in walk.resting():

@@ -59,6 +59,7 @@ class EmbeddedRuntime:
         self._gates = Gates(recorder, waiting, surroundings.clock, surroundings.mask)
         self._signals = Signals(recorder, waiting, surroundings.clock)
         self._performing = Performing(recorder, plan, surroundings, waiting, self._gates, children.leaving)
+        children.go_on = self._performing.go_on
 
     def stop(self) -> None:
         """From now on nothing is performed or recorded on this runtime."""
@@ -103,28 +104,33 @@ class EmbeddedRuntime:
 
     async def sleep(self, path: str, seconds: float) -> Outcome:
         """See `Runtime.sleep`."""
+        self._performing.go_on()
         return await self._signals.sleep(path, seconds)
 
     async def ask(self, path: str, request: Callable[[], GateRequest]) -> Outcome:
         """See `Runtime.ask`."""
+        self._performing.go_on()
         return await self._gates.ask(path, request)
 
     async def listen(
         self, path: str, names: tuple[str, ...], seconds: float | None, accepts: Callable[[Mapping[str, Any]], bool]
     ) -> Outcome:
         """See `Runtime.listen`."""
+        self._performing.go_on()
         return await self._signals.listen(path, names, seconds, accepts)
 
     async def child(
         self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
     ) -> Outcome:
         """See `Runtime.child`."""
+        self._performing.go_on()
         return await self._children.run(path, node, planned, inputs, settings)
 
     async def within(
         self, path: str, seconds: float, work: Callable[[], Awaitable[Outcome]], error: WeftError
     ) -> Outcome:
         """See `Runtime.within`."""
+        self._performing.go_on()
         state = self._recorder.state
         known = state.finished.get(path)
         if isinstance(known, Failure):
@@ -213,6 +219,7 @@ class EmbeddedRuntime:
 
     def keep(self, path: str, position: Any, done: Sequence[str], rows: Sequence[Any] = ()) -> int:
         """See `Runtime.keep`."""
+        self._performing.go_on()
         payload = self._recorder.state.kept(path, position, done, rows)
         self._recorder.note("node.position", path, loads(payload))
         return len(payload)

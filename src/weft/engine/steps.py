@@ -148,6 +148,7 @@ class Performing:
 
     async def _announce(self, step: Step, context: LiveContext) -> None:
         """Say that the step begins; durably, before an effect that must not be repeated blindly. A pure one only ends."""
+        self.go_on()
         data: dict[str, Any] = {"type": step.type, "effect": step.effect, "attempt": context.attempt}
         if step.target:
             data["target"] = step.target
@@ -177,9 +178,9 @@ class Performing:
             raise
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if task is None or task.cancelling() or self._stopped:
                 raise
-            # Nobody has cancelled us: something inside was cancelled and let it out, which must not look like Ctrl-C.
+            # Nobody has cancelled or stopped us: something inside was cancelled and let it out, which must not look like Ctrl-C.
             raise InternalError(
                 "something inside it was cancelled",
                 fix="this is a defect of Weft or of an extension: please report it",
@@ -204,6 +205,7 @@ class Performing:
             self.go_on()
 
     async def _succeed(self, step: Step, done: Done, context: LiveContext) -> Outcome:
+        self.go_on()
         data: dict[str, Any] = {"value": done.value}
         if context.attempt > 1:
             data["attempts"] = context.attempt
@@ -225,6 +227,7 @@ class Performing:
         return self.recorder.state.outcomes[step.path]
 
     async def _fail(self, step: Step, error: WeftError, context: LiveContext) -> Outcome:
+        self.go_on()
         if not error.place.path:
             error.place = Place(file=error.place.file, pointer=error.place.pointer, path=step.path)
         data: dict[str, Any] = {"error": self.mask(error.as_json()), "attempts": context.attempt}
@@ -235,6 +238,7 @@ class Performing:
         return self.recorder.state.outcomes[step.path]
 
     async def _back_off(self, step: Step, context: LiveContext, error: WeftError, again: Again) -> None:
+        self.go_on()
         if not again.parked:
             context.attempt += 1
         due = self._clock.micros() + int(again.delay * 1_000_000)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weft.core.errors import AuthError, InputError, PolicyError, StepTimeoutError, WeftError
+from weft.core.errors import AuthError, InputError, PolicyError, RateLimitError, StepTimeoutError, WeftError
 from weft.core.settings_model import Server
-from weft.server.caller import Doorkeeper, own_session
+from weft.server.caller import Caller, Doorkeeper, own_session
 from weft.server.problems import MEDIA_TYPE, Forms, form_of, problem, status_of
 
 _OPEN = ("/health/", "/.well-known/", "/hooks/", "/auth/login", "/auth/callback", "/auth/link")
@@ -24,7 +25,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 class Bounds:
-    """Refuses what comes from a foreign page or under a foreign name, has no credential, is too large, or takes too long to arrive.
+    """Refuses what comes from a foreign page or under a foreign name, has no credential, is too much, or takes too long to arrive.
 
     A page of another origin can have a browser send requests to this machine, and a foreign name can be made to lead here: both
     are told by their headers, which a page cannot change.
@@ -38,6 +39,7 @@ class Bounds:
         self._hosts = _LOOPBACK | {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
         if settings.public_url is not None:
             self._hosts |= {(urlsplit(settings.public_url).hostname or "").lower()}
+        self._open: Counter[str] = Counter()
         self._any_host = not doorkeeper.open and not settings.allowed_hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,6 +58,22 @@ class Bounds:
             await _drain(headers, receive)
             await self._refuse(scope, send, error)
             return
+        who = _who(scope)
+        if self._open[who] >= self._settings.requests:
+            fix = "wait for some of them to be answered, or raise the setting server.requests"
+            many = f"{self._settings.requests} requests of this caller are being answered, and no more may be"
+            await _drain(headers, receive)
+            await self._refuse(scope, send, RateLimitError(many, fix=fix, retry_after_s=1))
+            return
+        self._open[who] += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._open[who] -= 1
+            if not self._open[who]:
+                del self._open[who]
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body(receive, self._settings)
         answer = _Answer(send, body)
         with suppress(_Refused):
@@ -157,6 +175,14 @@ class _Answer:
         await self._send(message)
 
 
+def _who(scope: Scope) -> str:
+    """Whose request it is: the caller's, or where none is asked for, that of the address that it comes from."""
+    caller: Caller | None = scope.get("state", {}).get("caller")
+    if caller is not None:
+        return f"{caller.tenant}/{caller.principal}"
+    return f"at {(scope.get('client') or ('',))[0]}"
+
+
 def _name(host: str) -> str:
     """The name in a Host header, without its port."""
     host = host.lower()
@@ -195,5 +221,7 @@ async def _refuse(scope: Scope, send: Send, error: WeftError) -> None:
     headers: Iterable[tuple[bytes, bytes]] = [(b"content-type", MEDIA_TYPE.encode()), (b"connection", b"close")]
     if isinstance(error, AuthError):
         headers = [*headers, (b"www-authenticate", b'Bearer realm="weft"')]
+    if after := error.ids.get("retry_after_s"):
+        headers = [*headers, (b"retry-after", str(round(float(after))).encode())]
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})

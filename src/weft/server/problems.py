@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from weft.core.errors import InputError, InternalError, NotFoundError, PolicyError, WeftError
+from weft.server.wording import said_to
 
 _LOG = logging.getLogger("weft.server")
 Form = Callable[[WeftError], Response]
@@ -48,11 +50,16 @@ def status_of(error: WeftError) -> int:
     return int(error.ids.get("status") or STATUS.get(error.code, 500))
 
 
-def problem(error: WeftError, *, instance: str = "", status: int | None = None) -> dict[str, Any]:
-    """An error as problem details: the members of RFC 9457, and ours (``code``, ``fix``, ``place``, ``ids``, ``problems``)."""
+def problem(error: WeftError, *, instance: str = "", status: int | None = None, agent: str = "") -> dict[str, Any]:
+    """An error as problem details: the members of RFC 9457, and ours (``code``, ``fix``, ``place``, ``ids``, ``problems``).
+
+    `agent` is what the client calls itself.
+    """
     status = status_of(error) if status is None else status
     own = error.as_json()
     detail = own.pop("message")
+    if own.get("fix"):
+        own["fix"] = said_to(agent, str(own["fix"]))
     return {
         "type": f"urn:weft:error:{error.code}",
         "title": HTTPStatus(status).phrase,
@@ -63,7 +70,7 @@ def problem(error: WeftError, *, instance: str = "", status: int | None = None) 
     }
 
 
-def answer(error: WeftError, *, instance: str = "", status: int | None = None) -> Response:
+def answer(error: WeftError, *, instance: str = "", status: int | None = None, agent: str = "") -> Response:
     """An error as a response."""
     headers = {}
     after = error.ids.get("retry_after_s")
@@ -71,7 +78,7 @@ def answer(error: WeftError, *, instance: str = "", status: int | None = None) -
         headers["Retry-After"] = str(max(1, round(float(after))))
     if error.code == "auth":
         headers["WWW-Authenticate"] = 'Bearer realm="weft"'
-    told = problem(error, instance=instance, status=status)
+    told = problem(error, instance=instance, status=status, agent=agent)
     return JSONResponse(told, told["status"], headers=headers, media_type=MEDIA_TYPE)
 
 
@@ -124,7 +131,9 @@ def install(app: FastAPI, forms: Forms) -> None:
         error = error_of(exception)
         status = exception.status_code if isinstance(exception, HTTPException) else None
         form = form_of(request.url.path, forms)
-        response = answer(error, instance=request.url.path, status=status) if form is None else form(error)
+        agent = request.headers.get("user-agent", "")
+        told = partial(answer, instance=request.url.path, status=status, agent=agent)
+        response = told(error) if form is None else form(error)
         if form is not None and status is not None:
             response.status_code = status
         if isinstance(exception, HTTPException):

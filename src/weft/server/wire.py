@@ -9,19 +9,20 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from weft.core.errors import InputError, StepTimeoutError, WeftError
+from weft.core.errors import InputError, StepTimeoutError, TransientError, WeftError
 from weft.core.settings_model import Server
 from weft.server.problems import MEDIA_TYPE, problem
 
 
 class GuardedProtocol(H11Protocol):
-    """A connection on which the head of a request has to arrive within `head_s` seconds, the first one included.
+    """A connection on which the head of a request has to arrive within `head_s` seconds, the first one included; one of `most`.
 
     The server has a limit for idle connections, but every byte that trickles in starts it anew. The body of a request has a limit of
     its own where it is read; what comes in after an answer is given counts as the head of the next request.
     """
 
     head_s: float = 30.0
+    most: int = 8_192
 
     def __init__(self, *args: Any, **rest: Any) -> None:
         super().__init__(*args, **rest)
@@ -29,8 +30,12 @@ class GuardedProtocol(H11Protocol):
         self._heard = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
-        """Begin to wait for the first request."""
+        """Begin to wait for the first request, unless there are too many connections already."""
         super().connection_made(transport)
+        if len(self.connections) > self.most:
+            fix = "ask again in a moment, or raise the setting server.connections"
+            self._refuse(TransientError("the service has too many connections", fix=fix), 503)
+            return
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -83,5 +88,6 @@ def guarded(settings: Server) -> type[GuardedProtocol]:
 
     class Guarded(GuardedProtocol):
         head_s = settings.request_s
+        most = settings.connections
 
     return Guarded

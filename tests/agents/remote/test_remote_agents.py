@@ -5,6 +5,7 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx2
 import pytest
 
 from tests.server.a2a.service import JsonRpc, answer, state, told
@@ -47,7 +48,7 @@ name: slow
 runtime: {provider: offline, model_id: extract}
 inputs: {optional: {message: string}}
 agents: {writer: {prompt: Say it.}}
-pattern: {type: chain, config: {steps: [{wait: {seconds: 25}}, {agent: writer, input: "slept"}]}}
+pattern: {type: chain, config: {steps: [{wait: {signal: wake}}, {agent: writer, input: "slept"}]}}
 """
 
 
@@ -84,6 +85,13 @@ def local(tmp_path, monkeypatch):
 async def begun(service, tmp_path, text):
     (tmp_path / "near.yaml").write_text(text)
     return await service.start(RunRequest(file=tmp_path / "near.yaml"))
+
+
+def wake(far) -> None:
+    """Have the one run over there go on."""
+    (task,) = JsonRpc(far).list()["tasks"]
+    answer = httpx2.post(f"{far.url}/api/v1/runs/{task['id']}/signal", json={"name": "wake"}, timeout=30)
+    assert answer.status_code == 202, answer.text
 
 
 def steps(service, run_id):
@@ -173,6 +181,7 @@ async def test_a_crash_resumes_the_same_task_and_sends_nothing_anew(serve, local
     service = local()
     driving = asyncio.ensure_future(service.drive(run_id))
     far.start()
+    wake(far)
     result = await asyncio.wait_for(driving, 90)
     assert result.status == "completed"
     assert "slept" in result.outputs["response"]
@@ -190,6 +199,24 @@ async def test_cancelling_the_run_cancels_the_remote_task(serve, local, tmp_path
     await service.cancel(run_id)
     assert (await asyncio.wait_for(driving, 30)).status == "cancelled"
     assert [state(task) for task in JsonRpc(far).list()["tasks"]] == ["CANCELED"]
+    await service.close()
+
+
+async def test_cancelling_a_run_that_waits_for_an_answer_ends_the_remote_task_too(serve, local, tmp_path):
+    far = serve({"asking": ASKING})
+    service = local()
+    run_id = await begun(service, tmp_path, near(far.url))
+    assert (await service.drive(run_id)).status == "waiting"
+    await service.close()
+    # Also by another process, that has never spoken to the agent.
+    service = local()
+    assert await service.cancel(run_id)
+    assert [state(task) for task in JsonRpc(far).list()["tasks"]] == ["CANCELED"]
+    run_id = await begun(service, tmp_path, near(far.url))
+    assert (await service.drive(run_id)).status == "waiting"
+    far.kill()
+    assert await service.cancel(run_id)
+    assert service.find(run_id).status == "cancelled"
     await service.close()
 
 

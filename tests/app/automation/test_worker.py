@@ -256,13 +256,13 @@ async def test_a_circle_of_triggers_comes_to_an_end(yard):
 
 @pytest.mark.slow
 @simulated
-async def test_a_thousand_timers_that_are_due_at_once_all_fire_and_none_early(yard):
+async def test_hundreds_of_timers_that_are_due_at_once_all_fire_and_none_early(yard):
     engine = yard.worker()._hands.engine
-    for _ in range(1_000):
+    for _ in range(300):
         run_id = await engine.start(Plan(workflow="timer", root=PLANS["timer"]), {})
         assert (await engine.drive(run_id)).status == "waiting"
     await engine.close()
-    due = sorted((run.due - EPOCH) / SECOND for run in yard.journal.runs.list(limit=2_000))
+    due = sorted((run.due - EPOCH) / SECOND for run in yard.journal.runs.list(limit=500))
     yard.work()
     yard.work()
     await yard.until(due[0] - 0.001)
@@ -271,7 +271,7 @@ async def test_a_thousand_timers_that_are_due_at_once_all_fire_and_none_early(ya
     assert {status for _, status in yard.runs("timer")} == {"completed"}
     late = sorted(at - planned for (at, _), planned in zip(sorted(yard.began), due, strict=True))
     assert late[0] >= 0
-    assert late[990] < 10
+    assert late[296] < 10
 
 
 @simulated

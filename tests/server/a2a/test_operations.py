@@ -106,6 +106,11 @@ def test_what_cannot_be_is_refused_with_its_reason(client):
     assert refusal(lambda: client.send({"messageId": "m", "role": "ROLE_AGENT", "parts": [{"text": "x"}]})) == (
         "INVALID_PARAMS"
     )
+    odd = {"raw": "dGNr", "mediaType": "application/x-unsupported-tck-type"}
+    unknown = {"messageId": fresh("tck-send-003"), "role": "ROLE_USER", "parts": [odd]}
+    assert refusal(lambda: client.send(unknown)) == "CONTENT_TYPE_NOT_SUPPORTED"
+    picture = {"messageId": fresh("tck-send-004"), "role": "ROLE_USER", "parts": [{**odd, "mediaType": "image/png"}]}
+    assert state(client.send(picture)["task"]) == "COMPLETED"
     assert refusal(lambda: client.get(task["id"], historyLength=-1)) == "INVALID_PARAMS"
     assert refusal(client.extended_card) == "UNSUPPORTED_OPERATION"
 

@@ -37,7 +37,7 @@ pattern:
   config:
     steps:
       - {agent: writer, input: "one"}
-      - {wait: {seconds: 25}}
+      - {wait: {signal: wake}}
       - {agent: writer, input: "two"}
 """
 BOOKING = """
@@ -277,11 +277,17 @@ def test_a_task_survives_a_kill_and_its_subscribers_see_the_same_events_after_it
     seen: list[list[dict]] = [[], []]
 
     def read(place: int) -> None:
-        seen[place] = list(client.subscribe(task["id"]))
+        for event in client.subscribe(task["id"]):
+            seen[place].append(event)
 
     threads = [threading.Thread(target=read, args=(place,)) for place in range(2)]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + 30
+    while not all(seen) and time.monotonic() < until:
+        time.sleep(0.05)
+    signal = httpx2.post(f"{service.url}/api/v1/runs/{task['id']}/signal", json={"name": "wake"}, timeout=30)
+    assert signal.status_code == 202, signal.text
     for thread in threads:
         thread.join(60)
     assert state(seen[0][-1]) == "COMPLETED"

@@ -35,11 +35,15 @@ def status(answer):
 
 @pytest.fixture(scope="module")
 def hurried(tmp_path_factory):
-    """A service that gives requests one second to arrive."""
+    """A service that gives requests one second to arrive, and has room for few."""
     from tests.server.control.service import Served
 
     served = Served(
-        tmp_path_factory.mktemp("hurried"), WEFT_SERVER__REQUEST_S="1", WEFT_SERVER__MAX_REQUEST_BYTES="20000"
+        tmp_path_factory.mktemp("hurried"),
+        WEFT_SERVER__REQUEST_S="1",
+        WEFT_SERVER__MAX_REQUEST_BYTES="20000",
+        WEFT_SERVER__CONNECTIONS="220",
+        WEFT_SERVER__REQUESTS="8",
     )
     yield served.start()
     served.kill()
@@ -116,6 +120,36 @@ def test_many_slow_connections_keep_nobody_from_being_served(hurried):
         line.settimeout(5)
         _rest(line)
         line.close()
+
+
+def test_what_is_more_than_there_is_room_for_is_refused_and_nothing_else(hurried):
+    lines = [socket.create_connection(("127.0.0.1", hurried.port)) for _ in range(230)]
+    refused = [_rest(line) for line in lines[-5:]]
+    assert {status(said) for said in refused} == {503}
+    for line in lines:
+        line.close()
+    with contextlib.ExitStack() as held, httpx2.Client(timeout=10) as client:
+        until = time.monotonic() + 5
+        while (made := _started(client, hurried)) is None:
+            assert time.monotonic() < until
+        stream = f"{hurried.url}/api/v1/runs/{made}/stream"
+        # Whoever opens streams and reads none of them has so many.
+        streams = [held.enter_context(client.stream("GET", stream)) for _ in range(8)]
+        answer = client.get(f"{hurried.url}/api/v1/runs")
+        assert (answer.status_code, answer.json()["code"]) == (429, "rate-limited")
+        assert answer.headers["retry-after"] == "1"
+        assert client.get(f"{hurried.url}/health/live").status_code == 200
+        streams[0].close()
+        while client.get(f"{hurried.url}/api/v1/runs").status_code != 200:
+            assert time.monotonic() < until + 10
+
+
+def _started(client, served):
+    """A run that waits; None while the service has no connection to spare."""
+    with contextlib.suppress(httpx2.TransportError):
+        answer = client.post(f"{served.url}/api/v1/runs", json={"workflow": "nap"})
+        return answer.json()["id"] if answer.status_code == 202 else None
+    return None
 
 
 def test_what_is_too_large_is_refused_before_it_is_read(hurried):

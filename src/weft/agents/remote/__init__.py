@@ -47,6 +47,18 @@ class RemoteAgents:
         value: dict[str, Any] = await talk.Talk(peer, call, prompt, context).through()
         return value
 
+    async def call_off(self, task: str, definition: Mapping[str, Any], around: ToolContext) -> None:
+        """Tell the agent that `definition` points to that nobody waits for its `task` any more; one that has ended stays as it is.
+
+        Raises:
+            WeftError: the agent cannot be reached.
+        """
+        peers, talk = import_module("weft.agents.remote.peers"), import_module("weft.agents.remote.talk")
+        headers = {name: around.secrets.expand(text) for name, text in (definition.get("headers") or {}).items()}
+        if self._peers is None:
+            self._peers = peers.Peers(self._policy)
+        await talk.call_off(await self._peers.reach(definition["a2a"], headers, around), task)
+
     async def aclose(self) -> None:
         """Close every connection."""
         if self._peers is not None:

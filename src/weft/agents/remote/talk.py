@@ -68,7 +68,7 @@ class Talk:
             raise ToolError(f"the agent {self._call.target!r} asked more than {MOST_QUESTIONS} questions")
         except asyncio.CancelledError:
             if seen.get("task") and not self._context.leaving:
-                await self._cancel(seen["task"])
+                await call_off(self._peer, seen["task"])
             raise
         finally:
             await self._hang_up()
@@ -165,12 +165,6 @@ class Talk:
             with suppress(A2AError):
                 await close()
 
-    async def _cancel(self, task: str) -> None:
-        """Ask the agent to stop; that it does not hear changes nothing here."""
-        with suppress(A2AError, TimeoutError):
-            async with asyncio.timeout(_CANCEL_S):
-                await self._peer.client.cancel_task(a2a_pb2.CancelTaskRequest(id=task))
-
     def _value(self, seen: dict[str, Any]) -> dict[str, Any]:
         name, place = self._call.target, Place(path=self._context.path)
         why = f": {seen['says']}" if seen.get("says") else ""
@@ -194,6 +188,13 @@ class Talk:
 def _settled(now: dict[str, Any], seen: dict[str, Any]) -> bool:
     """Whether the task has ended, or asks something else than what was answered."""
     return now["state"] in _ENDED or (now["state"] in _ASKS and now["mark"] != seen.get("answered"))
+
+
+async def call_off(peer: Peer, task: str) -> None:
+    """Ask an agent to stop; that it does not hear changes nothing here."""
+    with suppress(A2AError, TimeoutError):
+        async with asyncio.timeout(_CANCEL_S):
+            await peer.client.cancel_task(a2a_pb2.CancelTaskRequest(id=task))
 
 
 class _told:  # noqa: N801 -- used as a statement

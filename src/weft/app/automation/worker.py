@@ -33,7 +33,7 @@ _LOOK_S = 2.0
 """Between two looks for runs that can be driven, when nobody rings."""
 _SURVEY_S = 5.0
 """Between two looks at everything else."""
-_BELL_S = 0.05
+_BELL_S = 0.025
 _COOL_S, _COOL_MAX_S = 5.0, 300.0
 
 

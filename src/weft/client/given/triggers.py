@@ -24,7 +24,7 @@ class OnRun(TypedDict):
 
 
 class OnWebhook(TypedDict):
-    """A signed message is sent to ``/hooks/<name>``. The new run's input `variable` gets its body, as text."""
+    """A signed message is sent to ``/hooks/<name>``, or ``/hooks/<tenant>/<name>`` where tenants share the service. The new run's input `variable` gets its body, as text."""
 
     scheme: NotRequired[Literal["standard", "github"]]
     """The form of the signature: Standard Webhooks, or that of GitHub."""

@@ -157,8 +157,11 @@ def _work(
 
 
 def _brief(reading: Reading) -> Brief:
-    shape = answer_shape(reading.prompt)
-    if shape is None or "score" not in shape.get("properties", {}):
+    shape = answer_shape(reading.prompt) or {}
+    if "route" in shape.get("properties", {}):
+        # An example of an answer is no choice.
+        return _read(replace(reading, prompt=without_examples(reading.prompt, "route")))
+    if "score" not in shape.get("properties", {}):
         return _read(reading)
     # What says how to answer is nothing that a text could be judged by.
     prompt = with_label(without_examples(without_request(reading.prompt), "score"))

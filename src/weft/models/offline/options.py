@@ -100,6 +100,13 @@ def _asked(text: str) -> list[Option]:
     return [Option(name) for name in re.split(r",\s*(?:or\s+)?|\s+or\s+", found.group(1))] if found else []
 
 
+def hinted(name: str, text: str) -> str:
+    """What a sentence of `text` says that `name` is for, as in ``"high" for outages``."""
+    said = rf"[\"'`]?\b{re.escape(name)}\b[\"'`]?\s+(?:for|if|when|means|handles|covers)\s+([^,.;\n\"]{{3,80}})"
+    found = re.search(said, text, re.IGNORECASE)
+    return found[1] if found else ""
+
+
 def choose(options: Sequence[Option], text: str) -> tuple[Option, float]:
     """The option whose name and description share most with `text`, and its share of all the evidence, 0 to 1.
 

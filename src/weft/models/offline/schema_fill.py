@@ -12,7 +12,7 @@ from weft.models.offline.brief import Brief
 from weft.models.offline.evidence import DATE, FORMATS, NUMBER, Evidence, iso_date, number
 from weft.models.offline.fields import Field
 from weft.models.offline.find import matching
-from weft.models.offline.options import Option, choose, find_options
+from weft.models.offline.options import Option, choose, find_options, hinted
 from weft.models.offline.rank import central
 from weft.models.offline.schema_check import MAX_DEPTH, Schema, resolve, satisfies
 from weft.models.offline.sentences import Sentence
@@ -23,6 +23,8 @@ _MANY = 20
 _FEW = 5
 _CANDIDATES = 200
 _BUDGET = 2_000
+_HINTS = 20_000
+"""Characters of a text in which it is looked for what an option is for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,13 @@ class _Filler:
         named = [value for value in values if value is not None]
         if not named:
             return values[0] if values else _ABSENT
-        options = [Option(str(v), about.get(str(v).lower(), "")) for v in named]
-        label = evidence.labelled(name)
-        exact = next((v for v in named if label is not None and label.lower().startswith(str(v).lower())), None)
-        if exact is not None:
-            return exact
+        said = "\n".join((self.brief.ask, self.brief.raw[:_HINTS], self.brief.role))
+        options = [Option(str(v), about.get(str(v).lower()) or hinted(str(v), said)) for v in named]
+        label = (evidence.labelled(name) or "").lower()
+        # What names several of them is an offer.
+        exact = [value for value in named if str(value).lower() in label]
+        if len(exact) == 1 and label.startswith(str(exact[0]).lower()):
+            return exact[0]
         chosen, share = choose(options, "\n".join(unit.text for unit in evidence.units))
         if share == 0:
             chosen, _ = choose(options, self.brief.ask)

@@ -16,6 +16,7 @@ from a2a.utils.errors import (
 )
 
 from weft.core.errors import WeftError
+from weft.server.wording import over_http
 
 __all__ = ["KINDS", "ContentTypeNotSupportedError", "a2a_error", "in_words_of_a2a"]
 
@@ -39,7 +40,7 @@ KINDS: Mapping[str, type[A2AError]] = {
 def a2a_error(error: WeftError) -> A2AError:
     """`error` for a client: what happened, and in the details its code and what to do about it."""
     kind = KINDS.get(error.code, InternalError)
-    details = {"code": error.code} | ({"fix": error.fix} if error.fix else {})
+    details = {"code": error.code} | ({"fix": over_http(error.fix)} if error.fix else {})
     return kind(message=error.message, data=details)
 
 

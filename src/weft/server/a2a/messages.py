@@ -28,7 +28,7 @@ class Heard:
 
 
 def check(message: a2a_pb2.Message, *, any_mode: bool) -> None:
-    """Hold a message to what it must have.
+    """Hold a message to what it must have. With `any_mode`, its parts may have any media type that is known to the world.
 
     Raises:
         InvalidParamsError: something is missing, or there is too much of it.
@@ -57,14 +57,15 @@ def check(message: a2a_pb2.Message, *, any_mode: bool) -> None:
             message=f"the message does not fit: {first}",
             data={"errors": [{"field": name, "message": text} for name, text in wrong]},
         )
-    if not any_mode:
-        for part in message.parts:
-            _check_mode(part)
+    for part in message.parts:
+        _check_mode(part, any_mode=any_mode)
 
 
-def _check_mode(part: a2a_pb2.Part) -> None:
+def _check_mode(part: a2a_pb2.Part, *, any_mode: bool) -> None:
     mode = _mode(part)
-    if mode not in INPUT_MODES:
+    # A type that somebody made up for themselves is one that nobody else can take, whatever else they take.
+    taken = "/x-" not in mode if any_mode else mode in INPUT_MODES
+    if not taken:
         raise ContentTypeNotSupportedError(
             message=f"parts of the type {mode[:100]!r} are not taken; taken are {', '.join(INPUT_MODES)}"
         )

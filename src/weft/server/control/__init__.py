@@ -28,10 +28,9 @@ from weft.server.control.bodies import Bodies
 from weft.server.control.routes import PREFIX
 from weft.server.rooms import Rooms
 
-# What is asked for most comes first: the routes are tried in order.
 _ROUTERS: tuple[APIRouter, ...] = (
-    runs.api,
     workflows.api,
+    runs.api,
     examining.api,
     steering.api,
     artifacts.api,

@@ -14,6 +14,7 @@ from weft.server.control import etags
 from weft.server.control.pages import Page, Paging, cut
 from weft.server.control.routes import MAX_ID, UNCHANGED, At, RunId, errors, own_run, routes
 from weft.server.control.runs import Reader
+from weft.server.wording import said_to
 
 api = routes("runs")
 
@@ -114,13 +115,18 @@ class Replayed(BaseModel):
 
 
 @api.get("/{run_id}/why", responses=errors(404))
-async def why(run_id: RunId, by: Reader, host: At) -> Why:
+async def why(run_id: RunId, by: Reader, host: At, request: Request) -> Why:
     """What a run is waiting for, and what can be done about it."""
     run = own_run(host, run_id, by)
     found = await asyncio.to_thread(host.service.why, run_id)
+    agent = request.headers.get("user-agent", "")
     sources = [
         WakeSource(
-            kind=one.kind, text=one.text, path=one.path, due=None if one.due is None else iso(one.due), fix=one.fix
+            kind=one.kind,
+            text=one.text,
+            path=one.path,
+            due=None if one.due is None else iso(one.due),
+            fix=said_to(agent, one.fix),
         )
         for one in found
     ]

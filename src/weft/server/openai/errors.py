@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from weft.core.errors import WeftError
 from weft.server.problems import status_of
+from weft.server.wording import over_http
 
 _STATUS: Mapping[str, int] = {"spec": 400, "unsupported": 400, "input": 400, "template": 400, "limit": 400}
 """Where OpenAI's status of a code is another one than that of the service's table."""
@@ -41,7 +42,9 @@ def status(error: WeftError) -> int:
 def body(error: WeftError) -> dict[str, Any]:
     """An error as OpenAI's clients read it; what to do about it stands in the message too, for they show nothing else."""
     own = error.as_json()
-    said = error.message + (f" ({error.fix})" if error.fix else "")
+    if error.fix:
+        own["fix"] = over_http(error.fix)
+    said = error.message + (f" ({own['fix']})" if error.fix else "")
     param = error.ids.get("param") or next((one.get("pointer", "") for one in _problems(error)), "") or None
     more = {name: own[name] for name in ("fix", "place", "ids") if name in own}
     kind = _TYPE.get(status(error), "server_error")
