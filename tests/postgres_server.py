@@ -98,7 +98,9 @@ def postgres_server(tmp_path_factory):
     shared = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
     # Not in there: the server has a user of its own, and pytest keeps its folders for their owner alone.
     name = hashlib.sha256(str(shared).encode()).hexdigest()[:12]
-    server = start(Path(tempfile.gettempdir()) / f"weft-postgres-{name}")
+    memory = Path("/dev/shm")  # noqa: S108 -- a folder of our own in it
+    folder = memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    server = start(folder / f"weft-postgres-{name}")
     yield server
     server.cleanup()
 
