@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -151,8 +152,11 @@ def _say_ready(service: Host, url: str, *, as_json: bool) -> None:
     tell(f"  MCP          {url}/mcp")
     if service.settings.server.token is None and service.settings.identity.issuer is None:
         tell("  identity is off: whoever reaches this address from this machine is its user, and may do everything")
-    else:
+    elif sys.stderr.isatty():
         tell(f"  sign in      {url}/auth/link?code={new_link(service.sealed)}   (once, within ten minutes)")
+    else:
+        # What is kept of the output is no place for what lets somebody in.
+        tell("  sign in      with the address that `weft link` prints")
     for path, error in list(service.library.broken().items())[:5]:
         tell(f"  not served: {path.name}: {error.message}")
     if served:
