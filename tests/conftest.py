@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.postgres_server import all_on_postgres, databases, on_postgres, postg
 
 __all__ = ["all_on_postgres", "databases", "on_postgres", "postgres", "postgres_server"]
 
+_ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
 # Journals wait for the disk at each commit. In memory the same calls are made and nothing is waited for, and no test cuts the power.
@@ -25,3 +27,10 @@ gc.set_threshold(20_000, 20, 20)
 def pytest_configure(config):
     """Without the slow tests, each property is tried with few examples as well; see `tests.examples`."""
     settings.load_profile("brief" if config.option.markexpr == "not slow" else "busy")
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Without the slow tests, files of which all tests are slow are not even imported: that takes longer than many tests."""
+    if config.option.markexpr == "not slow" and collection_path.suffix == ".py":
+        return True if _ALL_SLOW.search(collection_path.read_text(encoding="utf-8")) else None
+    return None
