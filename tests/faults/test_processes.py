@@ -159,11 +159,11 @@ def test_an_interrupt_leaves_the_run_resumable(tmp_path):
 
 HAMMER = """
 import asyncio, sys
-from weft.store import writer
+from weft.store import database, writer
 from weft.store.append import Append
 from weft.store.journal import Journal
 from weft.testing.conformance_store import creation, draft
-writer._CHECKPOINT_PAGES, writer._CHECK_EVERY = 5, 2
+database._CHECKPOINT_PAGES, database._CHECK_EVERY, writer._IN_A_ROW = 5, 2, 2
 
 async def main(path, name, rounds):
     for turn in range(3):

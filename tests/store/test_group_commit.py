@@ -231,6 +231,7 @@ async def test_a_checkpoint_that_fails_neither_stops_the_writer_nor_fails_the_ap
 
     monkeypatch.setattr("weft.store.database._CHECKPOINT_PAGES", 0)
     monkeypatch.setattr("weft.store.database._CHECK_EVERY", 1)
+    monkeypatch.setattr("weft.store.writer._IN_A_ROW", 0)
     journal.writer._connection = stubborn = Stubborn(journal.writer._connection)
     for n in range(3):
         assert await asyncio.wait_for(journal.append(Append("r", 1, [draft(f"/{n}", n)])), 5) == n + 2
@@ -252,6 +253,7 @@ async def test_durability_full_waits_for_the_disk_and_fast_does_not(tmp_path):
 async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkeypatch):
     monkeypatch.setattr("weft.store.database._CHECKPOINT_PAGES", 50)
     monkeypatch.setattr("weft.store.database._CHECK_EVERY", 4)
+    monkeypatch.setattr("weft.store.writer._IN_A_ROW", 4)
     journal = Journal(tmp_path / "weft.db")
     await journal.append(creation("r"))
     for n in range(120):
@@ -259,4 +261,41 @@ async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkey
     wal = (tmp_path / "weft.db-wal").stat().st_size
     assert wal < 120 * 7_000 / 2
     assert journal.verify("r").intact
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_one_append_after_another_needs_no_thread_and_many_at_once_share_a_commit(tmp_path):
+    journal = Journal(tmp_path / "weft.db")
+    threads: list[str] = []
+
+    def who(connection):
+        threads.append(threading.current_thread().name)
+
+    await journal.append(creation("r"))
+    alone = [await journal.writer.submit(who) for _ in range(40)]
+    assert len(alone) == 40
+    # Where the disk is slow for a moment, the thread takes over for that long.
+    assert threads.count("MainThread") > 20
+    threads.clear()
+    await asyncio.gather(*(journal.writer.submit(who) for _ in range(10)))
+    assert set(threads) == {"weft-writer"}
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_what_was_submitted_first_is_committed_first(tmp_path):
+    journal = Journal(tmp_path / "weft.db")
+    order: list[int] = []
+    await journal.append(creation("r"))
+    for number in range(0, 300, 3):
+        waits = journal.writer.submit(lambda _, number=number: order.append(number))
+        journal.writer.submit_and_forget(lambda _, number=number: order.append(number + 1))
+        if number % 2:
+            await waits
+        last = journal.writer.submit(lambda _, number=number: order.append(number + 2))
+        if number % 5 == 0:
+            await last
+    journal.writer.drain()
+    assert order == list(range(300))
     journal.close()

@@ -163,6 +163,40 @@ class SqliteDatabase:
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
+    @contextmanager
+    def at_once(self, connection: sqlite3.Connection) -> Iterator[bool]:
+        """See `weft.store.port.Database`."""
+        if not self._thread_lock.acquire(blocking=False):
+            yield False
+            return
+        try:
+            if self._lock_fd is None:
+                yield True
+                return
+            try:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            try:
+                yield self._unlocked(connection)
+            finally:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+        finally:
+            self._thread_lock.release()
+
+    def _unlocked(self, connection: sqlite3.Connection) -> bool:
+        """Whether no other program holds the file at this moment: one that knows nothing of our lock."""
+        connection.execute("PRAGMA busy_timeout=0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            return False
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000)}")
+        return True
+
     def disconnect(self, connection: sqlite3.Connection) -> None:
         """See `weft.store.port.Database`."""
         if not self.in_memory:
@@ -189,11 +223,12 @@ class SqliteDatabase:
         del connection, error, attempt
         return False
 
-    def tidy(self, connection: sqlite3.Connection) -> None:
+    def tidy(self, connection: sqlite3.Connection, commits: int) -> None:
         """Move a log that has grown into the file."""
-        self._batches += 1
-        if self._batches % _CHECK_EVERY or self.in_memory:
+        self._batches += commits
+        if self._batches < _CHECK_EVERY or self.in_memory:
             return
+        self._batches = 0
         wal = Path(f"{self.path}-wal")
         if wal.exists() and wal.stat().st_size > _CHECKPOINT_PAGES * 4096:
             # What could not be moved (a full disk, say) stays in the log, which is just as durable, until the next time.

@@ -83,6 +83,9 @@ class Database(Protocol):
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold off those who may not write at the same time."""
 
+    def at_once(self, connection: Any) -> AbstractContextManager[bool]:
+        """As `exclusive`, where nobody has to be waited for; False where somebody has to, as always behind a network."""
+
     def begin(self, connection: Any, batch: Sequence[Work]) -> None:
         """Begin the transaction of a batch."""
 
@@ -95,8 +98,8 @@ class Database(Protocol):
     def again(self, connection: Any, error: Exception, attempt: int) -> bool:
         """Whether a batch that failed for `error`, and has left no trace, should be tried again now. It may have waited for that."""
 
-    def tidy(self, connection: Any) -> None:
-        """Do what is due now and then between batches."""
+    def tidy(self, connection: Any, commits: int) -> None:
+        """Do what is due now and then between batches; there were so many `commits` since the last time."""
 
     def in_our_words(self, error: Exception) -> WeftError:
         """What the driver complains of, as an error that says what to do."""

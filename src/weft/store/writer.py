@@ -1,6 +1,8 @@
 """Group commit: one thread a process writes, and a batch is whatever queued up while the last one reached the disk.
 
-There is no batching timer: alone, an append waits for one commit; under load, many share one.
+There is no batching timer: alone, an append waits for one commit; under load, many share one. One that is alone in its turn of the
+event loop, with nothing under way, a free file and a disk that was quick the last time, is committed where it stands: handing it to
+the thread and back takes as long as the disk does.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ import itertools
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -32,6 +35,10 @@ class Commit(asyncio.Future[Any]):
 Answer = tuple[Commit | None, Any]
 
 _BATCH = 256
+_QUICK_S = 0.001
+"""So long may the last commit have taken if the event loop is to wait for the next one itself."""
+_IN_A_ROW = 64
+"""After so many of those the thread has its turn, for it also tidies up."""
 
 
 class Writer:
@@ -47,6 +54,13 @@ class Writer:
         self._appender = Appender(entropy, database.bulk)
         self._queue: queue.SimpleQueue[tuple[Work, Commit | None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._fresh: list[tuple[Work, Commit | None]] = []
+        """What came in this turn of `_loop`."""
+        self._under_way = 0
+        self._took = _QUICK_S
+        self._in_a_row = 0
         self._thread: threading.Thread | None = None
         if not inline:
             self._thread = threading.Thread(target=self._serve, name="weft-writer", daemon=True)
@@ -54,12 +68,23 @@ class Writer:
 
     def submit(self, work: Work) -> Commit:
         """Queue `work`; the future has its result once it is durable, or the `WeftError` that refused it."""
-        future = Commit(loop=asyncio.get_running_loop())
-        self._enqueue(work, future)
+        loop = asyncio.get_running_loop()
+        future = Commit(loop=loop)
+        if self._loop is None or self._loop.is_closed():
+            self._loop = loop
+        if self._thread is None or loop is not self._loop or self._closed:
+            self._enqueue(work, future)
+            return future
+        with self._lock:
+            self._fresh.append((work, future))
+            first = len(self._fresh) == 1
+        if first:
+            loop.call_soon(self._turn)
         return future
 
     def submit_and_forget(self, work: Work) -> None:
         """Queue `work` behind what was queued before; nobody is told when it fails."""
+        self._hand_over_fresh()
         self._enqueue(work, None)
 
     def call(self, work: Work) -> Any:
@@ -83,6 +108,7 @@ class Writer:
         """Finish what is queued, checkpoint, and let go of the file."""
         if self._closed:
             return
+        self._hand_over_fresh()
         self._closed = True
         if self._thread is not None:
             self._queue.put(None)
@@ -98,7 +124,39 @@ class Writer:
                 results = self._commit([work])
             _deliver([(future, results[0])])
         else:
-            self._queue.put((work, future))
+            self._hand_over([(work, future)])
+
+    def _turn(self) -> None:
+        """The turn of the event loop is over in which something came."""
+        with self._lock:
+            alone = len(self._fresh) == 1 and not self._under_way and self._took < _QUICK_S
+        if not (alone and self._in_a_row < _IN_A_ROW and self._commit_here()):
+            self._hand_over_fresh()
+
+    def _commit_here(self) -> bool:
+        """Commit the one thing that has come, unless somebody would have to be waited for."""
+        with self._database.at_once(self._connection) as free:
+            if not free:
+                return False
+            with self._lock:
+                fresh, self._fresh = self._fresh, []
+            began = time.perf_counter()
+            results = self._commit([work for work, _ in fresh])
+            self._took = time.perf_counter() - began
+        self._in_a_row += 1
+        _deliver([(future, result) for (_, future), result in zip(fresh, results, strict=True)])
+        return True
+
+    def _hand_over_fresh(self) -> None:
+        with self._lock:
+            fresh, self._fresh = self._fresh, []
+        self._hand_over(fresh)
+
+    def _hand_over(self, items: Sequence[tuple[Work, Commit | None]]) -> None:
+        with self._lock:
+            self._under_way += len(items)
+            for item in items:
+                self._queue.put(item)
 
     def _serve(self) -> None:
         open_ = True
@@ -111,9 +169,14 @@ class Writer:
             if not batch:
                 continue
             with self._database.exclusive():
+                began = time.perf_counter()
                 results = self._commit([work for work, _ in batch])
+                self._took = time.perf_counter() - began
+                with self._lock:
+                    self._under_way -= len(batch)
+                    commits, self._in_a_row = 1 + self._in_a_row, 0
                 _post([(future, result) for (_, future), result in zip(batch, results, strict=True)])
-                self._database.tidy(self._connection)
+                self._database.tidy(self._connection, commits)
 
     def _commit(self, batch: Sequence[Work]) -> list[Any]:
         """All of `batch`, durable or refused piece by piece."""

@@ -97,6 +97,12 @@ class PostgresDatabase:
         with self._writing:
             yield
 
+    @contextmanager
+    def at_once(self, connection: Writing) -> Iterator[bool]:
+        """Never: the server is somebody."""
+        del connection
+        yield False
+
     def begin(self, connection: Writing, batch: Sequence[Work]) -> None:
         """Begin the transaction of a batch, in turn with others if it has to be."""
         connection.begin(in_turn=not all(map(_plain, batch)))
@@ -124,7 +130,7 @@ class PostgresDatabase:
             return True
         return False
 
-    def tidy(self, connection: Writing) -> None:
+    def tidy(self, connection: Writing, commits: int) -> None:
         """Nothing: the server tidies up by itself."""
 
     def in_our_words(self, error: Exception) -> WeftError:
