@@ -15,6 +15,7 @@ from weft.core.errors import AuthError, StorageError
 from weft.core.settings_model import Server
 from weft.server.a2a.contexts import GrpcContexts
 from weft.server.caller import Doorkeeper
+from weft.server.certificates import certificates
 
 _GRACE_S = 1.0
 _STREAMS = 1_000
@@ -68,7 +69,11 @@ class GrpcServer:
         )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
-            port = self._server.add_insecure_port(f"{host}:{settings.grpc_port}")
+            where, tls = f"{host}:{settings.grpc_port}", certificates(settings)
+            if tls is None:
+                port = self._server.add_insecure_port(where)
+            else:
+                port = self._server.add_secure_port(where, tls.for_grpc())
         except RuntimeError as error:
             raise StorageError(
                 f"cannot listen on {host}:{settings.grpc_port} for gRPC",
