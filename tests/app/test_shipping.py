@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import boto3
@@ -205,6 +206,28 @@ def test_the_command_ships_once(aws, log, tmp_path):
     none = subprocess.run(command, capture_output=True, env=os.environ | given, timeout=60, check=False)
     assert none.returncode
     assert b"WEFT_AUDIT__S3_BUCKET" in none.stdout + none.stderr
+
+
+def test_a_worker_ships_while_it_works(aws, log, tmp_path):
+    own, _, _ = aws
+    log[0].close()
+    given = {
+        "WEFT_HOME": str(tmp_path),
+        "WEFT_AUDIT__S3_BUCKET": own.s3_bucket,
+        "WEFT_AUDIT__S3_PREFIX": "kept",
+        "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,
+    }
+    worker = subprocess.Popen([sys.executable, "-m", "weft", "worker"], env=os.environ | given)
+    try:
+        until = time.monotonic() + 60
+        while "kept/local/heads/000000000025.json" not in objects(aws):
+            assert worker.poll() is None and time.monotonic() < until
+            time.sleep(0.1)
+        worker.terminate()
+        assert worker.wait(30) == 0
+    finally:
+        worker.kill()
+        worker.wait()
 
 
 def test_entries_that_are_old_come_too(aws, log):

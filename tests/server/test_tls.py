@@ -3,10 +3,12 @@
 import datetime as dt
 import ipaddress
 import os
+import socket
 import subprocess
 import sys
 import time
 
+import grpc
 import httpx2
 import pytest
 from cryptography import x509
@@ -68,6 +70,26 @@ class Authority:
         return files
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def over_grpc(port, ca, own=None, seconds=20):
+    """The number of the certificate that a new connection over gRPC sees."""
+    pair = {} if own is None else {"certificate_chain": own[0].read_bytes(), "private_key": own[1].read_bytes()}
+    trust = grpc.ssl_channel_credentials(ca.read_bytes(), **pair)
+    with grpc.secure_channel(f"127.0.0.1:{port}", trust, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        grpc.channel_ready_future(channel).result(seconds)
+    context = Tls(ca=ca, **({} if own is None else {"cert": own[0], "key": own[1]})).context()
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+    ):
+        return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
+
+
 class Secure(Served):
     """A service that speaks TLS, which answers whoever shows `shown`."""
 
@@ -126,7 +148,11 @@ def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_n
     ours = Authority(tmp_path, "ours")
     cert, key = ours.issue("service")
     shown = Tls(ca=ours.file)
-    one = secure(shown, WEFT_SERVER__TLS_CERT=str(cert), WEFT_SERVER__TLS_KEY=str(key))
+    port = free_port()
+    one = secure(
+        shown, WEFT_SERVER__TLS_CERT=str(cert), WEFT_SERVER__TLS_KEY=str(key), WEFT_SERVER__GRPC_PORT=str(port)
+    )
+    assert over_grpc(port, ours.file) == one.seen(shown)[1]
     with Client(one.url, tls=shown) as kept:
         kept.health.live()
         version, before = one.seen(shown)
@@ -139,6 +165,7 @@ def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_n
         time.sleep(1.2)
         after = one.seen(shown)[1]
         assert after != before
+        assert over_grpc(port, ours.file) == after
         kept.health.live()  # connections that were there stay
     with pytest.raises(TransientError), Client(one.url, retries=0) as stranger:
         stranger.health.live()  # the authorities of this machine do not vouch for it
@@ -156,9 +183,18 @@ def test_callers_need_a_certificate_of_our_authority(tmp_path, secure):
     shown = Tls(ca=ours.file, cert=mine[0], key=mine[1])
     trusted = tmp_path / "clients.pem"
     trusted.write_bytes(ours.file.read_bytes())
+    port = free_port()
     one = secure(
-        shown, WEFT_SERVER__TLS_CERT=str(cert), WEFT_SERVER__TLS_KEY=str(key), WEFT_SERVER__TLS_CLIENTS=str(trusted)
+        shown,
+        WEFT_SERVER__TLS_CERT=str(cert),
+        WEFT_SERVER__TLS_KEY=str(key),
+        WEFT_SERVER__TLS_CLIENTS=str(trusted),
+        WEFT_SERVER__GRPC_PORT=str(port),
     )
+    assert over_grpc(port, ours.file, mine)
+    for own in (None, old, foreign):
+        with pytest.raises(grpc.FutureTimeoutError):
+            over_grpc(port, ours.file, own, seconds=2)
     outsiders = [Tls(ca=ours.file), *(Tls(ca=ours.file, cert=own[0], key=own[1]) for own in (old, foreign))]
     for outsider in outsiders:
         with pytest.raises(httpx2.TransportError):
