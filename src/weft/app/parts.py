@@ -35,6 +35,8 @@ PARTS = {
     "secrets-azure": "weft.secrets.sources.azure",
     "secrets-vault": "weft.secrets.sources.vault",
     "cookies": "weft.app.admission.cookies",
+    "audit-shipping": "weft.app.auditing.shipping",
+    "audit-aws": "weft.app.auditing.aws",
     "audit-keys": "weft.app.auditing.keys",
     "mcp-desk": "weft.app.mcp",
 }

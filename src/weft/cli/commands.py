@@ -227,6 +227,7 @@ COMMANDS: Mapping[str, Entry] = {
             "export": Entry(
                 target=f"{_GROUPS}.audit:export", help="Print the log as JSON Lines, with its signed head."
             ),
+            "ship": Entry(target=f"{_GROUPS}.audit:ship", help="Ship what is new to S3 or CloudWatch Logs, once."),
             "head": Entry(target=f"{_GROUPS}.audit:head", help="Print the signed end of the log."),
             "key": Entry(target=f"{_GROUPS}.audit:key", help="Print the public key of the log."),
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 from weft.app.local import LocalService
@@ -42,13 +43,13 @@ def _service(durability: str | None, *, streaming: bool) -> Service:
         return LocalService(durability=durability, streaming=streaming)
     if durability is not None:
         raise InputError("a service says itself how it keeps its journal", fix="leave --durability out")
-    url, token = remote
-    service: Service = WORK["remote"].load()(url, token)
+    url, token, tls = remote
+    service: Service = WORK["remote"].load()(url, token, tls)
     return service
 
 
-def _remote() -> tuple[str, str | None] | None:
-    """The address of the service and the token for it, unless this process answers."""
+def _remote() -> tuple[str, str | None, dict[str, Path | None]] | None:
+    """The address of the service, the token for it, and the files for TLS, unless this process answers."""
     named = NAMED.get(Named())
     if named.here:
         return None
@@ -60,4 +61,5 @@ def _remote() -> tuple[str, str | None] | None:
         raise
     url = named.url or settings.server_url
     token = settings.token
-    return None if url is None else (url, None if token is None else token.get_secret_value())
+    tls = {"ca": settings.tls_ca, "cert": settings.tls_cert, "key": settings.tls_key}
+    return None if url is None else (url, None if token is None else token.get_secret_value(), tls)

@@ -24,6 +24,7 @@ from weft.core.settings import Settings, load_settings
 from weft.core.settings_model import absolute
 from weft.server.a2a.profile import for_conformance
 from weft.server.application import build
+from weft.server.certificates import certificates
 from weft.server.wire import guarded
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -71,10 +72,11 @@ def _check(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: bool) -> None:
+    tls = certificates(settings.server)
     listening = _listen(settings.server.host, settings.server.port)
     port = listening.getsockname()[1]
     name = f"[{settings.server.host}]" if ":" in settings.server.host else settings.server.host
-    url = settings.server.public_url or f"http://{name}:{port}"
+    url = settings.server.public_url or f"http{'s' if tls else ''}://{name}:{port}"
     service = Host(settings, choice=choice, url=url)
     try:
         app = build(service, url=url)
@@ -87,6 +89,7 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
             server_header=False,
             timeout_graceful_shutdown=None,
             lifespan="on",
+            ssl_context_factory=None if tls is None else lambda *_: tls.context,
         )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # ours drain first

@@ -13,5 +13,6 @@
 from weft.client.connection import AsyncClient, Client
 from weft.client.items import AsyncItems, Items
 from weft.client.streaming import Envelope
+from weft.client.trust import Tls
 
-__all__ = ["AsyncClient", "AsyncItems", "Client", "Envelope", "Items"]
+__all__ = ["AsyncClient", "AsyncItems", "Client", "Envelope", "Items", "Tls"]

@@ -13,6 +13,7 @@ import weft
 from weft.client.awaiting.groups import AsyncGroups
 from weft.client.blocking.groups import Groups
 from weft.client.line import AsyncLine, Line
+from weft.client.trust import Tls
 from weft.core.errors import InputError
 
 URL = "http://127.0.0.1:8480"
@@ -24,13 +25,20 @@ class Client(Groups):
     """A client of a running service (`weft up`).
 
     `url` is that of ``WEFT_SERVER_URL`` by default, else this machine's; `token` that of ``WEFT_TOKEN``. An answer takes
-    `timeout` seconds at most; what can be sent again without harm is, `retries` times. Close it, or use it in a ``with``.
+    `timeout` seconds at most; what can be sent again without harm is, `retries` times. `tls` says whom the client trusts and what it
+    shows; by default what ``WEFT_TLS_CA``, ``WEFT_TLS_CERT`` and ``WEFT_TLS_KEY`` name. Close it, or use it in a ``with``.
     """
 
     def __init__(
-        self, url: str | None = None, *, token: str | None = None, timeout: float = TIMEOUT_S, retries: int = RETRIES
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float = TIMEOUT_S,
+        retries: int = RETRIES,
+        tls: Tls | None = None,
     ) -> None:
-        self._http = httpx2.Client(**_options(url, token, timeout))
+        self._http = httpx2.Client(**_options(url, token, timeout, tls))
         super().__init__(Line(self._http, retries=retries))
 
     @property
@@ -55,9 +63,15 @@ class AsyncClient(AsyncGroups):
     """The same as `Client`, for programs with an event loop."""
 
     def __init__(
-        self, url: str | None = None, *, token: str | None = None, timeout: float = TIMEOUT_S, retries: int = RETRIES
+        self,
+        url: str | None = None,
+        *,
+        token: str | None = None,
+        timeout: float = TIMEOUT_S,
+        retries: int = RETRIES,
+        tls: Tls | None = None,
     ) -> None:
-        self._http = httpx2.AsyncClient(**_options(url, token, timeout))
+        self._http = httpx2.AsyncClient(**_options(url, token, timeout, tls))
         super().__init__(AsyncLine(self._http, retries=retries))
 
     @property
@@ -78,7 +92,7 @@ class AsyncClient(AsyncGroups):
         await self.close()
 
 
-def _options(url: str | None, token: str | None, timeout: float) -> dict[str, Any]:
+def _options(url: str | None, token: str | None, timeout: float, tls: Tls | None) -> dict[str, Any]:
     base = address(url or os.environ.get(_URL_VARIABLE) or URL)
     token = token if token is not None else os.environ.get(_TOKEN_VARIABLE)
     headers = {"User-Agent": f"weft/{weft.__version__}"}
@@ -86,7 +100,9 @@ def _options(url: str | None, token: str | None, timeout: float) -> dict[str, An
         if not (token.isascii() and token.isprintable()):
             raise InputError("the token has characters that no token has", fix="check WEFT_TOKEN")
         headers["Authorization"] = f"Bearer {token}"
+    verify = (tls or Tls.from_environment()).context()
     return {
+        **({} if verify is None else {"verify": verify}),
         "base_url": base,
         "headers": headers,
         "timeout": httpx2.Timeout(timeout, connect=min(timeout, 10.0)),

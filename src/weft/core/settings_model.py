@@ -217,6 +217,13 @@ class Server(Group):
     card_key: Folder | None = Field(
         default=None, description="A file with an EC P-256 private key (PEM) with which agent cards are signed."
     )
+    tls_cert: Folder | None = Field(
+        default=None, description="A file with the certificate and its chain (PEM): the service speaks TLS."
+    )
+    tls_key: Folder | None = Field(default=None, description="A file with the key for it (PEM, without a password).")
+    tls_clients: Folder | None = Field(
+        default=None, description="A file with the authorities (PEM) of which every caller needs a certificate."
+    )
     token: SecretStr | None = Field(
         default=None, description="Callers show it as a bearer token; needed on any other address than this machine's."
     )
@@ -252,6 +259,26 @@ class Server(Group):
         le=1_000_000,
         description="Requests of one caller that it answers at the same time, streams among them; more are refused.",
     )
+
+
+class AuditShipping(Group):
+    """Where the audit log is shipped to while `weft up` or `weft worker` runs; nowhere by default."""
+
+    s3_bucket: str | None = Field(
+        default=None, min_length=3, max_length=255, description="The S3 bucket that the audit log is shipped to."
+    )
+    s3_prefix: str = Field(
+        default="weft/audit", max_length=500, description="What the names of the objects in it begin with."
+    )
+    log_group: str | None = Field(
+        default=None, min_length=1, max_length=512, description="The group of CloudWatch Logs that it is shipped to."
+    )
+    aws_region: str | None = Field(
+        default=None, max_length=100, description="The region; else what AWS's client finds."
+    )
+    aws_endpoint: Url = Field(default=None, description="The address of AWS, where it is another one.")
+    every_s: Seconds = Field(default=60.0, description="Between two looks for what is new, in seconds.")
+    batch: int = Field(default=5_000, ge=1, le=50_000, description="The most entries that are sent at once.")
 
 
 def _database(value: SecretStr | None) -> SecretStr | None:
@@ -324,6 +351,13 @@ class Settings(BaseSettings):
         description="The running service that commands ask, such as http://127.0.0.1:8480; none is this machine.",
     )
     token: SecretStr | None = Field(default=None, description="What commands and clients show to that service.")
+    tls_ca: Folder | None = Field(
+        default=None, description="A file with the authorities (PEM) that may vouch for that service."
+    )
+    tls_cert: Folder | None = Field(
+        default=None, description="A file with the certificate (PEM) that commands and clients show to it."
+    )
+    tls_key: Folder | None = Field(default=None, description="A file with the key for it; the same file by default.")
     limits: Limits = Limits()
     rates: Rates = Rates()
     secrets: SecretPlaces = SecretPlaces()
@@ -334,6 +368,7 @@ class Settings(BaseSettings):
     server: Server = Server()
     store: Store = Store()
     identity: IdentitySettings = IdentitySettings()
+    audit: AuditShipping = AuditShipping()
 
     _sources: Mapping[str, str] = PrivateAttr(default_factory=dict)
 

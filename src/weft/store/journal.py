@@ -23,6 +23,7 @@ from weft.store.inbox import Inbox
 from weft.store.opening import open_database
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
+from weft.store.shipments import Shipments
 from weft.store.signals import Signals
 from weft.store.task_hooks import Hooks
 from weft.store.tasks import Tasks
@@ -63,6 +64,7 @@ class Journal:
         self.automations = Automations(engine, path)
         self.workflows = Workflows(engine, path, self._read)
         self.audit = Audit(engine, path)
+        self.shipments = Shipments(engine, path)
         self.tasks = Tasks(engine, path)
         self.hooks = Hooks(engine, path)
         self.sessions = Sessions(engine, path)

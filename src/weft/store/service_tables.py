@@ -163,6 +163,20 @@ audit_heads = Table(  # where each chain ends, signed
     Column("signature", Text, nullable=False),
 )
 
+shipments = (
+    Table(  # how far the audit log was shipped elsewhere; what is being sent, by whom, until when they have time for it
+        "shipments",
+        metadata,
+        Column("tenant", Text, nullable=False),
+        Column("target", Text, nullable=False),
+        Column("seq", Integer, nullable=False),
+        Column("sending", Integer, nullable=False),
+        Column("holder", Text, nullable=False),
+        Column("until", Integer, nullable=False),
+        PrimaryKeyConstraint("tenant", "target"),
+    )
+)
+
 rates = Table(  # buckets of limits: when each is full again
     "rates",
     metadata,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,11 +64,19 @@ class _Cooling:
 
 
 class Worker:
-    """Fires and drives until it is told to stop. `concurrency` is how many runs it drives at once."""
+    """Fires and drives until it is told to stop. `concurrency` is how many runs it drives at once; `beside` is done as long as it works."""
 
     def __init__(
-        self, journal: Journal, hands: Hands, clock: Clock, *, concurrency: int = 16, report: Report = lambda *_: None
+        self,
+        journal: Journal,
+        hands: Hands,
+        clock: Clock,
+        *,
+        concurrency: int = 16,
+        report: Report = lambda *_: None,
+        beside: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._beside = beside
         self._journal = journal
         self._hands = hands
         self._clock = clock
@@ -93,6 +101,7 @@ class Worker:
 
         Runs that are under way at the end have `drain_s` to end or wait; what is left is let go of, for another worker to take up.
         """
+        beside = None if self._beside is None or once else asyncio.ensure_future(self._beside())
         try:
             while not self._stopping:
                 busy = await self._look()
@@ -102,6 +111,9 @@ class Worker:
                     await self._rest()
         finally:
             await self._drain(drain_s)
+            if beside is not None:
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
 
     async def _look(self) -> bool:
         """Fire, start and drive what is due; says whether there was anything."""

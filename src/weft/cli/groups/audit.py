@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from rich.table import Table
 from weft.app.auditing.keys import AuditKey, public_from, public_pem
 from weft.app.auditing.proof import head_from, head_line, lines, verify_file
 from weft.app.auditing.proof import verify as verify_log
+from weft.app.auditing.shipping import Shipper, targets
 from weft.app.auditing.trail import Trail
 from weft.cli.options import AsJson
 from weft.cli.render.consoles import console
@@ -145,10 +147,30 @@ def key(as_json: AsJson = False) -> None:
     say(public_pem(found.public).rstrip())
 
 
+def ship(as_json: AsJson = False) -> None:
+    """Ship what is new in the log of every tenant to where the settings say (`audit.*`), once."""
+    with _journal() as (settings, journal):
+        found = targets(settings.audit)
+        if not found:
+            raise InputError(
+                "the settings name no place to ship the audit log to",
+                fix="set WEFT_AUDIT__S3_BUCKET or WEFT_AUDIT__LOG_GROUP",
+            )
+        shipper = Shipper(journal, found, SystemClock(), batch=settings.audit.batch)
+        shipped = [(target.name, one) for target in found for one in shipper.patiently(target)]
+    if as_json:
+        say_json({"shipped": [{"target": name, **asdict(one)} for name, one in shipped]})
+        return
+    for name, one in shipped:
+        tell(f"{clean(one.tenant)}: entries {one.first} to {one.last} to {clean(name)}")
+    if not shipped:
+        tell("Nothing is new, or another process ships it.")
+
+
 @contextmanager
 def _journal(settings: Settings | None = None) -> Iterator[tuple[Settings, Journal]]:
     settings = settings or load_settings()
-    journal = Journal(settings.home / "journal.db", durability=settings.durability)
+    journal = Journal(settings.journal, durability=settings.durability)
     try:
         yield settings, journal
     finally:

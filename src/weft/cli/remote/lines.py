@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 from weft.bus.envelope import Envelope
 from weft.cli.remote.records import event_of
-from weft.client import AsyncClient, Client
+from weft.client import AsyncClient, Client, Tls
 from weft.core.event import Event
 
 _PAGE = 200
@@ -18,9 +18,9 @@ _BY_ITSELF = frozenset({"timer", "limit"})
 class Lines:
     """Both clients of one service, and how far each run has been read."""
 
-    def __init__(self, url: str, token: str | None) -> None:
-        self.client = Client(url, token=token)
-        self.waiting = AsyncClient(url, token=token)
+    def __init__(self, url: str, token: str | None, tls: Tls) -> None:
+        self.client = Client(url, token=token, tls=tls)
+        self.waiting = AsyncClient(url, token=token, tls=tls)
         self.read: dict[str, int] = {}
         self.going: dict[str, int] = {}
         """Runs that the service was just made to go on with, and the number of their last event before that."""

@@ -17,6 +17,7 @@ from weft.cli.remote.lines import Lines
 from weft.cli.remote.people import RemoteGates
 from weft.cli.remote.runs import RemoteRuns
 from weft.cli.terminal import clean, tell
+from weft.client import Tls
 from weft.core.errors import InputError, Place, Problem, SpecError, WeftError
 from weft.core.settings import SettingRow
 from weft.plan.nodes import Plan
@@ -36,8 +37,8 @@ class RemoteService(RemoteRuns, RemoteGates, RemoteAutomations):
 
     here = False
 
-    def __init__(self, url: str, token: str | None) -> None:
-        lines = Lines(url, token)
+    def __init__(self, url: str, token: str | None, tls: Mapping[str, Path | None]) -> None:
+        lines = Lines(url, token, Tls(**tls))
         RemoteRuns.__init__(self, lines)
         RemoteGates.__init__(self, lines)
         RemoteAutomations.__init__(self, lines, self._registered)

@@ -29,7 +29,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     host, settings = rooms.host, rooms.host.settings.server
     profile = profile_of(settings.profile)
     targets = Targets(host.library, settings.agent)
-    grpc = GrpcServer(settings, rooms.doorkeeper) if settings.grpc_port is not None else None
+    grpc = GrpcServer(settings, rooms.doorkeeper, host.limits) if settings.grpc_port is not None else None
     cards = Cards(
         targets,
         rooms.url,

@@ -14,6 +14,8 @@ from a2a.utils.constants import VERSION_HEADER
 from a2a.utils.errors import VersionNotSupportedError
 from fastapi import Request
 
+from weft.app.limits import ASKING, Asking, Limits
+from weft.server.a2a.errors import in_words_of_a2a
 from weft.server.caller import Caller, Doorkeeper, caller_of
 
 VERSION = "1.0"
@@ -49,21 +51,26 @@ class HttpContexts(ServerCallContextBuilder):
 
 
 class GrpcContexts(GrpcServerCallContextBuilder):
-    """Contexts of calls that came over gRPC, past the outer wall: the doorkeeper is asked here."""
+    """Contexts of calls that came over gRPC, past the outer wall: the doorkeeper is asked here, and the limits are held."""
 
-    def __init__(self, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, doorkeeper: Doorkeeper, limits: Limits) -> None:
         self._doorkeeper = doorkeeper
+        self._limits = limits
 
     def build(self, context: grpc.aio.ServicerContext) -> ServerCallContext:
         """The context of one call.
 
         Raises:
-            VersionNotSupportedError: it speaks another version.
+            A2AError: it speaks another version, or the caller asks too often.
         """
         metadata = [(str(name).lower(), _text(value)) for name, value in context.invocation_metadata() or ()]
         fields = dict(metadata)
         extensions = [value for name, value in metadata if name == HTTP_EXTENSION_HEADER.lower()]
-        return _context(self._doorkeeper.admit(fields), fields.get(VERSION_HEADER.lower(), ""), extensions)
+        who = self._doorkeeper.admit(fields)
+        ASKING.set(Asking(key=who.key))
+        with in_words_of_a2a():
+            self._limits.read(who.tenant, who.principal)
+        return _context(who, fields.get(VERSION_HEADER.lower(), ""), extensions)
 
 
 def caller(context: ServerCallContext) -> Caller:

@@ -38,9 +38,11 @@ KINDS: Mapping[str, type[A2AError]] = {
 
 
 def a2a_error(error: WeftError) -> A2AError:
-    """`error` for a client: what happened, and in the details its code and what to do about it."""
+    """`error` for a client: what happened, and in the details its code, what to do about it, and when it may be tried again."""
     kind = KINDS.get(error.code, InternalError)
     details = {"code": error.code} | ({"fix": over_http(error.fix)} if error.fix else {})
+    if (after := error.ids.get("retry_after_s")) is not None:
+        details["retry_after_s"] = str(after)
     return kind(message=error.message, data=details)
 
 

@@ -10,13 +10,19 @@ import grpc
 from a2a.server.request_handlers.grpc_handler import GrpcHandler
 from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
+from a2a.utils.errors import A2AError
+from a2a.utils.grpc_status import status_to_grpc
+from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # made without types
 
+from weft.app.limits import Limits
 from weft.core.errors import AuthError, StorageError
 from weft.core.settings_model import Server
 from weft.server.a2a.contexts import GrpcContexts
 from weft.server.caller import Doorkeeper
+from weft.server.certificates import certificates
 
 _GRACE_S = 1.0
+_DOMAIN = "weft"
 _STREAMS = 1_000
 
 
@@ -51,12 +57,30 @@ def _ending(message: str, wanted: Any) -> Any:
     return grpc.unary_unary_rpc_method_handler(end)
 
 
+class _Answering(GrpcHandler):
+    """The SDK's, which has no word for an exceeded limit: a client learns from the status and its `RetryInfo` when to ask again."""
+
+    async def abort_context(self, error: A2AError, context: grpc.aio.ServicerContext) -> None:
+        """End a call with an error."""
+        data = error.data if isinstance(error.data, dict) else {}
+        if data.get("code") != "rate-limited":
+            await super().abort_context(error, context)
+            return
+        status = status_pb2.Status(code=grpc.StatusCode.RESOURCE_EXHAUSTED.value[0], message=error.message)
+        info = error_details_pb2.ErrorInfo(reason="RATE_LIMITED", domain=_DOMAIN, metadata=data)
+        wait = error_details_pb2.RetryInfo()
+        wait.retry_delay.FromMilliseconds(int(float(data.get("retry_after_s", "1")) * 1_000))
+        for detail in (info, wait):
+            status.details.add().Pack(detail)
+        await context.abort_with_status(status_to_grpc(status))
+
+
 class GrpcServer:
     """Listens at once, so that cards can name the port, and serves while it is `running`."""
 
-    def __init__(self, settings: Server, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, settings: Server, doorkeeper: Doorkeeper, limits: Limits) -> None:
         assert settings.grpc_port is not None
-        self._contexts = GrpcContexts(doorkeeper)
+        self._contexts = GrpcContexts(doorkeeper, limits)
         self._server = grpc.aio.server(
             interceptors=[_Door(doorkeeper)],
             options=[
@@ -68,7 +92,11 @@ class GrpcServer:
         )
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         try:
-            port = self._server.add_insecure_port(f"{host}:{settings.grpc_port}")
+            where, tls = f"{host}:{settings.grpc_port}", certificates(settings)
+            if tls is None:
+                port = self._server.add_insecure_port(where)
+            else:
+                port = self._server.add_secure_port(where, tls.for_grpc())
         except RuntimeError as error:
             raise StorageError(
                 f"cannot listen on {host}:{settings.grpc_port} for gRPC",
@@ -79,7 +107,7 @@ class GrpcServer:
     @asynccontextmanager
     async def running(self, handler: RequestHandler) -> AsyncIterator[None]:
         """Serve `handler` meanwhile."""
-        service = GrpcHandler(handler, self._contexts)
+        service = _Answering(handler, self._contexts)
         add_A2AServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call]
         await self._server.start()
         try:

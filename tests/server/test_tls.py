@@ -1,0 +1,228 @@
+"""TLS: certificates are taken up without a restart, unfit ones never, and callers without one of ours stay outside."""
+
+import datetime as dt
+import ipaddress
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import grpc
+import httpx2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.server.conftest import BRIEF, Served
+from weft.client import Client, Tls
+from weft.core.errors import InputError, TransientError
+
+pytestmark = pytest.mark.slow
+_DAY = dt.timedelta(days=1)
+
+
+class Authority:
+    """Makes certificates for this machine."""
+
+    def __init__(self, folder, name):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        self.folder = folder
+        self.file = folder / f"{name}.pem"
+        made = self._made(self._name, self._key, 30).add_extension(
+            x509.BasicConstraints(ca=True, path_length=0), critical=True
+        )
+        usage = x509.KeyUsage(*[name in {5, 6} for name in range(9)])
+        made = made.add_extension(usage, critical=True)
+        self.file.write_bytes(made.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+    def _made(self, subject, key, days):
+        now = dt.datetime.now(dt.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - 10 * _DAY)
+            .not_valid_after(now + days * _DAY)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        )
+
+    def issue(self, name, *, days=5.0, into=None):
+        """A certificate with its key; their files."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        made = self._made(subject, key, days).add_extension(here, critical=False).sign(self._key, hashes.SHA256())
+        files = into or (self.folder / f"{name}.crt", self.folder / f"{name}.key")
+        plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        for file, text in zip(
+            files,
+            (made.public_bytes(serialization.Encoding.PEM), key.private_bytes(serialization.Encoding.PEM, *plain)),
+            strict=True,
+        ):
+            file.with_suffix(".new").write_bytes(text)
+            file.with_suffix(".new").rename(file)
+        return files
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def over_grpc(port, ca, own=None, seconds=20):
+    """The number of the certificate that a new connection over gRPC sees."""
+    pair = {} if own is None else {"certificate_chain": own[0].read_bytes(), "private_key": own[1].read_bytes()}
+    trust = grpc.ssl_channel_credentials(ca.read_bytes(), **pair)
+    with grpc.secure_channel(f"127.0.0.1:{port}", trust, [("grpc.use_local_subchannel_pool", 1)]) as channel:
+        grpc.channel_ready_future(channel).result(seconds)
+    context = Tls(ca=ca, **({} if own is None else {"cert": own[0], "key": own[1]})).context()
+    context.set_alpn_protocols(["h2"])
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
+    ):
+        return x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
+
+
+class Secure(Served):
+    """A service that speaks TLS, which answers whoever shows `shown`."""
+
+    shown: Tls
+
+    @property
+    def url(self):
+        return f"https://127.0.0.1:{self.port}"
+
+    def start(self):
+        command = [sys.executable, "-m", "weft", "up", self.flows, "--port", str(self.port), "--json"]
+        with (self.folder / "up.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
+        until = time.monotonic() + 60
+        while '"ready"' not in self.log:
+            assert self.process.poll() is None and time.monotonic() < until, self.log
+            time.sleep(0.05)
+        self.seen(self.shown, until)
+        return self
+
+    def seen(self, shown, until=0):
+        """The number of the certificate that a new connection sees."""
+        while True:
+            try:
+                with (
+                    httpx2.Client(verify=shown.context()) as http,
+                    http.stream("GET", f"{self.url}/health/live") as answer,
+                ):
+                    assert answer.status_code == 200
+                    tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
+                    return tls.version(), x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
+            except httpx2.TransportError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.1)
+
+
+@pytest.fixture
+def secure(tmp_path):
+    made = []
+
+    def make(shown, **environ):
+        one = Secure(tmp_path, **environ)
+        one.shown = shown
+        one.add("brief", BRIEF)
+        made.append(one)
+        return one.start()
+
+    yield make
+    for one in made:
+        if one.process is not None and one.process.poll() is None:
+            one.kill()
+
+
+def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_not(tmp_path, secure):
+    ours = Authority(tmp_path, "ours")
+    cert, key = ours.issue("service")
+    shown = Tls(ca=ours.file)
+    port = free_port()
+    one = secure(
+        shown, WEFT_SERVER__TLS_CERT=str(cert), WEFT_SERVER__TLS_KEY=str(key), WEFT_SERVER__GRPC_PORT=str(port)
+    )
+    assert over_grpc(port, ours.file) == one.seen(shown)[1]
+    with Client(one.url, tls=shown) as kept:
+        kept.health.live()
+        version, before = one.seen(shown)
+        assert version in {"TLSv1.2", "TLSv1.3"}
+        ours.issue("service", into=(cert, key), days=-1)
+        time.sleep(1.2)
+        assert one.seen(shown)[1] == before
+        assert "the one before stays" in one.log
+        ours.issue("service", into=(cert, key))
+        time.sleep(1.2)
+        after = one.seen(shown)[1]
+        assert after != before
+        assert over_grpc(port, ours.file) == after
+        kept.health.live()  # connections that were there stay
+    with pytest.raises(TransientError), Client(one.url, retries=0) as stranger:
+        stranger.health.live()  # the authorities of this machine do not vouch for it
+    environ = one.environ | {"WEFT_SERVER_URL": one.url, "WEFT_TLS_CA": str(ours.file)}
+    said = subprocess.run(
+        [sys.executable, "-m", "weft", "runs", "list", "--json"], env=environ, capture_output=True, check=True
+    )
+    assert b'"runs"' in said.stdout
+
+
+def test_callers_need_a_certificate_of_our_authority(tmp_path, secure):
+    ours, theirs = Authority(tmp_path, "ours"), Authority(tmp_path, "theirs")
+    cert, key = ours.issue("service")
+    mine, old, foreign = ours.issue("client"), ours.issue("old", days=-1), theirs.issue("foreign")
+    shown = Tls(ca=ours.file, cert=mine[0], key=mine[1])
+    trusted = tmp_path / "clients.pem"
+    trusted.write_bytes(ours.file.read_bytes())
+    port = free_port()
+    one = secure(
+        shown,
+        WEFT_SERVER__TLS_CERT=str(cert),
+        WEFT_SERVER__TLS_KEY=str(key),
+        WEFT_SERVER__TLS_CLIENTS=str(trusted),
+        WEFT_SERVER__GRPC_PORT=str(port),
+    )
+    assert over_grpc(port, ours.file, mine)
+    for own in (None, old, foreign):
+        with pytest.raises(grpc.FutureTimeoutError):
+            over_grpc(port, ours.file, own, seconds=2)
+    outsiders = [Tls(ca=ours.file), *(Tls(ca=ours.file, cert=own[0], key=own[1]) for own in (old, foreign))]
+    for outsider in outsiders:
+        with pytest.raises(httpx2.TransportError):
+            one.seen(outsider)
+    trusted.with_suffix(".new").write_bytes(theirs.file.read_bytes())
+    trusted.with_suffix(".new").rename(trusted)
+    time.sleep(1.2)
+    assert one.seen(outsiders[2])
+    with pytest.raises(httpx2.TransportError):
+        one.seen(shown)
+
+
+def test_what_is_unfit_is_refused_at_the_start(tmp_path):
+    ours = Authority(tmp_path, "ours")
+    good, other, late = ours.issue("good"), ours.issue("other"), ours.issue("late", days=-1)
+    for cert, key, said in (
+        (good[0], other[1], b"do not fit"),
+        (*late, b"not now"),
+        (good[0], "", b"server.tls_key"),
+        (good[0], tmp_path / "none", b"cannot read"),
+    ):
+        environ = os.environ | {
+            "WEFT_HOME": str(tmp_path / "home"),
+            "WEFT_SERVER__TLS_CERT": str(cert),
+            "WEFT_SERVER__TLS_KEY": str(key),
+        }
+        command = [sys.executable, "-m", "weft", "up", "--port", "0"]
+        done = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
+        assert done.returncode and said in done.stdout + done.stderr, done.stderr
+    with pytest.raises(InputError, match="cannot be used"):
+        Client("https://127.0.0.1:1", tls=Tls(ca=tmp_path / "none"))
