@@ -17,11 +17,11 @@ def only_run(weft):
     return run
 
 
-def wait_until_recorded(weft, path, timeout=30):
+def wait_until_recorded(weft, path, kind="step.completed", timeout=30):
     """An effect is seen before it is durable; only what is recorded may not happen again."""
     deadline = time.monotonic() + timeout
     while not any(
-        (event["kind"], event["path"]) == ("step.completed", path) for event in weft("events", "last", "--json").json
+        event["path"] == path and event["kind"].startswith(kind) for event in weft("events", "last", "--json").json
     ):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -133,6 +133,7 @@ def test_a_second_driver_is_refused_while_the_first_lives(weft):
     weft.write("flow.yaml", steps(("one", 0), ("two", 20)))
     weft.start("run", "flow.yaml")
     weft.wait_for_effects(1)
+    wait_until_recorded(weft, "/two", "")
     said = weft("resume", "last")
     assert said.code == 17
     assert "another process is driving" in said.err

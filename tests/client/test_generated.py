@@ -29,6 +29,7 @@ def test_the_generated_modules_are_what_the_document_gives(tmp_path):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_is_a_method_of_both_clients(operation):
     group, _, name = operation.partition("_")

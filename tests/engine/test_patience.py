@@ -39,6 +39,7 @@ def proven(world, run_id, plan):
         elsewhere.submit(replay, run_id, as_plan(plan), events).result().demand()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("work", "status"), [(10, "completed"), (25, "failed")])
 @pytest.mark.parametrize(
     "limit",

@@ -222,6 +222,8 @@ async def test_a_database_that_was_put_back_to_an_older_state_stalls_the_run_tha
     until(lambda: steps(journal, run_id) >= 3)
 
     def put_back(connection):
+        # Whoever appends at this moment is done before, or waits.
+        connection.execute("SELECT id FROM runs WHERE id=? FOR UPDATE", (run_id,)).fetchone()
         seq, hash_ = connection.execute("SELECT seq, hash FROM events WHERE run_id=? AND seq=2", (run_id,)).fetchone()
         connection.execute("DELETE FROM events WHERE run_id=? AND seq>2", (run_id,))
         connection.execute("UPDATE runs SET head_seq=?, head_hash=? WHERE id=?", (seq, hash_, run_id))

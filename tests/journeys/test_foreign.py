@@ -129,10 +129,6 @@ REFUSED = {
         "/security/guardrails/pii_redaction",
         "/security/guardrails/allow_tools",
     },
-    "tools.yaml": {
-        "/env/secrets/0/source",
-        "/env/secrets/1/source",
-    },
 }
 
 

@@ -103,6 +103,7 @@ def test_a_no_ends_it_or_is_put_up_with(name):
         assert ("undo book1" if name in ASKING else "undo x") in found.done
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_silence_is_decided_by_the_deadline(name):
     found = played(name, silent)
@@ -153,6 +154,7 @@ def test_a_run_that_waits_is_cancelled_with_all_that_belongs_to_it(name):
         assert found.done == ["undo x", "x", "y"] or found.done == ["undo x", "x"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_a_fork_of_a_run_that_waits_asks_anew(name):
     assert status(played(name, approve, forked)) == "completed"

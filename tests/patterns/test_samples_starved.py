@@ -92,6 +92,7 @@ def check(name: str, draw: random.Random) -> None:
         assert found.result is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_budget_that_runs_out_somewhere_ends_a_sample(name):
     check(name, random.Random(name))

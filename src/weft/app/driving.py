@@ -87,6 +87,8 @@ class Driving:
         self._kept = Kept(programs)
         self._pace = Pace()
         self._defined: dict[str, Mapping[str, Any]] = {}
+        self._begun: dict[str, Mapping[str, Any]] = {}
+        """What is defined in the plans of runs that are about to be driven."""
         self._tools: dict[int, tuple[Plan, dict[str, Tool]]] = {}
         self._servers = Servers(settings, self._policy, self._redactor.register, self._tools_of, self._tool_context)
         self._audits = audits
@@ -142,7 +144,7 @@ class Driving:
         for warning in () if auto else prepared.warnings:
             _LOG.warning("%s: %s", warning.message, warning.fix)
         options = self._options(request)
-        return await self.engine.start(
+        run_id = await self.engine.start(
             prepared.plan,
             prepared.scope,
             inputs=prepared.inputs,
@@ -151,6 +153,11 @@ class Driving:
             birth=auto.run_id if auto else request.run_id,
             owner=replace(request.owner, session=request.session),
         )
+        if not request.queued:
+            if len(self._begun) >= _PLANS:
+                self._begun.clear()
+            self._begun[run_id] = prepared.plan.definitions
+        return run_id
 
     def _prepared(self, request: RunRequest, at: int) -> Prepared:
         given = dict(request.variables)
@@ -174,7 +181,9 @@ class Driving:
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits; see `Engine.drive`."""
         await self._pace.turn()
-        definitions = self._definitions(self._journal.runs.get(run_id).plan_hash)
+        definitions = self._begun.pop(run_id, None)
+        if definitions is None:
+            definitions = self._definitions(self._journal.runs.get(run_id).plan_hash)
         await self._warm(definitions)
         self._telemetry.watch(run_id, definitions)
         try:

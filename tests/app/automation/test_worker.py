@@ -63,6 +63,7 @@ async def test_three_workers_start_each_run_once(yard):
     assert sum(what == "started" for _, what, _ in yard.said) == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overlap", "firings", "runs"),
     [

@@ -31,6 +31,10 @@ class Trail:
         self._home = home
         self._waiting: list[Entry] = []
         self._lock = threading.Lock()
+        self._gathered: list[Entry] = []
+        self._round: asyncio.Future[None] | None = None
+        """What will write the entries that are gathered."""
+        self._latest: asyncio.Future[None] | None = None
 
     def entry(
         self,
@@ -49,7 +53,17 @@ class Trail:
         )
 
     async def note(self, *entries: Entry) -> None:
-        """Add entries; they are durable afterwards."""
+        """Add entries; they are durable afterwards. Those that come while others are written share the next round."""
+        self._gathered += entries
+        if self._round is None:
+            self._round = asyncio.ensure_future(self._write_round(self._latest))
+            self._latest = self._round
+        await asyncio.shield(self._round)
+
+    async def _write_round(self, before: asyncio.Future[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        entries, self._gathered, self._round = self._gathered, [], None
         await self._journal.writer.submit(note(entries, self._sealer))
 
     def later(self, entry: Entry, *, soon: bool = False) -> None:

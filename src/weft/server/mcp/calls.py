@@ -16,7 +16,7 @@ from weft.app.hosting import Host
 from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
-from weft.app.serving.turns import Turn
+from weft.app.serving.turns import Begun, Turn
 from weft.core.errors import InputError, MismatchError
 from weft.server.caller import Caller
 from weft.server.mcp.abandoning import Abandoned
@@ -69,16 +69,32 @@ class Calls:
                 key=key,
                 scope="mcp",
             )
-            run_id = (await self._host.begin(turn)).run_id
-            call = _Call(ctx, caller, run_id, Progress(ctx))
+            call = _Call(ctx, caller, await self._begin(ctx, turn, caller), Progress(ctx))
         else:
             call = self._come_back(ctx, params.request_state, caller)
         try:
             again = await self._hear(call, params.input_responses or {})
             return again or await self._follow(call)
         except asyncio.CancelledError:
-            self._abandoned.call(ctx, call.run_id, keyed=bool(_meta_key(ctx)), principal=caller.principal)
+            self._abandon(ctx, call.run_id, caller)
             raise
+
+    async def _begin(self, ctx: Context, turn: Turn, caller: Caller) -> str:
+        """Begin the run of a call. One that is cut off meanwhile has a run all the same, which is then given up."""
+        beginning = asyncio.ensure_future(self._host.begin(turn))
+        try:
+            return (await asyncio.shield(beginning)).run_id
+        except asyncio.CancelledError:
+
+            def give_up(begun: asyncio.Future[Begun]) -> None:
+                if not begun.cancelled() and begun.exception() is None:
+                    self._abandon(ctx, begun.result().run_id, caller)
+
+            beginning.add_done_callback(give_up)
+            raise
+
+    def _abandon(self, ctx: Context, run_id: str, caller: Caller) -> None:
+        self._abandoned.call(ctx, run_id, keyed=bool(_meta_key(ctx)), principal=caller.principal)
 
     def _come_back(self, ctx: Context, state: str, caller: Caller) -> _Call:
         # The library has opened the seal: this is what a call of this tool with these arguments was sent away with, and the
