@@ -51,6 +51,7 @@ SWARM = Side("weft", "benchmarks/weft_swarm.py")
 TRAVEL = Side("weft", "benchmarks/weft_travel.py")
 STREAMING = Side("weft", "benchmarks/weft_service.py")
 REQUESTS = Side("weft", "benchmarks/weft_requests.py")
+TENANTS = Side("weft", "benchmarks/weft_tenants.py")
 AUDIT = Side("weft", "benchmarks/weft_audit.py")
 WAITING = Side("weft", "benchmarks/weft_waiting.py")
 PATTERNS = (
@@ -126,6 +127,12 @@ def decision_goal(how: str) -> Goal:
     return Goal(
         f"ms from the decision to the next step, {how}", lambda medians: medians["gates", "weft"][f"{how}_ms"], 100
     )
+
+
+def admitted(medians: Medians) -> float:
+    """Milliseconds that a request with a key costs before anything is done for it."""
+    found = medians["admission", "weft"]
+    return (found["key_us"] + found["read_us"]) / 1_000
 
 
 CASES = (
@@ -275,6 +282,20 @@ CASES = (
             Goal("proved from the database", of("audit", "verified_per_s"), 200_000, at_least=True),
             Goal("proved from an export", of("audit", "export_verified_per_s"), 200_000, at_least=True),
         ),
+    ),
+    Case(
+        "admission",
+        "what finding out who calls, and whether they may ask so often, costs the processor for each request",
+        (TENANTS,),
+        {"key_us": "µs", "token_us": "µs", "session_us": "µs", "read_us": "µs", "start_us": "µs"},
+        (Goal("ms of a request with a key, and its limit", admitted, 1),),
+    ),
+    Case(
+        "fairness",
+        "from the queueing of a run to its first step: with nothing else to do, and behind 10,000 runs of another tenant",
+        (TENANTS,),
+        {"alone_ms": "ms", "behind_ms": "ms", "behind_worst_ms": "ms"},
+        (Goal("later, in steps of half a second", of("fairness", "steps_later"), 1),),
     ),
     Case("resume", "continuing a run with 10,000 recorded steps", (WEFT,), {"seconds_to_first_step": "s"}),
 )

@@ -79,3 +79,21 @@ async def test_ten_thousand_queued_runs_of_one_do_not_keep_another_waiting(tmp_p
     worker.stop()
     await working
     journal.close()
+
+
+async def test_whoever_comes_right_after_another_guest_waits_for_nobody_to_end(tmp_path):
+    journal, hands = Journal(tmp_path / "journal.db", durability="fast"), Hands()
+    await journal.writer.submit(queue("big-1", "big"))
+    worker = Worker(journal, hands, SystemClock(), concurrency=1)
+    working = asyncio.ensure_future(worker.run(drain_s=0))
+    for run_id in ("big-1", "small-1", "late-1"):
+        if run_id != "big-1":
+            await journal.writer.submit(queue(run_id, run_id[:-2]))
+            journal.inbox.ring()
+        asked = time.monotonic()
+        while run_id not in hands.driven:
+            assert time.monotonic() - asked < 1, f"{run_id} waits"
+            await asyncio.sleep(0.005)
+    worker.stop()
+    await working
+    journal.close()

@@ -79,3 +79,22 @@ def test_a_store_that_was_changed_is_named(weft, flow, postgres, monkeypatch):
     said = weft("db", "check")
     assert said.code == 10
     assert "event 3" in said.err
+
+
+def test_a_role_for_reports_is_let_in_and_out_again(weft, postgres, databases, monkeypatch):
+    monkeypatch.setenv(URL, postgres)
+    databases.admin.execute("CREATE ROLE cli_reports LOGIN")
+    try:
+        assert "reads what is of the tenant acme" in weft("db", "role", "cli_reports", "--tenant", "acme").out
+        assert answer(weft("db", "role", "cli_reports", "--json"))["reads"] is True
+        assert answer(weft("db", "role", "cli_reports", "--remove", "--json"))["reads"] is False
+        assert weft("db", "role", "cli_reports", "--remove").code != 0
+    finally:
+        databases.drop()
+        databases.admin.execute("DROP ROLE cli_reports")
+
+
+def test_a_store_in_a_file_has_no_roles(weft):
+    said = weft("db", "role", "reports", "--tenant", "acme")
+    assert said.code != 0
+    assert "no roles" in said.err

@@ -15,7 +15,8 @@ SELECT 'column', table_name || '.' || column_name,
 FROM information_schema.columns WHERE table_schema = 'public'
 UNION ALL SELECT 'index', indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'
 UNION ALL SELECT 'trigger', tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
-UNION ALL SELECT 'table', relname, relpersistence::text FROM pg_class
+UNION ALL SELECT 'policy', tablename || '.' || policyname, concat_ws(' ', cmd, roles, qual, with_check) FROM pg_policies
+UNION ALL SELECT 'table', relname, concat_ws(' ', relpersistence, relrowsecurity) FROM pg_class
     WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
 UNION ALL SELECT 'function', proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 """

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from weft.app.rights import RIGHTS, ROLES
 from weft.core.clock import Clock
-from weft.core.errors import AuthError, InputError
+from weft.core.errors import AuthError, InputError, StorageError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.spec.suggest import did_you_mean
@@ -58,6 +59,7 @@ class Identity:
         """Keep another name or role of a user, or disable them; their keys count no more then."""
         _check_role(user.role)
         await self._journal.writer.submit(change_user(user))
+        self._tell()
         return user
 
     async def new_key(
@@ -105,6 +107,11 @@ class Identity:
     async def revoke(self, key_id: str, *, tenant: str = "local") -> None:
         """Take a key back."""
         await self._journal.writer.submit(revoke_key(key_id, at=self._clock.micros(), tenant=tenant))
+        self._tell()
+
+    def _tell(self) -> None:
+        with suppress(StorageError):  # then streams that are open are looked at when it is time for that
+            self._journal.inbox.ring()
 
     def known(self, shown: str) -> Known:
         """Who shows this key.

@@ -12,7 +12,7 @@ from weft.core.settings import load_settings
 from weft.store.backup import back_up, restore
 from weft.store.checking import Soundness, check
 from weft.store.journal import Journal
-from weft.store.opening import open_database, revision_of
+from weft.store.opening import let_in, open_database, revision_of, shut_out
 from weft.store.schema import HEAD
 
 
@@ -54,6 +54,17 @@ def restored(file: Path) -> dict[str, int]:
         raise InputError(f"there is no file {file}", fix="give a file that `weft db backup` has made")
     with _journal() as journal:
         return restore(journal.database, file)
+
+
+def reader_made(role: str, tenant: str | None) -> None:
+    """Let a role of the database see one tenant, or the one that its sessions name."""
+    migrated()
+    let_in(load_settings().journal, role, tenant)
+
+
+def reader_removed(role: str) -> None:
+    """Let a role of the database see nothing any more."""
+    shut_out(load_settings().journal, role)
 
 
 @contextmanager

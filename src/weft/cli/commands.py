@@ -243,6 +243,7 @@ COMMANDS: Mapping[str, Entry] = {
             "check": Entry(target=f"{_GROUPS}.db:check", help="Look whether the store is sound."),
             "backup": Entry(target=f"{_GROUPS}.db:backup", help="Write everything into a new file."),
             "restore": Entry(target=f"{_GROUPS}.db:restore", help="Fill an empty store from a backup."),
+            "role": Entry(target=f"{_GROUPS}.db:role", help="Let a role of Postgres read one tenant alone."),
         },
     ),
     "doctor": Entry(

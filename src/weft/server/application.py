@@ -14,6 +14,7 @@ from weft.server import a2a, agui, control, described, health, hooks, live, mcp,
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
+from weft.server.standing import Standing, Watch
 
 PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
     health.install,
@@ -33,7 +34,7 @@ def build(host: Host, *, url: str) -> FastAPI:
     """The whole service over `host`, reachable under `url`."""
     settings = host.settings.server
     doorkeeper = Doorkeeper(host)
-    rooms = Rooms(host, doorkeeper, url.rstrip("/"))
+    rooms = Rooms(host, doorkeeper, url.rstrip("/"), Standing(host, doorkeeper))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -51,7 +52,8 @@ def build(host: Host, *, url: str) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         middleware=[
-            Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, limits=host.limits, forms=rooms.forms)
+            Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, limits=host.limits, forms=rooms.forms),
+            Middleware(Watch, standing=rooms.standing, endings=rooms.endings),
         ],
     )
     app.state.host = host

@@ -14,8 +14,8 @@ from fastapi import Request
 from weft.app.admission.cookies import SESSION
 from weft.app.admission.keyset import UnknownKeyError
 from weft.app.hosting import Host
-from weft.app.identity import PREFIX, Known
-from weft.app.rights import EVERYTHING
+from weft.app.identity import PREFIX, Known, covers
+from weft.app.rights import EVERYTHING, ROLES
 from weft.core.errors import AuthError, PolicyError, WeftError
 from weft.core.owner import LOCAL, Owner
 
@@ -105,8 +105,7 @@ class Doorkeeper:
             raise
 
     def _admitted(self, headers: Mapping[str, str]) -> Caller:
-        scheme, _, shown = headers.get("authorization", "").partition(" ")
-        shown = shown.strip() if scheme.lower() == "bearer" else ""
+        shown = _bearer(headers)
         if not shown:
             session = _cookie(headers.get("cookie", ""), SESSION)
             if session:
@@ -121,6 +120,23 @@ class Doorkeeper:
             "the token is wrong" if shown else "a token is needed",
             fix="send `Authorization: Bearer …` with a key, or the token of the service's settings (server.token)",
         )
+
+    def still(self, caller: Caller, headers: Mapping[str, str]) -> bool:
+        """Whether somebody who was admitted with these headers may do all that they could then.
+
+        A key is looked up anew. For who has signed in, or shows a token of the issuer, their user stands: that a token is over
+        ends no answer that has begun.
+        """
+        shown = _bearer(headers)
+        if shown.startswith(PREFIX):
+            try:
+                return covers(self._host.identity.known(shown).rights, caller.rights)
+            except AuthError:
+                return False
+        session = not shown and _cookie(headers.get("cookie", ""), SESSION)
+        token = self._host.settings.identity.issuer is not None and shown.count(".") == 2
+        user = self._host.identity.user(caller.principal, tenant=caller.tenant) if session or token else None
+        return user is None or (not user.disabled and covers(ROLES[user.role], caller.rights))
 
     def _known(self, shown: str, known: Known, how: str) -> Caller:
         key = hashlib.sha256(shown.encode()).hexdigest()[:16]
@@ -149,6 +165,11 @@ class Doorkeeper:
 def own_session(headers: Mapping[str, str]) -> bool:
     """Whether a request is made in the name of a browser's session alone."""
     return "authorization" not in headers and bool(_cookie(headers.get("cookie", ""), SESSION))
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    scheme, _, shown = headers.get("authorization", "").partition(" ")
+    return shown.strip() if scheme.lower() == "bearer" else ""
 
 
 def _cookie(header: str, name: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from weft.app.hosting import Host
 from weft.server.caller import Doorkeeper
 from weft.server.problems import Form
+from weft.server.standing import Ending, Standing
 
 Opening = Callable[[], AbstractAsyncContextManager[object]]
 """Makes a context that is entered when the service begins and left when it stops."""
@@ -22,6 +23,10 @@ class Rooms:
     doorkeeper: Doorkeeper
     url: str
     """The address under which clients reach the service, without a slash at its end."""
+    standing: Standing
+    """Ends streams whose readers may not read on."""
     openings: list[Opening] = field(default_factory=list)
     forms: dict[str, Form] = field(default_factory=dict)
     """How errors look at paths that begin so; elsewhere they are problems."""
+    endings: dict[str, Ending] = field(default_factory=dict)
+    """How a stream at paths that begin so ends with an error; elsewhere with an event ``error`` that is a problem."""

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from weft.core.errors import StorageError
+from weft.core.errors import StorageError, UnsupportedError
 from weft.store import schema
 from weft.store.database import BUSY_S, Durability, SqliteDatabase, translated
 from weft.store.port import Database
@@ -48,9 +48,35 @@ def revision_of(where: Path | str) -> str | None:
             connection.close()
 
 
+def let_in(where: Path | str, role: str, tenant: str | None) -> None:
+    """Let a role of the database see one tenant; without one, the tenant that its sessions name.
+
+    Raises:
+        UnsupportedError: the database has no roles.
+        InputError: there is no such role, or it sees everything anyway.
+    """
+    _readers(where).let_in(where, role, tenant)
+
+
+def shut_out(where: Path | str, role: str) -> None:
+    """Let a role of the database see nothing any more.
+
+    Raises:
+        UnsupportedError: the database has no roles.
+        InputError: it saw nothing.
+    """
+    _readers(where).shut_out(where, role)
+
+
 def is_postgres(where: Path | str) -> bool:
     """Whether that is the address of a Postgres database."""
     return isinstance(where, str) and where.startswith(POSTGRES)
+
+
+def _readers(where: Path | str) -> Any:
+    if not is_postgres(where):
+        raise UnsupportedError("a store in a file has no roles", fix="set store.url to a PostgreSQL database")
+    return _postgres("sight")
 
 
 def _postgres(module: str) -> Any:

@@ -86,6 +86,7 @@ class Worker:
         self._drives: dict[str, asyncio.Task[None]] = {}
         self._owners: dict[str, str] = {}
         self._looked_at = float("-inf")
+        self._put_off = False
         self._cooling: dict[str, _Cooling] = {}
         self._stopping = False
         self._ended = False
@@ -223,7 +224,8 @@ class Worker:
     def _take_up(self, now: int) -> int:
         """Drive runs that are ready, as many as there is room for."""
         room = self._concurrency - len(self._drives)
-        if self._stopping or (room <= 0 and self._looked_at + _GUESTS_S > self._clock.monotonic()):
+        self._put_off = room <= 0 and self._looked_at + _GUESTS_S > self._clock.monotonic()
+        if self._stopping or self._put_off:
             return 0
         taken, at = 0, self._clock.monotonic()
         self._looked_at = at
@@ -271,7 +273,8 @@ class Worker:
     async def _rest(self) -> None:
         """Wait until somebody rings, something is due, a drive has ended, or it is time to look again."""
         bell, self._ended = self._journal.inbox.bell(), False
-        until = self._clock.monotonic() + _LOOK_S
+        # Somebody may have rung for a guest who was not looked for just now.
+        until = self._looked_at + _GUESTS_S if self._put_off else self._clock.monotonic() + _LOOK_S
         while (left := until - self._clock.monotonic()) > 0 and not self._stopping:
             if self._ended or self._journal.inbox.bell() != bell:
                 self._survey_at = 0.0

@@ -11,6 +11,7 @@ import typer
 from weft.app import upkeep
 from weft.cli.options import AsJson
 from weft.cli.terminal import clean, say, say_json, tell
+from weft.core.errors import InputError
 
 _UNSOUND = 10
 To = Annotated[
@@ -18,6 +19,13 @@ To = Annotated[
     typer.Option("--to", metavar="REVISION", help="This revision, forward or back; the newest by default."),
 ]
 BackupFile = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.", show_default=False)]
+
+Role = Annotated[str, typer.Argument(metavar="ROLE", help="A role of the database that is there.", show_default=False)]
+Tenant = Annotated[
+    str | None,
+    typer.Option("--tenant", metavar="ID", help="What it sees; without this, what its sessions set weft.tenant to."),
+]
+Remove = Annotated[bool, typer.Option("--remove", help="Let it see nothing any more.")]
 
 
 def migrate(to: To = None, as_json: AsJson = False) -> None:
@@ -51,6 +59,23 @@ def backup(file: BackupFile, as_json: AsJson = False) -> None:
 def restore(file: BackupFile, as_json: AsJson = False) -> None:
     """Fill an empty store from a backup, whichever database either is in."""
     _tell("restored", upkeep.restored(file), f"Restored from {file}", as_json=as_json)
+
+
+def role(role: Role, tenant: Tenant = None, remove: Remove = False, as_json: AsJson = False) -> None:
+    """Let a role of the Postgres database, for reports, read what is one tenant's, and nothing else."""
+    if remove and tenant is not None:
+        raise InputError("--tenant and --remove exclude each other", fix="leave one of them out")
+    if remove:
+        upkeep.reader_removed(role)
+    else:
+        upkeep.reader_made(role, tenant)
+    if as_json:
+        say_json({"role": role, "tenant": tenant, "reads": not remove})
+        return
+    what = (
+        f"what is of the tenant {tenant}" if tenant is not None else "the tenant that its sessions set weft.tenant to"
+    )
+    say(clean(f"{role} reads nothing any more." if remove else f"{role} reads {what}."))
 
 
 def _tell(key: str, counts: dict[str, int], what: str, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
-from weft.server.a2a import card_routes
+from weft.server.a2a import card_routes, errors
 from weft.server.a2a.cards import REST, RPC, Cards
 from weft.server.a2a.contexts import HttpContexts
 from weft.server.a2a.dialogue import Dialogue
@@ -27,9 +27,12 @@ from weft.server.rooms import Rooms
 def install(app: FastAPI, rooms: Rooms) -> None:
     """Put A2A into `app`."""
     host, settings = rooms.host, rooms.host.settings.server
+    rooms.endings.update({f"{REST}/": errors.rest_ending, RPC: errors.rpc_ending})
     profile = profile_of(settings.profile)
     targets = Targets(host.library, settings.agent)
-    grpc = GrpcServer(settings, rooms.doorkeeper, host.limits) if settings.grpc_port is not None else None
+    grpc = (
+        GrpcServer(settings, rooms.doorkeeper, host.limits, rooms.standing) if settings.grpc_port is not None else None
+    )
     cards = Cards(
         targets,
         rooms.url,

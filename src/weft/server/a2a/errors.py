@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from a2a.server.request_handlers.response_helpers import build_error_response
+from a2a.utils.error_handlers import build_rest_error_payload
 from a2a.utils.errors import (
     A2AError,
     ContentTypeNotSupportedError,
@@ -16,6 +19,7 @@ from a2a.utils.errors import (
 )
 
 from weft.core.errors import WeftError
+from weft.server import sse
 from weft.server.wording import over_http
 
 __all__ = ["KINDS", "ContentTypeNotSupportedError", "a2a_error", "in_words_of_a2a"]
@@ -44,6 +48,20 @@ def a2a_error(error: WeftError) -> A2AError:
     if (after := error.ids.get("retry_after_s")) is not None:
         details["retry_after_s"] = str(after)
     return kind(message=error.message, data=details)
+
+
+def rpc_ending(error: WeftError) -> bytes:
+    """The last event of a stream of JSON-RPC that ends with an error."""
+    return _ending(build_error_response(None, a2a_error(error)))
+
+
+def rest_ending(error: WeftError) -> bytes:
+    """The last event of a stream of the REST binding that ends with an error."""
+    return _ending(build_rest_error_payload(a2a_error(error)))
+
+
+def _ending(body: object) -> bytes:
+    return sse.encode(json.dumps(body).encode(), event="error")
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,8 +19,9 @@ from weft.app.limits import Limits
 from weft.core.errors import AuthError, StorageError
 from weft.core.settings_model import Server
 from weft.server.a2a.contexts import GrpcContexts
-from weft.server.caller import Doorkeeper
+from weft.server.caller import Caller, Doorkeeper
 from weft.server.certificates import certificates
+from weft.server.standing import Standing, no_longer
 
 _GRACE_S = 1.0
 _DOMAIN = "weft"
@@ -29,18 +31,37 @@ _STREAMS = 1_000
 class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
     """Turns away calls without the credential that the service wants."""
 
-    def __init__(self, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, doorkeeper: Doorkeeper, standing: Standing) -> None:
         self._doorkeeper = doorkeeper
+        self._standing = standing
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         """Go on with an admitted call, or end it."""
         metadata = handler_call_details.invocation_metadata or ()
         fields = {name.lower(): value if isinstance(value, str) else "" for name, value in metadata}
         try:
-            await self._doorkeeper.welcome(fields)
+            caller = await self._doorkeeper.welcome(fields)
         except AuthError as error:
             return _ending(error.message, await continuation(handler_call_details))
-        return await continuation(handler_call_details)
+        wanted = await continuation(handler_call_details)
+        if wanted is None or not wanted.response_streaming:
+            return wanted
+        return wanted._replace(unary_stream=self._watched(wanted.unary_stream, caller, fields))
+
+    def _watched(self, wanted: Any, caller: Caller, fields: Mapping[str, str]) -> Any:
+        async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+            limit = asyncio.timeout(None)
+            try:
+                async with limit:
+                    with self._standing.watching(caller, fields, limit):
+                        async for item in wanted(request, context):
+                            yield item
+            except TimeoutError:
+                if not limit.expired():
+                    raise
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, no_longer().message)
+
+        return stream
 
 
 def _ending(message: str, wanted: Any) -> Any:
@@ -78,11 +99,11 @@ class _Answering(GrpcHandler):
 class GrpcServer:
     """Listens at once, so that cards can name the port, and serves while it is `running`."""
 
-    def __init__(self, settings: Server, doorkeeper: Doorkeeper, limits: Limits) -> None:
+    def __init__(self, settings: Server, doorkeeper: Doorkeeper, limits: Limits, standing: Standing) -> None:
         assert settings.grpc_port is not None
         self._contexts = GrpcContexts(doorkeeper, limits)
         self._server = grpc.aio.server(
-            interceptors=[_Door(doorkeeper)],
+            interceptors=[_Door(doorkeeper, standing)],
             options=[
                 ("grpc.max_receive_message_length", settings.max_request_bytes),
                 ("grpc.max_concurrent_streams", _STREAMS),

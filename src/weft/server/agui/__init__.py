@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from ag_ui.core import BaseEvent, Message, RunAgentInput, RunStartedEvent, StateSnapshotEvent
+from ag_ui.core import BaseEvent, Message, RunAgentInput, RunErrorEvent, RunStartedEvent, StateSnapshotEvent
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.responses import StreamingResponse
 
@@ -16,12 +16,13 @@ from weft.app.serving.items import Ended, Waits
 from weft.app.serving.library import Published
 from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Turn
-from weft.core.errors import InputError
+from weft.core.errors import InputError, WeftError
 from weft.server import sse
 from weft.server.agui.events import Telling
 from weft.server.agui.interrupts import Resumed, resume
 from weft.server.caller import Caller, calling
 from weft.server.rooms import Rooms
+from weft.server.wording import over_http
 
 _MAX_ID = 200
 _KNOWN_ROLES = frozenset({"user", "assistant", "system"})
@@ -30,6 +31,7 @@ _KNOWN_ROLES = frozenset({"user", "assistant", "system"})
 def install(app: FastAPI, rooms: Rooms) -> None:
     """Put the AG-UI endpoint into `app`."""
     host = rooms.host
+    rooms.endings["/ag-ui/"] = _broken
     router = APIRouter(prefix="/ag-ui", tags=["ag-ui"])
 
     @router.post("/{target:path}", operation_id="agui_run", response_class=StreamingResponse)
@@ -86,6 +88,11 @@ async def _stream(host: Host, asked: RunAgentInput, resumed: Resumed) -> AsyncGe
                     return
     for event in telling.broken("the service is about to stop: send the same request again in a moment", "transient"):
         yield _encoded(event)
+
+
+def _broken(error: WeftError) -> bytes:
+    message = f"{error.message} {over_http(error.fix)}" if error.fix else error.message
+    return _encoded(RunErrorEvent(message=message, code=error.code))
 
 
 def _state(host: Host, asked: RunAgentInput, run_id: str) -> dict[str, Any]:

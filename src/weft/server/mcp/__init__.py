@@ -26,6 +26,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
 def mount(app: FastAPI, rooms: Rooms, server: WeftServer) -> None:
     """Put `server` into `app`."""
     settings = rooms.host.settings.server
+    rooms.endings[PATH] = lambda _: b""  # a client asks on at the place where a stream ended, and is refused then
     inner = server.streamable_http_app(
         streamable_http_path=PATH,
         event_store=Remembered(),

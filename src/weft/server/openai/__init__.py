@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, FastAPI
 
-from weft.server.openai import chat, embeddings, errors, models, responses
+from weft.server.openai import chat, chunks, embeddings, errors, models, response_desk, responses
 from weft.server.openai.attending import Attendance
 from weft.server.openai.targets import Targets
 from weft.server.rooms import Rooms
@@ -13,6 +13,7 @@ from weft.server.rooms import Rooms
 def install(app: FastAPI, rooms: Rooms) -> None:
     """Put the OpenAI-compatible API into `app`."""
     rooms.forms["/v1/"] = errors.answer
+    rooms.endings.update({"/v1/responses": response_desk.broken, "/v1/": chunks.failure})
     targets, attendance = Targets(rooms.host), Attendance(rooms.host)
     api = APIRouter(prefix="/v1")
     api.include_router(models.router(targets))

@@ -116,7 +116,7 @@ class Desk:
         if attending is not None:
             attending.answered = True
         if narration.outcome.usage is None:
-            yield framed({"type": "error", "sequence_number": starting_after, **_said(stopping())})
+            yield broken(stopping(), starting_after)
 
     async def whole(self, id_: ResponseId) -> dict[str, Any]:
         """A response once it has come to its end.
@@ -278,6 +278,11 @@ class Desk:
 def _about(run: Run) -> dict[str, Any]:
     found = run.options.get("about")
     return found if isinstance(found, dict) and found.get("kind") == "response" else {}
+
+
+def broken(error: WeftError, number: int = 0) -> bytes:
+    """The last event of a stream that ends before its response does."""
+    return framed({"type": "error", "sequence_number": number, **_said(error)})
 
 
 def _said(error: WeftError) -> dict[str, Any]:

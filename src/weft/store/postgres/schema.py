@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, Pool, StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from weft.core.errors import MismatchError
+from weft.store.postgres.sight import POLICIES
 from weft.store.schema import HEAD, VERSIONS, migrate
 from weft.store.service_tables import metadata
 
@@ -136,4 +137,4 @@ def _statements() -> tuple[str, ...]:
     made += [
         CreateIndex(index).compile(dialect=dialect) for table in tables for index in sorted(table.indexes, key=str)
     ]
-    return (VERSIONS, *map(str, made), *EXTRAS)
+    return (VERSIONS, *map(str, made), *EXTRAS, *POLICIES)
