@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.travel import Travel
     from weft.bus.envelope import Envelope
     from weft.bus.local import LocalBus
-    from weft.core.clock import Clock
     from weft.core.event import Event
     from weft.core.settings import SettingRow, Settings
     from weft.engine.answering import Decided, NewSignal
@@ -319,20 +318,11 @@ class LocalService:
     def worker(self, *, concurrency: int, report: Report) -> Worker:
         """See `Service.worker`."""
         clock = load("clock").SystemClock()
+        beside = load("audit-shipping").beside(self._journal, self._settings.audit, clock)
         made: Worker = load("worker").Worker(
-            self._journal, self, clock, concurrency=concurrency, report=report, beside=self._shipping(clock)
+            self._journal, self, clock, concurrency=concurrency, report=report, beside=beside
         )
         return made
-
-    def _shipping(self, clock: Clock) -> Callable[[], Awaitable[None]] | None:
-        """What ships the audit log as long as a worker runs, if it is to go anywhere."""
-        own = self._settings.audit
-        if own.s3_bucket is None and own.log_group is None:
-            return None
-        shipping = load("audit-shipping")
-        shipper = shipping.Shipper(self._journal, shipping.targets(own), clock, batch=own.batch)
-        run: Callable[[], Awaitable[None]] = partial(shipper.run, every_s=own.every_s)
-        return run
 
     def settings(self) -> list[SettingRow]:
         """See `Service.settings`."""

@@ -12,8 +12,8 @@ from weft.app.memory import settle
 from weft.app.service import ModelChoice
 from weft.cli import logs
 from weft.core.errors import InputError
+from weft.core.setting_kinds import absolute
 from weft.core.settings import Settings, load_settings
-from weft.core.settings_model import absolute
 from weft.server.mcp.stdio import serve as speak
 
 _DRAIN_S = 1.0

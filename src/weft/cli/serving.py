@@ -20,8 +20,8 @@ from weft.app.serving.library import Published
 from weft.cli import logs
 from weft.cli.terminal import say_json, tell
 from weft.core.errors import InputError, StorageError
+from weft.core.setting_kinds import absolute
 from weft.core.settings import Settings, load_settings
-from weft.core.settings_model import absolute
 from weft.server.a2a.profile import for_conformance
 from weft.server.application import build
 from weft.server.certificates import certificates

@@ -21,7 +21,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import EnvSettingsSource, SettingsError
 
 from weft.core.errors import InputError, Place, Problem
-from weft.core.settings_model import PREFIX, Group, Settings, absolute, default_home
+from weft.core.setting_kinds import Group, absolute
+from weft.core.settings_model import PREFIX, Settings, default_home
 
 __all__ = ["SettingRow", "Settings", "explain", "load_settings", "variable"]
 

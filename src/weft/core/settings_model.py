@@ -9,14 +9,11 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -27,6 +24,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from weft.core.setting_kinds import Address, Folder, Group, Names, Seconds, Url, UrlOrConsole, split
 
 PREFIX = "WEFT_"
 
@@ -42,55 +41,6 @@ def default_home() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "weft"
     return Path.home() / ".local" / "share" / "weft"
-
-
-def _split(value: Any) -> Any:
-    """A comma-separated text as a list: environment variables have no other form for one."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _url(value: str | None) -> str | None:
-    if value is not None and not _is_address(value):
-        raise ValueError("must be an address such as http://127.0.0.1:4318")
-    return value
-
-
-def _is_address(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _url_or_console(value: str | None) -> str | None:
-    return value if value == "console" else _url(value)
-
-
-def absolute(path: Path) -> Path:
-    """`path` from the root, ``~`` resolved.
-
-    Raises:
-        ValueError: ``~`` names nobody.
-    """
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError as error:
-        raise ValueError(str(error)) from error
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-Url = Annotated[str | None, AfterValidator(_url)]
-Address = Annotated[str, AfterValidator(_url)]
-UrlOrConsole = Annotated[str | None, AfterValidator(_url_or_console)]
-Folder = Annotated[Path, AfterValidator(absolute)]
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-
-
-class Group(BaseModel):
-    """Settings of one concern."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Limits(Group):
@@ -152,7 +102,7 @@ class Tools(Group):
     """What tools may reach."""
 
     allowed_modules: Names = Field(default=(), description="Python modules that workflows may take tools from.")
-    allowed_folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_split)] = Field(
+    allowed_folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(split)] = Field(
         default=(), description="Folders in which a workflow may name functions of files, as ./file.py:function."
     )
     workdir: Folder | None = Field(
@@ -229,7 +179,7 @@ class Server(Group):
     )
     allowed_hosts: Names = Field(default=(), description="Names, beside the address itself, that callers may ask for.")
     allowed_origins: Names = Field(default=(), description="Origins whose pages in a browser may call it.")
-    folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(_split)] = Field(
+    folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(split)] = Field(
         default=(), description="Folders whose workflows and agents it serves."
     )
     models: Names = Field(

@@ -120,7 +120,8 @@ class LogGroup:
                 partial = answer.get("rejectedLogEventsInfo") or {}
                 if any(name in partial for name in _PARTIAL):
                     raise TransientError(
-                        "CloudWatch Logs left entries of the audit log out", fix="check the clock of this machine"
+                        "entries of the audit log were left out by CloudWatch Logs",
+                        fix="check the clock of this machine",
                     )
         except (BotoCoreError, ClientError) as error:
             raise _refused(error, self.name) from error

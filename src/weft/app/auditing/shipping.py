@@ -7,8 +7,9 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 from uuid import uuid4
 
@@ -224,6 +225,12 @@ class Shipper:
             if row.seq > last:
                 return
             yield row
+
+
+def beside(journal: Journal, own: AuditShipping, clock: Clock) -> Callable[[], Awaitable[None]] | None:
+    """What a process does beside its work, if the settings name a place to ship to."""
+    found = targets(own)
+    return partial(Shipper(journal, found, clock, batch=own.batch).run, every_s=own.every_s) if found else None
 
 
 def _pause(failures: int, first_s: float) -> float:
