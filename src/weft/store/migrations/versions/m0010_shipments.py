@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
+_TENANT = "(SELECT coalesce(r.tenant, current_setting('weft.tenant', true)) FROM readers r WHERE r.role = current_user)"
 
 
 def upgrade() -> None:
@@ -20,6 +21,9 @@ def upgrade() -> None:
         sa.Column("until", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "target"),
     )
+    if op.get_bind().dialect.name != "sqlite":
+        op.execute("ALTER TABLE shipments ENABLE ROW LEVEL SECURITY")
+        op.execute(f"CREATE POLICY seen ON shipments FOR SELECT USING (tenant = {_TENANT})")
 
 
 def downgrade() -> None:
