@@ -333,4 +333,9 @@ def translated(path: Path | str) -> Iterator[None]:
         cause = getattr(error, "orig", error)
         if isinstance(cause, sqlite3.Error):
             raise in_our_words(cause, path) from error
+        if isinstance(cause, UnicodeDecodeError):
+            # Text of the file, or a complaint that quotes it, is no text: SQLite's module stumbles over it.
+            damaged = sqlite3.DatabaseError("text in it is broken")
+            damaged.sqlite_errorname = "SQLITE_CORRUPT"
+            raise in_our_words(damaged, path) from error
         raise
