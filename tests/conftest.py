@@ -12,7 +12,7 @@ from tests.postgres_server import all_on_postgres, databases, on_postgres, postg
 
 __all__ = ["all_on_postgres", "databases", "on_postgres", "postgres", "postgres_server"]
 
-_ALL_SLOW = re.compile(r"^pytestmark = pytest\.mark\.slow$", re.MULTILINE)
+_ALL_SLOW = re.compile(r"^pytestmark = \[?pytest\.mark\.slow\b", re.MULTILINE)
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
 # Journals wait for the disk at each commit. In memory the same calls are made and nothing is waited for, and no test cuts the power.

@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import TOOLS, steps
 
+pytestmark = pytest.mark.slow
+
 GREETING = """\
 version: 1
 name: greeting
@@ -130,7 +132,6 @@ def test_what_is_pinned_does_not_start_once_the_workflow_has_changed(weft, greet
     assert {run["workflow"] for run in weft("runs", "list", "--json").json["runs"]} == {"greeting"}
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_leaves_its_run_to_the_next_one(weft):
     weft.write("naps.yaml", steps(("one", 0), ("two", 4)))
     weft("schedules", "add", "naps.yaml", "--every", "1s", "--name", "s")
@@ -149,7 +150,6 @@ def test_a_worker_that_is_told_to_stop_leaves_its_run_to_the_next_one(weft):
     assert (again.code, f"completed  run_id={left['run_id']}" in again.err) == (0, True)
 
 
-@pytest.mark.slow
 def test_one_of_two_workers_is_killed_and_every_time_still_has_exactly_one_run(weft):
     weft.write("naps.yaml", steps(("one", 0.3), ("two", 0.3)))
     added = weft("schedules", "add", "naps.yaml", "--every", "2s", "--overlap", "allow", "--name", "s", "--json").json

@@ -8,6 +8,8 @@ import pytest
 
 from tests.secrets.stores import Store
 
+pytestmark = pytest.mark.slow
+
 FLOW = """\
 version: 1
 name: calls

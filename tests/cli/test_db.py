@@ -6,6 +6,8 @@ import pytest
 
 from weft.store.schema import HEAD
 
+pytestmark = pytest.mark.slow
+
 FLOW = """
 version: 1
 name: note

@@ -7,6 +7,8 @@ import pytest
 from tests.cli.conftest import steps
 from tests.cli.test_terminals import on_terminal
 
+pytestmark = pytest.mark.slow
+
 GATE = """\
       - type: hitl
         id: ok
@@ -106,7 +108,6 @@ def test_a_run_that_waits_for_time_alone_is_stayed_with(weft, monkeypatch):
     assert time.monotonic() - begun >= 1
 
 
-@pytest.mark.slow
 def test_at_a_terminal_the_gate_is_asked_and_the_run_goes_on(weft):
     weft.write("flow.yaml", asking(FORM.replace("        assignees: [ada]\n", "")))
     code, written = on_terminal(weft, "run", "flow.yaml", typed=b"1\nmany\n3\n\n")
@@ -118,7 +119,6 @@ def test_at_a_terminal_the_gate_is_asked_and_the_run_goes_on(weft):
     assert (value["choice"], value["values"]) == ("send", {"days": 3})
 
 
-@pytest.mark.slow
 def test_at_a_terminal_an_empty_answer_leaves_the_run_waiting(weft):
     weft.write("flow.yaml", asking())
     code, written = on_terminal(weft, "run", "flow.yaml", typed=b"\n")
@@ -127,7 +127,6 @@ def test_at_a_terminal_an_empty_answer_leaves_the_run_waiting(weft):
     assert weft("approve", "last").code == 0
 
 
-@pytest.mark.slow
 def test_a_tool_step_with_approval_waits_and_its_arguments_can_be_edited(weft):
     text = steps(("one", 0), effect="once").replace("effect: once}", "effect: once, approval: always}")
     weft.write("flow.yaml", text)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import ROOT
 
+pytestmark = pytest.mark.slow
+
 FLOW = """\
 import asyncio
 import time
@@ -184,7 +186,6 @@ def test_code_beside_the_file_is_imported_and_counts(cli):
     assert (process.code, process.out.strip()) == (0, "wool yarn"), process.err
 
 
-@pytest.mark.slow
 def test_a_killed_function_goes_on_where_it_was(cli):
     process = cli.start("run", "flow.py:long", "--var", "seconds=60")
     cli.wait_for_effects(1)
@@ -208,7 +209,6 @@ def test_a_killed_function_goes_on_where_it_was(cli):
     assert cli("cancel", "last").code == 0
 
 
-@pytest.mark.slow
 def test_kill_minus_nine_between_two_steps_repeats_nothing(cli):
     cli.write(
         "flow.py",
@@ -229,7 +229,6 @@ def test_kill_minus_nine_between_two_steps_repeats_nothing(cli):
     assert cli("replay", "last").code == 0
 
 
-@pytest.mark.slow
 def test_the_example_waits_for_a_person_and_publishes(cli):
     example = ROOT / "examples" / "python" / "briefing.py"
     said = cli("run", f"{example}:briefing", "--offline", "--var", "question=What did the doors cost?", "--json")

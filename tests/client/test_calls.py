@@ -8,6 +8,8 @@ import pytest
 from tests.server.control.service import BRIEF
 from weft import AsyncClient, AuthError, Client, ConflictError, InputError, NotFoundError, SpecError
 
+pytestmark = pytest.mark.slow
+
 ENDS = {"run.completed", "run.failed", "run.cancelled"}
 
 
@@ -132,7 +134,6 @@ def test_news_of_all_runs(client, service):
     assert event.topic == "runs" and event.id
 
 
-@pytest.mark.slow
 def test_the_token_is_taken_from_the_argument_or_the_environment(serve, monkeypatch):
     token = "a-token-that-is-long-enough-to-be-one"
     served = serve(WEFT_SERVER__TOKEN=token)

@@ -10,6 +10,8 @@ import pytest
 
 from weft import AsyncClient, Client
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("shapes", "given", "blocking", "awaiting")
 DOCUMENT = json.loads((ROOT / "schema" / "openapi.json").read_text())
@@ -29,7 +31,6 @@ def test_the_generated_modules_are_what_the_document_gives(tmp_path):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_operation_is_a_method_of_both_clients(operation):
     group, _, name = operation.partition("_")

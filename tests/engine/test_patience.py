@@ -17,6 +17,8 @@ from weft.plan.nodes import Block, Budget, Child, Gate, Join, Plan, Wait
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import SimulatedClock
 
+pytestmark = pytest.mark.slow
+
 YES = Answer(by="ada", verdict="approve")
 HOUR = 60
 
@@ -39,7 +41,6 @@ def proven(world, run_id, plan):
         elsewhere.submit(replay, run_id, as_plan(plan), events).result().demand()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("work", "status"), [(10, "completed"), (25, "failed")])
 @pytest.mark.parametrize(
     "limit",

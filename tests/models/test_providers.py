@@ -23,7 +23,7 @@ from weft.models.prices import usage_of
 from weft.models.registry import ModelPool
 from weft.testing.providers import FakeProvider, Script, ToolCall, call, calls, fail, garbage, half, hang, say
 
-pytestmark = pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+pytestmark = [pytest.mark.slow, pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)]
 
 
 class City(BaseModel):
@@ -137,7 +137,6 @@ async def test_sampling_settings_are_accepted(case: Case, opened: Any) -> None:
     assert ("0.2" in fake.requests[0].text) is (case.kind != "anthropic")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", [ask, listen])
 @pytest.mark.parametrize(
     ("status", "error"),
@@ -217,7 +216,6 @@ async def test_an_empty_answer_is_transient(case: Case, opened: Any, way: Any) -
             await way(opened(case, fake))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("way", [ask, listen])
 async def test_silence_ends_in_a_timeout(case: Case, opened: Any, way: Any) -> None:
     with FakeProvider(case.kind, hang()) as fake:

@@ -15,6 +15,8 @@ from weft.engine.fold import fold
 from weft.testing.failpoints import Crash
 from weft.testing.simulation import simulate
 
+pytestmark = pytest.mark.slow
+
 UNDONE = {
     "saga": {"book1": "undo book1", "book2": "undo2"},
     "saga in child in map": {"child tea": "undo child tea", "child boats": "undo child boats"},
@@ -144,7 +146,6 @@ def test_a_cancel_somewhere_ends_a_sample_and_all_that_belongs_to_it(name):
     everywhere(name, FEW)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_cancel_anywhere_ends_a_sample_and_all_that_belongs_to_it(name):
     everywhere(name, MANY)

@@ -12,6 +12,8 @@ from tests.patterns.samples import ALL, plan_of
 from weft.testing.failpoints import Crash
 from weft.testing.simulation import simulate
 
+pytestmark = pytest.mark.slow
+
 FEW = 3
 """The fast tests die in so many places of a sample, the slow ones in `MANY`."""
 MANY = 12
@@ -85,7 +87,6 @@ def test_death_somewhere_changes_nothing(name):
         prove(die(name, whole(name), **place))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_death_anywhere_changes_nothing(name):
     for place in places(name, MANY, "many"):

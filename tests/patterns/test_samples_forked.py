@@ -13,6 +13,8 @@ from weft.core.ids import path_key
 from weft.engine.fork import Forks
 from weft.testing.simulation import SimulatedClock, simulate
 
+pytestmark = pytest.mark.slow
+
 
 def forked(name: str, seq: int, *, cancelled: bool = False) -> list[Played]:
     """The sample and a fork of it at an event; `cancelled`, it is cancelled first and the fork is of that."""
@@ -65,7 +67,6 @@ def test_a_fork_somewhere_goes_its_own_way(name):
     everywhere(name, FEW)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_fork_anywhere_goes_its_own_way(name):
     everywhere(name, MANY)

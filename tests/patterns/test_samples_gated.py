@@ -21,6 +21,8 @@ from weft.store.gates import Gate
 from weft.testing.failpoints import Crash
 from weft.testing.simulation import SimulatedClock, simulate
 
+pytestmark = pytest.mark.slow
+
 GATED = PLACES | {name: ("completed", text) for name, text in ASKING.items()}
 """An agent whose call is rejected, or that nobody answers, hears of that and goes on without the call."""
 SAYS_NO = {"graph, a node on a way back"}
@@ -103,7 +105,6 @@ def test_a_no_ends_it_or_is_put_up_with(name):
         assert ("undo book1" if name in ASKING else "undo x") in found.done
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_silence_is_decided_by_the_deadline(name):
     found = played(name, silent)
@@ -154,7 +155,6 @@ def test_a_run_that_waits_is_cancelled_with_all_that_belongs_to_it(name):
         assert found.done == ["undo x", "x", "y"] or found.done == ["undo x", "x"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_a_fork_of_a_run_that_waits_asks_anew(name):
     assert status(played(name, approve, forked)) == "completed"
@@ -179,7 +179,6 @@ def test_a_process_that_left_waiting_calls_for_others_and_died_is_replayed():
     assert status(played(name, approve, death(name, 5))) == "completed"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", GATED)
 def test_death_around_a_gate_changes_nothing(name):
     expected = played(name, approve)

@@ -12,6 +12,8 @@ from tests.patterns.samples import ALL, plan_of
 from tests.patterns.test_samples_die import whole
 from weft.testing.simulation import simulate
 
+pytestmark = pytest.mark.slow
+
 SIDE_BY_SIDE = 4
 """Requests that samples make at once, at most."""
 
@@ -92,14 +94,12 @@ def check(name: str, draw: random.Random) -> None:
         assert found.result is not None
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ALL)
 def test_a_budget_that_runs_out_somewhere_ends_a_sample(name):
     check(name, random.Random(name))
     starved(name, "max_duration_s", 2)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", ALL)
 def test_a_budget_that_runs_out_anywhere_ends_a_sample(name, seed):

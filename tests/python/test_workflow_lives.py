@@ -19,6 +19,8 @@ from weft.engine.questions import Answer
 from weft.testing.failpoints import Crash, bury
 from weft.testing.scripted import Trouble
 
+pytestmark = pytest.mark.slow
+
 BRANCHES = (
     TOOLS
     + """
@@ -125,7 +127,6 @@ async def die_and_finish(folder: Path, value, *, at=0, when="before", boundary=0
     world.journal.close()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "after"])
 @simulated
 async def test_death_at_every_append_changes_nothing(tmp_path, when):
@@ -135,7 +136,6 @@ async def test_death_at_every_append_changes_nothing(tmp_path, when):
         await die_and_finish(tmp_path, value, at=at, when=when)
 
 
-@pytest.mark.slow
 @simulated
 async def test_death_at_every_effect_boundary_changes_nothing(tmp_path):
     value, _, boundaries = await whole_run(tmp_path)

@@ -19,6 +19,8 @@ from weft.secrets.cache import Cache
 from weft.secrets.port import SecretRef
 from weft.secrets.resolve import Secrets
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def store():

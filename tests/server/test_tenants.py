@@ -19,7 +19,7 @@ from weft.core.settings_model import Rates, Server
 from weft.server.application import build
 from weft.store.service_tables import metadata
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 URL = "http://127.0.0.1"
 NOBODY = "01a228ef-7d43-7131-b584-c92df5576c90"
 LETTER = """\

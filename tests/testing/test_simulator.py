@@ -18,6 +18,8 @@ from weft.testing.simulator.faults import Faults, parse_faults, parse_partitions
 from weft.testing.simulator.rehearsal import Simulation, rehearse
 from weft.testing.simulator.scale import scaled
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 HARD = "latency=0.1..3,errors=0.05,limits=0.03,garbage=0.05,crashes=0.02"
 FILE = """\
@@ -52,7 +54,6 @@ def command(*args, folder, **environ):
     return done
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gossip", "consensus"])
 def test_two_processes_write_the_same_journal_byte_for_byte(name, tmp_path):
     journals = []
@@ -83,7 +84,6 @@ def test_two_processes_write_the_same_journal_byte_for_byte(name, tmp_path):
     assert shown.returncode == 0, "what is kept is a journal like any other"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "pattern"),
     [

@@ -11,6 +11,8 @@ from weft.testing.loopback import LoopbackServer, Reply
 from weft.tools.registry import build_tools
 from weft.tools.runner import run_tool
 
+pytestmark = pytest.mark.slow
+
 TOOL = build_tools({"python_exec": {"kind": "builtin"}}, python_exec=True)["python_exec"]
 
 

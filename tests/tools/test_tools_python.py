@@ -19,6 +19,8 @@ from weft.tools.result import json_safe, limited
 from weft.tools.runner import reconcile_tool, run_tool
 from weft.tools.threads import Threads
 
+pytestmark = pytest.mark.slow
+
 ALLOWED = {"weft_sample_tools"}
 
 

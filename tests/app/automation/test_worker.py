@@ -14,6 +14,8 @@ from weft.plan.nodes import Plan
 from weft.store.automations import fire
 from weft.testing.simulation import EPOCH
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def yard(tmp_path):
@@ -51,7 +53,6 @@ async def test_a_run_starts_only_once_its_jitter_has_passed(yard):
     assert max(late) < 2.2
 
 
-@pytest.mark.slow
 @simulated
 async def test_three_workers_start_each_run_once(yard):
     await yard.add(Schedule(every=30, overlap="allow"), nap="40")
@@ -63,7 +64,6 @@ async def test_three_workers_start_each_run_once(yard):
     assert sum(what == "started" for _, what, _ in yard.said) == 21
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overlap", "firings", "runs"),
     [
@@ -191,7 +191,6 @@ async def test_removing_leaves_the_run_that_is_under_way_and_starts_no_other(yar
         await yard.desk.remove("flow")
 
 
-@pytest.mark.slow
 @simulated
 async def test_an_end_starts_a_run_that_knows_of_it_and_a_failure_does_not_unless_asked_for(yard):
     await yard.add(Schedule(every=60), "first", file="first")
@@ -227,7 +226,6 @@ async def test_ends_that_fell_into_a_pause_or_before_the_trigger_start_nothing(y
     assert seconds_of(yard.runs("after")) == [120, 240]
 
 
-@pytest.mark.slow
 @simulated
 async def test_hundreds_of_ends_at_one_moment_each_start_a_run(yard):
     await yard.add(RunTrigger(workflow="first"), "after", file="after")
@@ -239,7 +237,6 @@ async def test_hundreds_of_ends_at_one_moment_each_start_a_run(yard):
     assert len(yard.runs("after")) == 250
 
 
-@pytest.mark.slow
 @simulated
 async def test_a_circle_of_triggers_comes_to_an_end(yard):
     await yard.add(RunTrigger(workflow="a"), "b-after-a", file="b")
@@ -255,7 +252,6 @@ async def test_a_circle_of_triggers_comes_to_an_end(yard):
     ]
 
 
-@pytest.mark.slow
 @simulated
 async def test_hundreds_of_timers_that_are_due_at_once_all_fire_and_none_early(yard):
     engine = yard.worker()._hands.engine
@@ -318,7 +314,6 @@ async def test_a_worker_that_stops_lets_short_work_end_and_leaves_the_rest_to_th
     assert [round(at) for at, path in yard.began] == [60, 60, 95]
 
 
-@pytest.mark.slow
 @simulated
 async def test_a_run_that_cannot_be_driven_is_tried_again_ever_less_often_and_keeps_nobody_waiting(yard):
     await yard.add(Schedule(every=60, overlap="skip"), "bad", file="bad")
@@ -343,7 +338,6 @@ async def test_a_run_that_cannot_be_driven_is_tried_again_ever_less_often_and_ke
     assert (trouble[0]["code"], trouble[0]["message"], trouble[1]["code"]) == ("io", "the disk is full", "internal")
 
 
-@pytest.mark.slow
 @simulated
 async def test_an_idle_worker_asks_little(yard):
     for n in range(20):
@@ -418,7 +412,6 @@ async def test_links_folders_and_pipes_are_no_files_that_arrive(yard, inbox, tmp
     assert yard.runs() == []
 
 
-@pytest.mark.slow
 @simulated
 async def test_thousands_of_files_are_taken_up_by_and_by(yard, inbox):
     for n in range(2_500):

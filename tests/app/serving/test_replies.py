@@ -14,6 +14,8 @@ from weft.app.serving.turns import Turn
 from weft.core.errors import ConflictError, InputError
 from weft.engine.questions import Answer
 
+pytestmark = pytest.mark.slow
+
 
 async def asked(host: Host, name: str, text: str, **more) -> str:
     turn = Turn(target=host.library.get(name), messages=(Message("user", text),), **more)

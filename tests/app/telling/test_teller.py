@@ -24,6 +24,8 @@ from weft.core.settings_model import Net, Server, Settings
 from weft.engine.questions import Answer
 from weft.store.webhooks import Webhook, add
 
+pytestmark = pytest.mark.slow
+
 
 class Receiver(ThreadingHTTPServer):
     """Keeps what it is told; answers with the statuses of `answers`, then with 200."""

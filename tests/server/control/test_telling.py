@@ -12,6 +12,8 @@ from tests.app.telling.test_teller import Receiver, serving
 from tests.server.control.service import Api
 from weft.app.telling.signing import headers, verify
 
+pytestmark = pytest.mark.slow
+
 HOOKED = """\
 version: 1
 name: hooked

@@ -11,6 +11,8 @@ from mcp_bench import Bench, faulty
 from weft.core.errors import ToolError, WeftError
 from weft.tools.mcp.process import INHERITED
 
+pytestmark = pytest.mark.slow
+
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -191,7 +193,6 @@ async def test_a_call_that_takes_too_long_is_cancelled_and_the_server_lives(benc
     assert pid_of(bench) == pid
 
 
-@pytest.mark.slow
 async def test_a_server_that_is_stuck_is_killed_and_started_again(bench):
     tools = await bench.tools(one=faulty(timeout_s=0.3))
     pid = pid_of(bench)

@@ -14,6 +14,8 @@ from weft.net.egress import EgressPolicy
 from weft.tools.mcp.desk import McpDesk
 from weft.tools.mcp.pool import McpPool, Surroundings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 async def web():
@@ -104,7 +106,6 @@ async def browse(address):
         assert (await browser.get(address)).status_code == 200
 
 
-@pytest.mark.slow
 async def test_a_login_in_a_browser_gives_tokens_that_runs_use_and_refresh(tmp_path):
     async with served(WebServer(guarded=True, expires_in=1)) as web:
         bench = Bench(tmp_path)
