@@ -15,7 +15,7 @@ run: ## weave three agents over the documents in examples/research, offline, int
 
 test: ## every test, the slow ones too
 	@scripts/bootstrap dev
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --reruns 1 -r fER
 
 check: ## format, lint, types, import contracts and the fast tests
 	@scripts/bootstrap dev
