@@ -206,8 +206,8 @@ def test_fields_behind_a_body_are_no_head_and_no_store(service):
     answer = exchange(service, CHUNKED + body + b"Host: evil.example\r\nAuthorization: x\r\n\r\n" + ALIVE)
     assert statuses(answer) == [422, 200]
     assert statuses(exchange(service, CHUNKED + body + b"Content-Length: 7\r\n\r\n")) == [400]
-    endless = exchange(service, CHUNKED + body + b"X: " + b"a" * 4_000_000)
-    assert endless == b"" or status(endless) in {400, 422}
+    with contextlib.suppress(ConnectionError):  # it is cut before it is sent
+        assert status(exchange(service, CHUNKED + body + b"X: " + b"a" * 4_000_000)) in {400, 422}
     assert status(exchange(service, ALIVE)) == 200
 
 
@@ -216,7 +216,8 @@ def test_requests_that_are_sent_ahead_are_answered_in_order_and_are_not_too_many
     answer = exchange(service, kept * 5 + b"GET /nothing HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" + ALIVE)
     assert statuses(answer) == [200] * 5 + [404, 200]
     # With 2,000 at once the line is cut, whether or not something of it was answered first.
-    exchange(service, kept * 2_000)
+    with contextlib.suppress(ConnectionError):
+        exchange(service, kept * 2_000)
     assert status(exchange(service, ALIVE)) == 200
 
 
