@@ -172,7 +172,7 @@ class Host:
             ConflictError: its key was used for something else, or the service is about to stop.
             WeftError: the run cannot be started.
         """
-        return await self._begin(turn, body=turn.digest())
+        return await self._begin(turn, body=turn.digest() if turn.key else "")
 
     async def _known(self, turn: Turn) -> Begun | None:
         """What a turn has become under its key before."""
@@ -185,7 +185,7 @@ class Host:
 
     async def _begin(self, turn: Turn, *, body: str) -> Begun:
         run_id = new_run_id()
-        owner = replace(turn.owner, session=turn.session)
+        owner = Owner(turn.owner.tenant, turn.owner.principal, turn.session)
         if not turn.key:
             await self.limits.start(owner)
             await self.start(request_of(turn, run_id, self.settings.home))
@@ -245,8 +245,10 @@ class Host:
         full = len(self._drives) >= self.settings.server.runs and (
             tenant in self._owners.values() or len(self._drives) >= self.settings.server.runs + _GUESTS
         )
-        run_id = await self.service.start(replace(request, queued=request.queued or full))
-        if not (request.queued or full):
+        if full:
+            request = replace(request, queued=True)
+        run_id = await self.service.start(request)
+        if not request.queued:
             self.tails.hold(run_id)
             self._owners[run_id] = tenant
             self._spawn(run_id)

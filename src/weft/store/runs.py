@@ -42,6 +42,7 @@ SELECT id, driver, tenant FROM (
 ORDER BY turn, created_at, id
 """
 """By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index, and take turns."""
+_NOTHING = Usage()
 _PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
@@ -312,7 +313,7 @@ class Runs:
                 "options": _loaded(data["options"]),
                 "outputs": _loaded(data["outputs"]),
                 "error": _loaded(data["error"]),
-                "usage": Usage.from_json(_loaded(data["usage"]) or {}),
+                "usage": Usage.from_json(json.loads(data["usage"])) if data["usage"] else _NOTHING,
                 "driven": self._drivers.alive(driver),
             }
         )
