@@ -242,7 +242,7 @@ class Driving:
             "file": file,
             "out": self._real.of(request.out),
             "force": request.force,
-            "workdir": self._real.of(workdir) if workdir else str(Path(file).parent),
+            "workdir": self._real.of(workdir) if workdir else file.rpartition("/")[0] or "/",
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),

@@ -64,6 +64,6 @@ def build(host: Host, *, url: str) -> FastAPI:
     described.install(app)
     for install in PARTS:
         install(app, rooms)
-    # The last of these is the innermost: behind the wall, before the framework.
-    app.user_middleware.append(Middleware(ShortWay, service=app, endpoints=rooms.short))
+    # Behind the wall, and before everything that what is answered at once has no need of.
+    app.user_middleware.insert(1, Middleware(ShortWay, service=app, endpoints=rooms.short))
     return app

@@ -16,7 +16,7 @@ from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from pydantic import BaseModel
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weft.server.reading import BoundedRequest, read_json
@@ -79,6 +79,7 @@ class _Call:
             del response.headers["content-length"]
         answer = await self._endpoint(**values)
         assert isinstance(answer, Response)
+        assert not isinstance(answer, StreamingResponse)  # whose readers are watched
         return answer
 
 
