@@ -15,6 +15,7 @@ from weft.server.problems import MEDIA_TYPE, problem
 
 _HEAD = 65_536
 """Bytes of a head; also of what may come in a body without being any of it (framing, fields at its end)."""
+_READ = 65_536
 _AHEAD = 32
 """Requests that may be sent on a connection before the first of them is answered."""
 
@@ -40,6 +41,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the server has it
         """Begin to wait for the first request, unless there are too many connections already."""
         super().connection_made(transport)
+        if hasattr(transport, "max_size"):
+            # Room for more is had anew from the system at each read, which takes longer than all else about a small request.
+            transport.max_size = _READ
         if len(self.connections) > self.most:
             fix = "ask again in a moment, or raise the setting server.connections"
             self._refuse(
