@@ -20,7 +20,7 @@ from a2a.utils.errors import (
 
 from weft.core.errors import WeftError
 from weft.server import sse
-from weft.server.wording import over_http
+from weft.server.wording import said_over
 
 __all__ = ["KINDS", "ContentTypeNotSupportedError", "a2a_error", "in_words_of_a2a"]
 
@@ -44,7 +44,7 @@ KINDS: Mapping[str, type[A2AError]] = {
 def a2a_error(error: WeftError) -> A2AError:
     """`error` for a client: what happened, and in the details its code, what to do about it, and when it may be tried again."""
     kind = KINDS.get(error.code, InternalError)
-    details = {"code": error.code} | ({"fix": over_http(error.fix)} if error.fix else {})
+    details = {"code": error.code} | ({"fix": said_over("a2a", error.fix)} if error.fix else {})
     if (after := error.ids.get("retry_after_s")) is not None:
         details["retry_after_s"] = str(after)
     return kind(message=error.message, data=details)
