@@ -166,7 +166,7 @@ class Desk:
 
     def _turn(self, body: ResponseRequest, entries: list[dict[str, Any]], by: Caller) -> Turn:
         words = said(entries)
-        target = self._targets.target(body.model, by, body.weft.mode, words).one
+        target = self._targets.target(body.model, by, body.weft.mode, words, body.offered()).one
         if body.tools and not takes_tools(target):
             raise refuse_tools(body.model)
         if isinstance(target, Made):
