@@ -53,6 +53,7 @@ def tamper(journal, sql, *parameters):
         "hash = 'text'",
     ],
 )
+@pytest.mark.slow
 async def test_a_changed_event_is_named(journal, seq, change):
     tamper(journal, f"UPDATE events SET {change} WHERE run_id='r' AND seq=?", seq)
     verdict = journal.verify("r")

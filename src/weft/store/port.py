@@ -91,7 +91,10 @@ class Database(Protocol):
         """Hold off those who may not write at the same time."""
 
     def at_once(self, connection: Any) -> AbstractContextManager[bool]:
-        """As `exclusive`, where nobody has to be waited for; False where somebody has to, as always behind a network."""
+        """As `exclusive`, where nobody has to be waited for; False where somebody has to, as always behind a network.
+
+        What is inside begins with `begin` and ends with `commit` or `roll_back`.
+        """
 
     def begin(self, connection: Any, batch: Sequence[Work]) -> None:
         """Begin the transaction of a batch."""
