@@ -209,6 +209,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.sqlite
 @pytest.mark.slow
 def test_of_ten_processes_that_answer_at_once_one_wins_and_all_agree(tmp_path):
     path = tmp_path / "journal.db"

@@ -36,6 +36,10 @@ class Complaints:
 class Drivers(Protocol):
     """Who drives: names that are held as long as their process lives."""
 
+    held_until: float
+    """Until then (`weft.core.clock.since_boot`) nobody else takes this process for dead. Infinite where a name is held by what
+    dies with its process and with nothing else."""
+
     def enter(self, driver: str) -> None:
         """Hold the name `driver` until `leave`, or until this process dies."""
 
@@ -57,7 +61,10 @@ class Bell(Protocol):
         """
 
     def heard(self) -> tuple[int, int]:
-        """A value that changes when somebody rings. It is asked for all the time, and must cost next to nothing."""
+        """A value that changes when somebody rings. It is asked for all the time, and must cost next to nothing.
+
+        A process that holds a name and does not ask for seconds may be taken for dead.
+        """
 
 
 class Database(Protocol):
