@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.utils.error_handlers import build_rest_error_payload
@@ -17,6 +18,9 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     UnsupportedOperationError,
 )
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from weft.core.errors import WeftError
 from weft.server import sse
@@ -58,6 +62,14 @@ def rpc_ending(error: WeftError) -> bytes:
 def rest_ending(error: WeftError) -> bytes:
     """The last event of a stream of the REST binding that ends with an error."""
     return _ending(build_rest_error_payload(a2a_error(error)))
+
+
+async def no_such(_: Request, error: Exception) -> Response:
+    """The answer of the REST binding where there is no such address, or none that takes the method."""
+    assert isinstance(error, HTTPException)
+    status = "NOT_FOUND" if error.status_code == HTTPStatus.NOT_FOUND else "UNIMPLEMENTED"
+    told = {"code": error.status_code, "status": status, "message": str(error.detail), "details": []}
+    return JSONResponse({"error": told}, error.status_code, headers=error.headers)
 
 
 def _ending(body: object) -> bytes:
