@@ -37,6 +37,8 @@ from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 from weft.store.append import TERMINAL, Append, Draft, NewRun
 from weft.store.journal import Journal
+from weft.store.runs import Run
+from weft.store.runs import created as as_created
 
 __all__ = ["Engine", "RunResult"]
 
@@ -48,6 +50,7 @@ _BIG_JOURNAL = 500
 class _Fresh:
     """A run that this engine has just created and claimed in one append; `bell` is what the inbox rang then."""
 
+    run: Run
     plan: Plan
     state: RunState
     bell: tuple[int, int]
@@ -143,8 +146,14 @@ class Engine:
         except asyncio.CancelledError:
             self._claims.release(run_id, 1)
             raise
-        self._fresh[run_id] = _Fresh(plan, fold(tell(self._listeners, run_id, created, started)), bell)
+        state = fold(tell(self._listeners, run_id, created, started))
+        self._fresh[run_id] = _Fresh(as_created(new, created.at), plan, state, bell)
         return run_id
+
+    def fresh(self, run_id: str) -> Run | None:
+        """A run that was created here, as it was then, until it is driven; told without a look into the journal."""
+        fresh = self._fresh.get(run_id)
+        return None if fresh is None else fresh.run
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits, from wherever its journal says it is.
