@@ -63,7 +63,7 @@ class Journal:
         self.signals = Signals(self._read)
         self.automations = Automations(engine, path)
         self.workflows = Workflows(engine, path, self._read)
-        self.audit = Audit(engine, path)
+        self.audit = Audit(engine, path, self._read)
         self.shipments = Shipments(engine, path)
         self.tasks = Tasks(engine, path)
         self.hooks = Hooks(engine, path)
