@@ -43,9 +43,12 @@ from weft.net.client import HttpClient
 from weft.store.gates import mark_due
 from weft.store.rates import forget as forget_rates
 from weft.store.requests import Request, find, hold, let_go
+from weft.store.signins import forget_signins
 
 _LOG = logging.getLogger("weft.host")
 _HOUSE_S = 600.0
+_OVER_US = 86_400_000_000
+"""Sessions of browsers are kept for a day after their end: what was being read then is read to its end."""
 _GUESTS = 16
 """So many runs begin at once beyond those that are driven at most, of tenants of whom nothing is driven."""
 
@@ -75,7 +78,9 @@ class Host:
         self.conversations = Conversations(self.journal, self.replies, self.tails, self.sessions, self.clock)
         self.identity = Identity(self.journal, self.clock)
         self.sealed = Sealed(settings.home, self.clock)
-        self.cookies = Cookies(self.sealed, self.identity, hours=settings.identity.session_hours)
+        self.cookies = Cookies(
+            self.sealed, self.identity, self.journal, self.clock, hours=settings.identity.session_hours
+        )
         self.limits = Limits(settings.rates, self.journal, self.clock)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
@@ -111,6 +116,7 @@ class Host:
             try:
                 await self.sessions.expire()
                 await self.journal.writer.submit(forget_rates(self.clock.micros()))
+                await self.journal.writer.submit(forget_signins(self.clock.micros() - _OVER_US))
             except WeftError as error:
                 _LOG.warning("sessions could not be forgotten: %s", error.message)
             await self.clock.sleep(_HOUSE_S)
