@@ -138,6 +138,7 @@ def test_the_database_itself_lets_no_entry_be_changed_or_removed(kept):
         ),
     ],
 )
+@pytest.mark.slow
 def test_the_first_bad_entry_of_a_database_is_named(stored, statements, expected):
     log, change = stored
     change(*statements)
@@ -145,6 +146,7 @@ def test_the_first_bad_entry_of_a_database_is_named(stored, statements, expected
     assert bad(log, "other")[0] is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["at", "principal", "act", "target", "outcome", "data", "hash"])
 @pytest.mark.parametrize("value", ["CAST(x'ff' AS TEXT)", "x'00'", "x'ff'", "''", "0.5"])
 def test_what_only_sqlite_would_keep_in_a_column_is_named_too(kept, column, value):

@@ -20,6 +20,8 @@ _SELECT = (
     "WHERE e.run_id=? AND e.seq>? AND e.seq<=? ORDER BY e.seq"
 )
 _ENDLESS = 2**62
+_LOOKS = 20
+"""How often a run is looked at that grows while it is."""
 
 
 _LINEAGE = """
@@ -113,11 +115,30 @@ def verify(connection: Transaction, run_id: str) -> Verdict:
     """Recompute the hash chain of a run and compare it with what is stored and with the run's head.
 
     Raises:
+        NotFoundError: there is no such run, or it has been removed meanwhile.
+    """
+    for _ in range(_LOOKS):
+        head = head_of(connection, run_id)
+        verdict = _compare(connection, run_id, head)
+        # What somebody appends or removes between two of our statements is no flaw: then the run's head has moved.
+        if verdict.intact or head_of(connection, run_id) == head:
+            break
+    return verdict
+
+
+def head_of(connection: Transaction, run_id: str) -> tuple[int, bytes]:
+    """The number and the hash of a run's last event.
+
+    Raises:
         NotFoundError: there is no such run.
     """
     head = connection.execute("SELECT head_seq, head_hash FROM runs WHERE id=?", (run_id,)).fetchone()
     if head is None:
         raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
+    return head[0], head[1]
+
+
+def _compare(connection: Transaction, run_id: str, head: tuple[int, bytes]) -> Verdict:
     chain = _Chain(head[0])
     for part in lineage(connection, run_id):
         for row in connection.execute(_SELECT, (part.run_id, part.after, part.until)):

@@ -100,7 +100,10 @@ class Journal:
         """
         with self._read() as connection:
             history.verify(connection, run_id).demand()
-            return list(history.read(connection, run_id))
+            events = list(history.read(connection, run_id))
+            # What is still there at the end was there all the time.
+            history.head_of(connection, run_id)
+            return events
 
     def verify(self, run_id: str) -> Verdict:
         """Check the hash chain of a run.

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from weft.store.append import OPEN, Blob, Event, Move
+from weft.store.postgres.arrays import Bigints, Blobs, Texts
 from weft.store.postgres.statements import Statements
 from weft.store.sql import Rows
 
@@ -26,6 +27,9 @@ _BLOBS = (
     b"ON CONFLICT DO NOTHING"
 )
 _RUN = 3
+_MOVE_COLUMNS = (Bigints, Blobs, Bigints, Texts, Bigints, Bigints)
+_EVENT_COLUMNS = (Texts, Bigints, Bigints, Texts, Texts, Bigints, Blobs, Texts, Blobs, Blobs)
+_BLOB_COLUMNS = (Texts, Texts, Blobs)
 
 
 class PostgresBulk:
@@ -33,7 +37,7 @@ class PostgresBulk:
 
     def move(self, connection: Statements, moves: Sequence[Move]) -> Rows:
         """Move heads, in the same order whoever does it, so that two processes do not wait for each other."""
-        moved: Rows = connection.send(_MOVE, _columns(sorted(moves, key=itemgetter(_RUN))))
+        moved: Rows = connection.send(_MOVE, _columns(_MOVE_COLUMNS, sorted(moves, key=itemgetter(_RUN))))
         return moved
 
     def write(
@@ -42,12 +46,12 @@ class PostgresBulk:
         """Move heads and write rows, all on one way to the server and back."""
         moved = self.move(connection, moves) if moves else None
         if blobs:
-            connection.send(_BLOBS, _columns(sorted({blob[:2]: blob for blob in blobs}.values())))
+            connection.send(_BLOBS, _columns(_BLOB_COLUMNS, sorted({blob[:2]: blob for blob in blobs}.values())))
         if events:
-            connection.send(_EVENTS, _columns(events))
+            connection.send(_EVENTS, _columns(_EVENT_COLUMNS, events))
         connection.hear()
         return moved
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(kinds: Sequence[Any], rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
+    return [kind.of(column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)]
