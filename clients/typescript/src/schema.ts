@@ -53,7 +53,7 @@ export interface paths {
         };
         /**
          * Deep
-         * @description The journal can be written and read, and the folders hold what they should.
+         * @description The journal can be written and read, the folders hold what they should, and certificates are good for a while.
          */
         get: operations["health_deep"];
         put?: never;

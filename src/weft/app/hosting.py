@@ -16,6 +16,7 @@ from weft.app.admission.tokens import Tokens
 from weft.app.auditing.trail import Trail
 from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
+from weft.app.expiring import Reminder
 from weft.app.flags import Flags
 from weft.app.identity import Identity
 from weft.app.limits import Limits
@@ -87,6 +88,8 @@ class Host:
         self.news = News(self.journal, self.service.bus)
         self.keys = Keyring(settings.home)
         self.http = HttpClient(egress_policy(settings))
+        shown = {"server.tls_cert": settings.server.tls_cert, "server.tls_clients": settings.server.tls_clients}
+        self.certificates = Reminder(shown, self.clock, warn_days=settings.server.tls_warn_days)
         keys = KeySet(self.http, self.clock, issuer=settings.identity.issuer or "", url=settings.identity.jwks_url)
         self.tokens = Tokens(settings.identity, self.identity, keys)
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
@@ -114,6 +117,7 @@ class Host:
     async def _keep_house(self) -> None:
         """Forget what has had its time, now and then."""
         while True:
+            self.certificates.remind()
             try:
                 await self.sessions.expire()
                 await self.journal.writer.submit(forget_rates(self.clock.micros()))
