@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -29,6 +29,10 @@ _LENGTHS = {"principal": 300, "act": 100, "target": 500, "outcome": 20}
 _MAX_DATA = 16_384
 _PAGED = "SELECT {} FROM audit WHERE tenant=? AND seq>? ORDER BY seq LIMIT ?"
 _INSERT = "INSERT INTO audit (tenant, seq, at, principal, act, target, outcome, data, hash) VALUES (?,?,?,?,?,?,?,?,?)"
+_SEAL = (
+    "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (?,?,?,?,?,?) ON CONFLICT (tenant) DO UPDATE "
+    "SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, key=excluded.key, signature=excluded.signature"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,18 +171,11 @@ def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], No
             row = _row(entry, head.seq + 1)
             hash_ = sha256(body(row, head.hash)).hexdigest()
             rows.append(row._replace(hash=hash_))
-            heads[entry.tenant] = replace(head, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key, signature="")
-        connection.executemany(
-            _INSERT, [(r.tenant, r.seq, r.at, r.principal, r.act, r.target, r.outcome, r.data, r.hash) for r in rows]
-        )
+            heads[entry.tenant] = Head(tenant=entry.tenant, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key)
+        connection.executemany(_INSERT, rows)
         for head in heads.values():
-            sealed = replace(head, signature=sealer.sign(head.statement()))
-            connection.execute(
-                "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (:tenant, :seq, :hash, :at, :key, "
-                ":signature) ON CONFLICT (tenant) DO UPDATE SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, "
-                "key=excluded.key, signature=excluded.signature",
-                asdict(sealed),
-            )
+            signature = sealer.sign(head.statement())
+            connection.execute(_SEAL, (head.tenant, head.seq, head.hash, head.at, head.key, signature))
 
     return work
 
@@ -213,4 +210,6 @@ def _legible(value: Any) -> Any:
 
 def _clean(text: str, most: int) -> str:
     """A text as every database can hold it: no lone surrogates, no NUL."""
+    if text.isascii() and len(text) <= most and "\0" not in text:
+        return text
     return text[:most].encode(errors="replace").decode().replace("\0", "\ufffd")
