@@ -87,8 +87,7 @@ class Driving:
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
         self._models = ModelPool()
         self._kept = Kept(programs)
-        self._pace = Pace()
-        self._real = RealPaths()
+        self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
         """What is defined in the plans of runs that are about to be driven."""

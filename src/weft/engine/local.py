@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
 from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
+from weft.engine.fresh import Fresh
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
 from weft.engine.programs.port import Programs
@@ -44,16 +45,6 @@ __all__ = ["Engine", "RunResult"]
 
 _BELL_S = 0.025
 _BIG_JOURNAL = 500
-
-
-@dataclass(slots=True)
-class _Fresh:
-    """A run that this engine has just created and claimed in one append; `bell` is what the inbox rang then."""
-
-    run: Run
-    plan: Plan
-    state: RunState
-    bell: tuple[int, int]
 
 
 class Engine:
@@ -87,7 +78,7 @@ class Engine:
         self._programs = programs
         self._answering = Answering(journal, self._clock)
         self._claims = Claims(journal, new_id)
-        self._fresh: dict[str, _Fresh] = {}
+        self._fresh: dict[str, Fresh] = {}
         self._active: dict[str, Driven] = {}
         self._family = Family(self, journal, self._drive, self._active, self._clock)
         self._watch: asyncio.Task[None] | None = None
@@ -147,7 +138,7 @@ class Engine:
             self._claims.release(run_id, 1)
             raise
         state = fold(tell(self._listeners, run_id, created, started))
-        self._fresh[run_id] = _Fresh(as_created(new, created.at), plan, state, bell)
+        self._fresh[run_id] = Fresh(as_created(new, created.at), plan, state, bell)
         return run_id
 
     def fresh(self, run_id: str) -> Run | None:
