@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, select
 from weft.core import canonical
 from weft.core.errors import StorageError
 from weft.store.audit_chain import GENESIS, Head, Row, body
-from weft.store.database import translated
+from weft.store.seen import seen_by
 from weft.store.service_tables import audit, audit_heads
 from weft.store.sql import Transaction
 
@@ -105,7 +105,7 @@ class Audit:
         query = select(audit).where(audit.c.tenant == tenant, *which.conditions())
         if before is not None:
             query = query.where(audit.c.seq < before)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             rows = connection.execute(query.order_by(audit.c.seq.desc()).limit(limit))
             return [Entry(**{**row._mapping, "data": json.loads(row.data)}) for row in rows]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
@@ -145,19 +145,17 @@ class Audit:
     def hash_of(self, tenant: str, seq: int) -> str | None:
         """The hash of an entry, if it is there."""
         query = select(audit.c.hash).where(audit.c.tenant == tenant, audit.c.seq == seq)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return connection.execute(query).scalar()
 
     def head(self, tenant: str) -> Head | None:
         """The signed end of the log; None before the first entry."""
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(select(audit_heads).where(audit_heads.c.tenant == tenant)).first()
         return None if row is None else Head(**row._mapping)  # noqa: SLF001 -- same
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], None]:
