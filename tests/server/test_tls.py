@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.server.conftest import BRIEF, Served
+from tests.server.conftest import BRIEF
+from tests.server.served import Served
 from weft.app.expiring import Reminder
 from weft.client import Client, Tls
 from weft.core.clock import SystemClock

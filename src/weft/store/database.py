@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from weft.core.errors import StorageError, WeftError
 from weft.store import schema
@@ -97,9 +97,17 @@ class SqliteDatabase:
         except WeftError:
             self._let_go()
             raise
-        self.engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        self.engine = self._engine()
         self.drivers: Drivers = FileDrivers(on_disk.parent / "drivers" if on_disk else None)
         self.bell: Bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
+
+    def _engine(self) -> Engine:
+        """For reading, with a connection for each thread that reads: one that two of them use at once can end the process."""
+        if self.in_memory:
+            return create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        return create_engine(
+            "sqlite://", creator=self.connect, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True
+        )
 
     def _upgrade(self) -> None:
         connection = self.connect()
@@ -291,6 +299,7 @@ class SqliteDatabase:
         """Let go of the file."""
         if not self.in_memory:
             with self.exclusive():
+                self.engine.dispose()
                 self._reader.close()
         self._let_go()
 
