@@ -99,16 +99,20 @@ def _journal(settings: Settings) -> Finding:
         return Finding(name="journal", level="ok", text="none yet; the first run makes it")
     try:
         journal = Journal(settings.journal)
-        path = journal.database.path
+        path, narrows = journal.database.path, journal.database.narrows
         count = len(journal.runs.list(limit=1_000))
         journal.close()
     except WeftError as error:
         return Finding(name="journal", level="error", text=error.message, fix=error.fix)
-    return Finding(
-        name="journal",
-        level="ok",
-        text=f"{path}, {count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}",
-    )
+    text = f"{path}, {count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}"
+    if settings.store.url is not None and not narrows:
+        return Finding(
+            name="journal",
+            level="warning",
+            text=f"{text}; its user may make no roles, so tenants are kept apart by queries alone",
+            fix="give it CREATEROLE, or make the role for it as the page about Postgres says",
+        )
+    return Finding(name="journal", level="ok", text=text)
 
 
 def _certificates(settings: Settings) -> list[Finding]:

@@ -111,8 +111,14 @@ class Host:
         smtp = server.smtp_url.get_secret_value() if server.smtp_url is not None else None
         return {
             "weft": HttpCarrier(self.http, self.keys, self.clock),
-            "smtp": MailCarrier(smtp, server.mail_from, url),
+            "smtp": MailCarrier(smtp, server.mail_from, url, self._asked),
         }
+
+    def _asked(self, gate: str) -> Mapping[str, Any]:
+        try:
+            return self.journal.gates.get(gate).request
+        except NotFoundError:
+            return {}
 
     async def _keep_house(self) -> None:
         """Forget what has had its time, now and then."""
@@ -259,8 +265,8 @@ class Host:
             request = replace(request, queued=True)
         run_id = await self.service.start(request)
         run = self.service.fresh(run_id)
-        if not request.queued:
-            self.tails.hold(run_id)
+        if run is not None:
+            self.tails.hold(run_id, run.head_seq)
             self._owners[run_id] = tenant
             self._spawn(run_id)
         facts = {"file": request.file.name}

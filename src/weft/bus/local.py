@@ -36,11 +36,6 @@ class Subscription:
         self._queue.append(envelope)
         self._wake()
 
-    @property
-    def first_event(self) -> int | None:
-        """The number of the oldest event that is unread; None when there is none, or some are lost."""
-        return None if self._missed else next((one.seq for one in self._queue if one.type != DELTA), None)
-
     def close(self) -> None:
         """Stop listening; the iterator ends after what was already offered."""
         self._closed = True

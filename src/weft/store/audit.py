@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, select
 from weft.core import canonical
 from weft.core.errors import StorageError
 from weft.store.audit_chain import GENESIS, Head, Row, body
-from weft.store.database import translated
+from weft.store.seen import seen_by
 from weft.store.service_tables import audit, audit_heads
 from weft.store.sql import Transaction
 
@@ -29,6 +29,10 @@ _LENGTHS = {"principal": 300, "act": 100, "target": 500, "outcome": 20}
 _MAX_DATA = 16_384
 _PAGED = "SELECT {} FROM audit WHERE tenant=? AND seq>? ORDER BY seq LIMIT ?"
 _INSERT = "INSERT INTO audit (tenant, seq, at, principal, act, target, outcome, data, hash) VALUES (?,?,?,?,?,?,?,?,?)"
+_SEAL = (
+    "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (?,?,?,?,?,?) ON CONFLICT (tenant) DO UPDATE "
+    "SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, key=excluded.key, signature=excluded.signature"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,7 @@ class Audit:
         query = select(audit).where(audit.c.tenant == tenant, *which.conditions())
         if before is not None:
             query = query.where(audit.c.seq < before)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             rows = connection.execute(query.order_by(audit.c.seq.desc()).limit(limit))
             return [Entry(**{**row._mapping, "data": json.loads(row.data)}) for row in rows]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
@@ -141,19 +145,17 @@ class Audit:
     def hash_of(self, tenant: str, seq: int) -> str | None:
         """The hash of an entry, if it is there."""
         query = select(audit.c.hash).where(audit.c.tenant == tenant, audit.c.seq == seq)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return connection.execute(query).scalar()
 
     def head(self, tenant: str) -> Head | None:
         """The signed end of the log; None before the first entry."""
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(select(audit_heads).where(audit_heads.c.tenant == tenant)).first()
         return None if row is None else Head(**row._mapping)  # noqa: SLF001 -- same
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], None]:
@@ -167,18 +169,11 @@ def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], No
             row = _row(entry, head.seq + 1)
             hash_ = sha256(body(row, head.hash)).hexdigest()
             rows.append(row._replace(hash=hash_))
-            heads[entry.tenant] = replace(head, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key, signature="")
-        connection.executemany(
-            _INSERT, [(r.tenant, r.seq, r.at, r.principal, r.act, r.target, r.outcome, r.data, r.hash) for r in rows]
-        )
+            heads[entry.tenant] = Head(tenant=entry.tenant, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key)
+        connection.executemany(_INSERT, rows)
         for head in heads.values():
-            sealed = replace(head, signature=sealer.sign(head.statement()))
-            connection.execute(
-                "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (:tenant, :seq, :hash, :at, :key, "
-                ":signature) ON CONFLICT (tenant) DO UPDATE SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, "
-                "key=excluded.key, signature=excluded.signature",
-                asdict(sealed),
-            )
+            signature = sealer.sign(head.statement())
+            connection.execute(_SEAL, (head.tenant, head.seq, head.hash, head.at, head.key, signature))
 
     return work
 
@@ -213,4 +208,6 @@ def _legible(value: Any) -> Any:
 
 def _clean(text: str, most: int) -> str:
     """A text as every database can hold it: no lone surrogates, no NUL."""
+    if text.isascii() and len(text) <= most and "\0" not in text:
+        return text
     return text[:most].encode(errors="replace").decode().replace("\0", "\ufffd")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
-from weft.store.database import translated
+from weft.store.seen import seen_by
 from weft.store.service_tables import webhooks
 from weft.store.sql import Transaction
 from weft.store.tables import runs
@@ -52,7 +52,7 @@ class Hooks:
         query = select(webhooks).where(
             webhooks.c.tenant == tenant, webhooks.c.run_id == run_id, webhooks.c.kind == _KIND
         )
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, tenant) as connection:
             return [_hook(row) for row in connection.execute(query.order_by(webhooks.c.created_at, webhooks.c.id))]
 
     def unfinished(self) -> list[str]:
@@ -62,7 +62,7 @@ class Hooks:
             .join(runs, runs.c.id == webhooks.c.run_id)
             .where(webhooks.c.kind == _KIND, webhooks.c.paused == 0)
         )
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, None) as connection:
             rows = connection.execute(query)
             return sorted({row.run_id for row in rows if json.loads(row.config).get("after", 0) <= row.head_seq})
 

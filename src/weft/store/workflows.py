@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from weft.core.canonical import sha256
 from weft.core.errors import NotFoundError
-from weft.store.database import translated
+from weft.store.seen import seen_by
 from weft.store.service_tables import workflows
 from weft.store.sql import Transaction
 
@@ -38,7 +38,7 @@ class Workflows:
     """Questions about registered workflows."""
 
     def __init__(
-        self, engine: Engine, path: Path | str, at_once: Callable[[], AbstractContextManager[Transaction]]
+        self, engine: Engine, path: Path | str, at_once: Callable[[str | None], AbstractContextManager[Transaction]]
     ) -> None:
         self._engine = engine
         self._at_once = at_once
@@ -58,12 +58,12 @@ class Workflows:
             .where(workflows.c.tenant == tenant)
             .order_by(workflows.c.name)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
     def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
         """The newest version of a workflow, if it is registered."""
-        with self._at_once() as connection:
+        with self._at_once(tenant) as connection:
             row = connection.execute(_NEWEST, (tenant, name)).fetchone()
         return None if row is None else Registered(**dict(zip(_NAMES, row, strict=True)))
 
@@ -74,7 +74,7 @@ class Workflows:
             .where(workflows.c.tenant == tenant, workflows.c.name == name)
             .order_by(workflows.c.version.desc())
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
 
     def get(self, name: str, version: int | None = None, *, tenant: str = "local") -> Registered:
@@ -90,10 +90,8 @@ class Workflows:
         what = f"version {version} of {name!r}" if found else f"workflow {name!r}"
         raise NotFoundError(f"there is no {what}", fix="list the workflows to see what is registered")
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def register(

@@ -51,16 +51,14 @@ class Frame:
 class _Tail:
     """The end of one run's journal, and the deltas since."""
 
-    def __init__(self, journal: Journal, heard: Subscription, run_id: str) -> None:
+    def __init__(self, journal: Journal, heard: Subscription, run_id: str, last: int | None) -> None:
         self.run_id = run_id
         self.readers = 0
         self.ended = False
         self._journal = journal
         self._heard = heard
         run = journal.runs.get(run_id)
-        # What was heard before anybody followed keeps its order.
-        first = heard.first_event
-        self.last = run.head_seq if first is None else min(run.head_seq, first - 1)
+        self.last = run.head_seq if last is None else last
         self.floor = self.last
         """The number of the last event that is not among the frames."""
         self.frames: list[Frame] = []
@@ -183,9 +181,10 @@ class _Reader:
 
 @dataclass(slots=True)
 class _Held:
-    """What a run says, kept unread until somebody follows it: then it is what `tail` hears."""
+    """What a run says after event number `last`, kept unread until somebody follows it: then it is what `tail` hears."""
 
     heard: Subscription
+    last: int
     until: float
     tail: _Tail | None = None
 
@@ -220,11 +219,14 @@ class Tails:
         finally:
             self._leave(tail)
 
-    def hold(self, run_id: str) -> None:
-        """Listen to a run that is about to be driven, so that whoever follows it in the next seconds misses no word of it."""
+    def hold(self, run_id: str, last: int) -> None:
+        """Listen to a run that is about to be driven, so that whoever follows it in the next seconds misses no word of it.
+
+        `last` is the number of its last event, and nothing has happened to it since.
+        """
         loop = asyncio.get_running_loop()
         self.let_go(run_id)
-        self._held[run_id] = _Held(self._listen(run_id), loop.time() + _HELD_S)
+        self._held[run_id] = _Held(self._listen(run_id), last, loop.time() + _HELD_S)
         if self._sweeping is None:
             self._sweeping = loop.call_later(_HELD_S, self._sweep)
 
@@ -261,11 +263,13 @@ class Tails:
         if tail is None or tail.ended:
             held = self._held.get(run_id)
             kept = held if held is not None and held.tail is None else None
-            tail = _Tail(self._journal, kept.heard if kept else self._listen(run_id), run_id)
-            self._tails[run_id] = tail
-            if kept is not None:
-                kept.tail = tail
+            if kept is None:
+                tail = _Tail(self._journal, self._listen(run_id), run_id, None)
+            else:
+                # What was heard before anybody followed keeps its order.
+                tail = kept.tail = _Tail(self._journal, kept.heard, run_id, kept.last)
                 tail.readers += 1
+            self._tails[run_id] = tail
         tail.readers += 1
         return tail
 
