@@ -36,6 +36,7 @@ PARTS = {
     "secrets-azure": "weft.secrets.sources.azure",
     "secrets-vault": "weft.secrets.sources.vault",
     "cookies": "weft.app.admission.cookies",
+    "trail": "weft.app.auditing.trail",
     "audit-shipping": "weft.app.auditing.shipping",
     "audit-aws": "weft.app.auditing.aws",
     "audit-keys": "weft.app.auditing.keys",
