@@ -12,7 +12,7 @@ from weft.store.opening import let_in, shut_out
 from weft.store.service_tables import metadata
 
 TABLES = {table.name: table for table in metadata.sorted_tables}
-KEPT_BACK = {"keys", "webhooks", "rates"}
+KEPT_BACK = {"keys", "webhooks", "rates", "data_keys"}
 BARE = (
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relrowsecurity"
 )

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from weft.app.opening import open_journal
 from weft.core.errors import WeftError
 from weft.core.settings import Settings, load_settings
-from weft.store.journal import Journal
 
 _LOW_DISK = 200 * 1024 * 1024
 _PROVIDERS = (
@@ -95,7 +95,7 @@ def _journal(settings: Settings) -> Finding:
     if settings.store.url is None and not Path(settings.journal).exists():
         return Finding(name="journal", level="ok", text="none yet; the first run makes it")
     try:
-        journal = Journal(settings.journal)
+        journal = open_journal(settings)
         path = journal.database.path
         count = len(journal.runs.list(limit=1_000))
         journal.close()
@@ -104,7 +104,7 @@ def _journal(settings: Settings) -> Finding:
     return Finding(
         name="journal",
         level="ok",
-        text=f"{path}, {count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}",
+        text=f"{path}, {'sealed, ' if journal.seal is not None else ''}{count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}",
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -74,12 +74,15 @@ class Driving:
         *,
         streaming: bool = False,
         audits: bool = True,
+        masked: Iterable[str] = (),
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._programs = programs
         self._clock = SystemClock()
         self._redactor = new_redactor()
+        for secret in masked:
+            self._redactor.register(secret)
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
@@ -111,7 +114,7 @@ class Driving:
             "swarm": SwarmPerformer(),
             "function": FunctionPerformer(),
             "random": RandomPerformer(),
-            "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS)),
+            "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS, journal.box)),
         }
         self.engine = Engine(
             journal,

@@ -21,6 +21,13 @@ _EVENTS = (
     b"unnest($1::text[],$2::bigint[],$3::bigint[],$4::text[],$5::text[],$6::bigint[],$7::bytea[],$8::text[],$9::bytea[],"
     b"$10::bytea[])"
 )
+_SEALED = (
+    b"INSERT INTO events (run_id,seq,at,kind,path,outcome,data,blob,salt,commitment,hash) SELECT * FROM "
+    b"unnest($1::text[],$2::bigint[],$3::bigint[],$4::text[],$5::text[],$6::bigint[],$7::bytea[],$8::text[],$9::bytea[],"
+    b"$10::bytea[],$11::bytea[])"
+)
+_PLAIN = 10
+"""Values of an event that is not sealed."""
 _BLOBS = (
     b"INSERT INTO blobs (tenant,hash,bytes) SELECT * FROM unnest($1::text[],$2::text[],$3::bytea[]) "
     b"ON CONFLICT DO NOTHING"
@@ -44,7 +51,7 @@ class PostgresBulk:
         if blobs:
             connection.send(_BLOBS, _columns(sorted({blob[:2]: blob for blob in blobs}.values())))
         if events:
-            connection.send(_EVENTS, _columns(events))
+            connection.send(_SEALED if len(events[0]) > _PLAIN else _EVENTS, _columns(events))
         connection.hear()
         return moved
 

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from weft.store.postgres.complaints import lost
+from weft.store.sealing import Seal
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\?|(?<!:):([a-z_]+)")
 
@@ -35,6 +36,8 @@ def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
 
 class Statements:
     """See `weft.store.sql.Transaction`. `raw` is the connection, which its owner may put another in the place of."""
+
+    seal: Seal | None = None
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw
