@@ -296,9 +296,10 @@ class Appender:
     def _number_sealed(self, connection: Transaction, append: Append, head: _Head, seal: Seal) -> None:
         """As `_number`, with salts and payloads sealed: the chain goes over the same commitments, which then are kept beside them."""
         run_id, seq, previous, tenant = append.run_id, head.seq, head.hash, head.tenant
-        for at, kind, path, payload, ends in append.drafts:
+        salts = self.entropy(16 * len(append.drafts))
+        for place, (at, kind, path, payload, ends) in enumerate(append.drafts):
             seq += 1
-            salt = self.entropy(16)
+            salt = salts[16 * place : 16 * place + 16]
             committed = commitment(salt, payload)
             previous = event_hash(previous, run_id, seq, (at, kind, path), committed)
             blob = None

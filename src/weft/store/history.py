@@ -104,7 +104,7 @@ def read(
             else:
                 value = loads(blob if data is None else data)
             event = Event(run_id, seq, at, kind, path, value, hash_.hex())
-        except (ValueError, AttributeError, RecursionError) as error:
+        except (ValueError, AttributeError, RecursionError, MismatchError) as error:
             raise MismatchError(
                 f"event {seq} of run {run_id} cannot be read",
                 fix=f"`weft verify {run_id}` names the first bad event; restore the database from a backup",
@@ -224,10 +224,10 @@ class _Chain:
 
     def _looked_into(self, run_id: str, row: tuple[Any, ...]) -> tuple[bytes, str]:
         """The commitment of an event that is sealed, and what is wrong with it, or nothing."""
-        kept: Any = row[7]
-        if not isinstance(kept, bytes):
+        salt, kept = row[6], row[7]
+        if not isinstance(kept, bytes) or salt is not None:
             return b"", "its payload has been changed"
-        if self.seal is None and is_sealed(row[4]):
+        if self.seal is None and is_sealed(row[4]) and (row[5] is None or is_sealed(row[10])):
             self.sealed += 1
             return kept, ""
         try:

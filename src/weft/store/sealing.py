@@ -134,11 +134,11 @@ def seal_text(seal: Seal, connection: Keeping, spot: Spot, text: str) -> str:
     return f"{TEXT}s{base64.b64encode(sealed).decode()}"
 
 
-def is_sealed(value: str | bytes | None) -> bool:
+def is_sealed(value: object) -> bool:
     """Whether a value that is stored is sealed."""
-    if value is None:
-        return False
-    return value[:1] == TEXT if isinstance(value, str) else value[:4] == BYTES
+    if isinstance(value, str):
+        return value[:1] == TEXT
+    return isinstance(value, bytes) and value[:4] == BYTES
 
 
 def sealed_bytes(spot: Spot, text: str) -> bytes:

@@ -29,9 +29,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    if op.get_bind().scalar(sa.text("SELECT count(*) FROM data_keys WHERE wrapped IS NOT NULL")):
+    if op.get_bind().scalar(sa.text("SELECT count(*) FROM data_keys WHERE ended_at IS NULL")):
         raise ConflictError(
             "the store is sealed, and an older Weft cannot open it",
-            fix="first `weft encryption unseal`, as its page says",
+            fix="open it first: set store.encryption.write to plain, then `weft encryption reseal`",
         )
     op.drop_table("data_keys")
