@@ -62,7 +62,7 @@ def rotated(tenant: str | None = None) -> dict[str, int]:
         made: dict[str, int] = {}
         for one in known if tenant is None else [tenant]:
             made[one] = desk.journal.writer.call(_another(desk.keyring, one))
-            desk.note("encryption.rotate", f"data-key/{one}/{made[one]}", tenant=one)
+            desk.note("encryption.rotate", f"data-key/{one or 'shared'}/{made[one]}", tenant=one)
         return made
 
 
@@ -106,7 +106,7 @@ class _Desk:
         """
         if not self.keyring.writes:
             raise ConflictError(
-                "the settings say that nothing is sealed any more", fix="set store.encryption.write to sealed"
+                "the settings say that nothing is sealed any more", fix="set encryption.write to sealed"
             )
 
     def note(self, act: str, target: str, tenant: str = "", **data: Any) -> None:
@@ -121,9 +121,9 @@ class _Desk:
 @contextmanager
 def _desk() -> Iterator[_Desk]:
     settings = load_settings()
-    if settings.store.encryption.key is None:
+    if settings.encryption.key is None:
         raise InputError(
-            "the settings name no master key", fix="set store.encryption.key, such as WEFT_STORE__ENCRYPTION__KEY=env:…"
+            "the settings name no master key", fix="set encryption.key, such as WEFT_ENCRYPTION__KEY=env:…"
         )
     journal = open_journal(settings)
     try:

@@ -372,7 +372,7 @@ class LocalService:
     @property
     def _box(self) -> SealedBox | None:
         # Without a key nothing is sealed, and the journal need not be opened.
-        return self._journal.box if self._settings.store.encryption.key is not None else None
+        return self._journal.box if self._settings.encryption.key is not None else None
 
     @property
     def _journal(self) -> Journal:

@@ -49,7 +49,7 @@ def keyring(settings: Settings, on_key: Told = lambda _: None) -> Keyring | None
         InputError: one is no master key.
         WeftError: one cannot be read.
     """
-    named = settings.store.encryption
+    named = settings.encryption
     if named.key is None:
         return None
     module = load("keyring")
@@ -64,12 +64,12 @@ def _value(reference: str, settings: Settings, on_key: Told) -> str:
     if source == "env":
         value = os.environ.get(key, "")
     else:
-        ref = load("secrets-port").SecretRef(name="store.encryption", key=key, source=source, path=path)
+        ref = load("secrets-port").SecretRef(name="encryption", key=key, source=source, path=path)
         value = load("secret-sources").secret_cache(settings, SystemClock(), on_key).value(ref)
     if not value:
         raise AuthError(
             f"the master key of the store is to be in the environment variable {key}, which is not set",
-            fix=f"set {key}, or correct store.encryption",
+            fix=f"set {key}, or correct encryption.key",
         )
     on_key(value.strip())
     return value

@@ -274,7 +274,6 @@ class Store(Group):
         default=None,
         description="A Postgres database, as postgresql://user@host/name; none is a file in the home folder.",
     )
-    encryption: Encryption = Encryption()
 
 
 class IdentitySettings(Group):
@@ -348,6 +347,7 @@ class Settings(BaseSettings):
     telemetry: Telemetry = Telemetry()
     server: Server = Server()
     store: Store = Store()
+    encryption: Encryption = Encryption()
     identity: IdentitySettings = IdentitySettings()
     audit: AuditShipping = AuditShipping()
 

@@ -270,7 +270,7 @@ class Keyring:
         if master is None:
             raise StorageError(
                 f"the data keys of this store are wrapped by the master key {row.master}, and the one given is {self.master.id}",
-                fix="set store.encryption.key to that one, or name it under store.encryption.older",
+                fix="set encryption.key to that one, or name it under encryption.older",
             )
         return master
 

@@ -202,5 +202,5 @@ def keyless() -> StorageError:
     """What is to be said when something is sealed and there is no key at all."""
     return StorageError(
         "the store is sealed, and its master key is not given",
-        fix="set store.encryption.key to where the master key is kept, as it was when this was written",
+        fix="set encryption.key to where the master key is kept, as it was when this was written",
     )

@@ -48,7 +48,7 @@ def check(as_json: AsJson = False) -> int:
             tell(clean(problem))
         if found.sealed:
             tell(
-                f"{found.sealed:,} payloads are sealed and were not looked into: give store.encryption.key to have them checked."
+                f"{found.sealed:,} payloads are sealed and were not looked into: give encryption.key to have them checked."
             )
         if found.sound:
             say("Everything is as it was written.")

@@ -80,7 +80,7 @@ def rotate(tenant: Tenant = None, as_json: AsJson = False) -> None:
 
 
 def reseal(as_json: AsJson = False) -> None:
-    """Seal what is plain or sealed with older data keys with the newest; with `store.encryption.write` plain, open everything."""
+    """Seal what is plain or sealed with older data keys with the newest; with `encryption.write` plain, open everything."""
     seen: dict[str, int] = {}
 
     def told(table: str, done: int) -> None:

@@ -32,6 +32,6 @@ def downgrade() -> None:
     if op.get_bind().scalar(sa.text("SELECT count(*) FROM data_keys WHERE ended_at IS NULL")):
         raise ConflictError(
             "the store is sealed, and an older Weft cannot open it",
-            fix="open it first: set store.encryption.write to plain, then `weft encryption reseal`",
+            fix="open it first: set encryption.write to plain, then `weft encryption reseal`",
         )
     op.drop_table("data_keys")
