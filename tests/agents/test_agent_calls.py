@@ -46,6 +46,7 @@ class Counting:
         return 42 if self.done[key] else None
 
 
+@pytest.mark.slow
 async def test_each_request_and_each_tool_call_is_a_step_keyed_by_its_place(tmp_path: Path) -> None:
     script = Script(calls(ToolCall("double", {"n": 1}), ToolCall("double", {"n": 2})), say("done"))
     async with studio(script, tmp_path, tools={"double": Counting()}) as s:
@@ -134,6 +135,7 @@ async def test_wrong_arguments_go_back_to_the_agent(tmp_path: Path) -> None:
         ((half(), say("ok")), "completed", None, 2),
     ],
 )
+@pytest.mark.slow
 async def test_what_a_provider_does_decides_what_happens(tmp_path: Path, turns, status, code, requests) -> None:
     async with studio(Script(*turns), tmp_path, streaming=True) as s:
         result = await s.run(plan_of(ask("one", "q")))
@@ -238,6 +240,7 @@ async def crash_everywhere(tmp_path: Path, tool: Counting, *, when: str) -> list
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.slow
 async def test_a_crash_at_any_append_of_an_agent_loop_changes_nothing_that_is_recorded(
     tmp_path: Path, when: str
 ) -> None:
@@ -250,6 +253,7 @@ async def test_a_crash_at_any_append_of_an_agent_loop_changes_nothing_that_is_re
         assert set(effects.values()) <= {1}
 
 
+@pytest.mark.slow
 async def test_the_journal_of_a_conversation_grows_by_what_is_new(tmp_path: Path) -> None:
     async with studio(say("y" * 100), tmp_path) as s:
         result = await s.run(plan_of(*(ask(f"s{i}", "x" * 100) for i in range(30))))

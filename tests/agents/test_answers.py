@@ -117,6 +117,7 @@ def test_an_empty_list_counts_only_as_the_whole_answer():
         st.none() | st.booleans() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
     )
 )
+@pytest.mark.slow
 def test_any_json_that_fits_comes_back_from_the_middle_of_a_text(value):
     schema = {"type": "object", "required": ["kept"], "properties": {"kept": {}}}
     text = f"Well: {json.dumps({'kept': value})} and that is it."

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.agents.studio import ask, plan_of, studio
 from weft.agents.correction import ALL_FAILURES, TOOL_FAILURES
 from weft.core.errors import NotFoundError, ToolError
@@ -65,6 +67,7 @@ async def test_a_tool_that_keeps_failing_is_not_called_again_and_others_are(tmp_
     assert failed[-1].data["error"]["ids"]["cause"] == "attempts"
 
 
+@pytest.mark.slow
 async def test_all_failures_together_are_limited_and_each_call_counts_anew(tmp_path: Path) -> None:
     tools = {f"t{n}": Failing(f"t{n}", ToolError("broken")) for n in range(5)}
     turns = [call(f"t{n % 5}") for n in range(ALL_FAILURES + 3)]

@@ -96,6 +96,7 @@ async def test_an_evaluation_that_cannot_be_read_is_asked_for_once_more(tmp_path
 
 
 @pytest.mark.parametrize("word", ["stop", " Abort ", "END"])
+@pytest.mark.slow
 async def test_a_review_can_stop_with_the_draft_that_is_there(tmp_path, word):
     cast = Cast(writer=["one", "two"], critic=score(10))
     async with stage(tmp_path, cast, REVIEWED, AGENTS) as s:

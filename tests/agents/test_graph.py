@@ -85,6 +85,7 @@ async def test_a_choice_without_a_true_condition_ends_the_graph(tmp_path):
         "topic == 'ships' and terminal_node == 'check'",
     ],
 )
+@pytest.mark.slow
 async def test_conditions_as_people_write_them(tmp_path, when):
     cast = Cast(a="one", b="fine", c="C")
     text = CYCLE.replace("\"{{ nodes.check.response contains 'fine' }}\"", f'"{when}"')
@@ -92,6 +93,7 @@ async def test_conditions_as_people_write_them(tmp_path, when):
         assert (await s.run()).outputs["response"] == "C"
 
 
+@pytest.mark.slow
 async def test_a_person_decides_where_a_graph_goes(tmp_path):
     asks = """
 type: graph

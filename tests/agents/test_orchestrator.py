@@ -108,6 +108,7 @@ async def test_a_subtask_that_fails_twice_fails_the_run(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["no list", '{"plan": 1}', '[{"todo": "x"}]'])
+@pytest.mark.slow
 async def test_a_decomposition_is_asked_for_three_times(tmp_path, bad):
     cast = Cast(lead=[bad, bad, tasks("a"), "[]"], hand=echo)
     async with stage(tmp_path, cast, PLAIN, AGENTS) as s:

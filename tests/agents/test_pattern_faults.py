@@ -42,6 +42,7 @@ def checked(request):
 
 
 @pytest.mark.parametrize("name", PATTERNS)
+@pytest.mark.slow
 async def test_a_budget_that_runs_out_inside_a_pattern_ends_the_run_and_nothing_more_is_asked(tmp_path, name):
     pattern, agents, cast = PATTERNS[name]
     limited = ", budgets: {max_tokens: 1}"

@@ -69,6 +69,7 @@ async def test_the_default_route_is_taken_when_no_choice_can_be_used(tmp_path):
         ("route:sales", "/route/sales/step[0]"),
     ],
 )
+@pytest.mark.slow
 async def test_a_review_approves_or_names_another_route(tmp_path, answer, path):
     cast = Cast(router='{"route": "sales"}', seller="sold", fixer="mended")
     async with stage(tmp_path, cast, REVIEWED, AGENTS) as s:

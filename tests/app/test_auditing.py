@@ -98,6 +98,7 @@ def test_the_database_itself_lets_no_entry_be_changed_or_removed(kept):
         ),
     ],
 )
+@pytest.mark.slow
 def test_the_first_bad_entry_of_a_database_is_named(kept, statements, expected):
     bend(kept[0], *statements)
     assert bad(kept)[0] == expected

@@ -81,6 +81,7 @@ async def test_ten_thousand_queued_runs_of_one_do_not_keep_another_waiting(tmp_p
     journal.close()
 
 
+@pytest.mark.slow
 async def test_whoever_comes_right_after_another_guest_waits_for_nobody_to_end(tmp_path):
     journal, hands = Journal(tmp_path / "journal.db", durability="fast"), Hands()
     await journal.writer.submit(queue("big-1", "big"))

@@ -87,6 +87,7 @@ async def test_a_file_of_another_run_is_never_overwritten_silently(tmp_path: Pat
 
 
 @pytest.mark.parametrize("path", ["../x.md", "/tmp/x.md", "a/../../x.md", "C:/x.md", "\\\\x", "  "])
+@pytest.mark.slow
 async def test_an_artifact_cannot_leave_the_output_folder(tmp_path: Path, path: str) -> None:
     file = write(tmp_path, CHAIN.replace("out/{{ topic }}.md", "{{ where }}"))
     async with service(tmp_path) as s:

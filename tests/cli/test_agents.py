@@ -55,6 +55,7 @@ def test_agents_are_listed_and_shown_also_by_their_former_name(weft, brief):
 
 
 @pytest.mark.parametrize("given", ['{"text": ""}', "{}", "[]", "no json", '{"text": 3}', '{"text": NaN}'])
+@pytest.mark.slow
 def test_input_that_does_not_fit_is_refused_before_anything_runs(weft, brief, given):
     weft.write("in.json", given)
     said = weft("agents", "run", "brief", "-i", "in.json")
@@ -107,6 +108,7 @@ def test_a_wrong_file_of_tests_is_refused_with_advice(weft, brief, text):
     assert "fix:" in said.err
 
 
+@pytest.mark.slow
 def test_an_input_schema_holds_in_every_workflow_that_uses_the_agent(weft, brief):
     text = (brief / "brief.yaml").read_text()
     weft.write(
@@ -147,6 +149,7 @@ pattern: {type: chain, config: {steps: [{agent: reader, input: "When does the fe
     assert "answers: " in page
 
 
+@pytest.mark.slow
 def test_the_catalogue_names_tools_and_patterns(weft):
     tools = {tool["name"]: tool for tool in weft("list-tools", "--json").json["tools"]}
     assert tools["file_write"]["required"] == ["path", "content"]

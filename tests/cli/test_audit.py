@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 FLOW = """\
 version: 1
 name: sums
@@ -19,6 +21,7 @@ pattern:
 """
 
 
+@pytest.mark.slow
 def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     (weft.folder / "sums.yaml").write_text(FLOW)
     assert weft("run", "sums.yaml").code == 19

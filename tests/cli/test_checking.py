@@ -104,6 +104,7 @@ def test_a_mistyped_provider_is_named_whatever_the_file_says(weft):
     assert [path.name for path in weft.folder.rglob("*unsupported*")] == []
 
 
+@pytest.mark.slow
 def test_schema_is_json_schema(weft):
     assert weft("schema").json["$schema"].endswith("2020-12/schema")
     assert weft("schema", "--json").out == weft("schema").out

@@ -63,6 +63,7 @@ def test_a_signal_leaves_the_run_resumable_and_says_how(weft, number, code):
     assert [weft.effects().count(name) for name in ("one", "two", "four")] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_so_in_json(weft):
     weft.write("flow.yaml", steps(*SLOW))
     process = weft.start("run", "flow.yaml", "--json")

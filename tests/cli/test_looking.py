@@ -43,6 +43,7 @@ def test_lists_filter_and_page(weft, runs):
     assert f"--before {runs[1]}" in human.err
 
 
+@pytest.mark.slow
 def test_runs_are_named_by_id_beginning_end_or_last(weft, runs):
     for name in (runs[2], runs[2][-8:], "last"):
         assert weft("show", name, "--json").json["run_id"] == runs[2]

@@ -142,6 +142,7 @@ def walk(found):
         yield from walk(step.get("steps", []))
 
 
+@pytest.mark.slow
 def test_visits_rounds_and_items_are_counted(weft, example):
     text = "\n".join(lines(weft, example("graph")))
     assert re.search(r"✓ note → .*  2 visits, ", text)

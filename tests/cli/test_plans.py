@@ -58,6 +58,7 @@ def test_a_workflow_that_makes_no_plan_has_no_preview(desk):
     assert "makes no plan" in said.err
 
 
+@pytest.mark.slow
 def test_kept_plans_are_listed_used_and_removed(desk):
     run = ("run", "plan.yaml", "--var", f"request={REQUEST}", "--json")
     desk(*run)

@@ -60,6 +60,7 @@ def test_questions_about_files_load_neither_settings_nor_journal_nor_engine(weft
 
 
 @pytest.mark.parametrize("args", [["validate", "flow.yaml", "--json"], ["version"], ["--version"], ["--help"]])
+@pytest.mark.slow
 def test_brief_commands_write_everything_before_they_end(weft, args):
     weft.write("flow.yaml", steps(("one", 0)))
     with (weft.folder / "out.txt").open("w") as out:

@@ -257,6 +257,7 @@ async def test_interruption_leaves_the_run_resumable_and_says_so():
 
 @pytest.mark.parametrize("ticks", range(1, 40))
 @simulated
+@pytest.mark.slow
 async def test_an_interruption_at_any_moment_leaves_a_run_that_can_be_driven_or_has_ended(ticks):
     """Also at start-up, while a step is being recorded and while the last event is."""
     world = World()
@@ -278,6 +279,7 @@ async def test_an_interruption_at_any_moment_leaves_a_run_that_can_be_driven_or_
 
 
 @pytest.mark.parametrize("ticks", range(1, 40, 2))
+@pytest.mark.slow
 async def test_the_same_with_a_writer_in_a_thread_of_its_own(ticks, tmp_path):
     from weft.engine.local import Engine
     from weft.store.journal import Journal

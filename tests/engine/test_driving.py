@@ -101,6 +101,7 @@ async def test_a_stored_plan_that_was_changed_stalls_the_run_and_names_it():
 
 
 @simulated
+@pytest.mark.slow
 async def test_a_step_that_was_begun_as_something_else_stalls_the_run_with_a_precise_report():
     async def do(call, scope, context):
         await context.step("x", hang, type=kinds.pop(0), target="t")

@@ -87,6 +87,7 @@ async def act(world, run_id, kind, detail, told):
 
 @settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(acts, st.integers(0, 2**16), st.sampled_from([0.0, 30.0, 120.0]))
+@pytest.mark.slow
 def test_one_outcome_whatever_falls_together(acts, seed, beside: float):
     async def main():
         world = World(ScriptedPerformer({"/g/beside": Trouble(seconds=beside)}))
@@ -149,6 +150,7 @@ def check(world, run_id, told, *, deaths):
     st.lists(st.tuples(times, st.integers(1, 9)), max_size=4),
     st.integers(0, 2**16),
 )
+@pytest.mark.slow
 def test_each_signal_is_taken_once_and_in_order_whatever_dies_meanwhile(sent, crashes, seed):
     waits = [Wait(name=f"w{n}", seconds="30", signals=(Signal(name="go"),)) for n in range(3)]
 
@@ -207,6 +209,7 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+@pytest.mark.sqlite
 @pytest.mark.slow
 def test_of_ten_processes_that_answer_at_once_one_wins_and_all_agree(tmp_path):
     path = tmp_path / "journal.db"

@@ -172,6 +172,7 @@ async def test_whoever_saw_something_else_is_told():
 
 @pytest.mark.parametrize("drives", [True, False])
 @simulated
+@pytest.mark.slow
 async def test_a_deadline_is_an_answer_also_when_nobody_drove_then(drives):
     world = World()
     run_id = await waiting(world, shop(deadline_s=300, default="timeout_expired"))
@@ -351,6 +352,7 @@ async def test_a_form_that_is_no_schema_fails_the_gate():
 
 
 @simulated
+@pytest.mark.slow
 async def test_far_timers_let_go_of_the_run_and_near_ones_do_not():
     world = World(near_s=60)
     assert (await world.run(chain(Wait(name="w", seconds="59")))).status == "completed"

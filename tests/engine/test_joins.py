@@ -189,6 +189,7 @@ async def test_a_map_names_its_children_by_key_and_refuses_a_key_twice():
 
 
 @simulated
+@pytest.mark.slow
 async def test_thousands_of_children_are_walked_in_a_bounded_window():
     peak = now = 0
 

@@ -54,6 +54,7 @@ def plain(case: Case) -> bool:
 
 @RELAXED
 @given(cases(), st.integers(0, 2**16), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_a_machine_ends_as_the_reference_says_on_every_schedule(case: Case, seed: int, order: int) -> None:
     result, events = outcome(case, None)
     other, other_events = outcome(case, seed)
@@ -74,6 +75,7 @@ def test_a_machine_ends_as_the_reference_says_on_every_schedule(case: Case, seed
 
 @RELAXED
 @given(cases(fatal=False), st.integers(2, 60), st.sampled_from(["before", "after"]), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_a_crash_anywhere_in_a_machine_changes_nothing(case: Case, at: int, when: str, seed: int) -> None:
     whole, _ = outcome(case, seed)
     if (found := outcome(case, seed, at=at, when=when)) is None:

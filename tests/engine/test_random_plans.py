@@ -3,6 +3,7 @@ process dies."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def check_result(case: Case, result) -> None:
 
 @RELAXED
 @given(cases(), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_a_run_ends_as_the_reference_model_says(case: Case, seed: int) -> None:
     async def main():
         world = World(ScriptedPerformer(case.troubles))
@@ -41,6 +43,7 @@ def test_a_run_ends_as_the_reference_model_says(case: Case, seed: int) -> None:
 
 @RELAXED
 @given(cases(), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_the_order_of_ready_tasks_changes_no_outcome(case: Case, seed: int) -> None:
     def facts(order: int | None):
         async def main():
@@ -66,6 +69,7 @@ def test_the_order_of_ready_tasks_changes_no_outcome(case: Case, seed: int) -> N
 
 @RELAXED
 @given(cases(), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_journal_byte_for_byte(case: Case, seed: int) -> None:
     def history():
         async def main():
@@ -82,6 +86,7 @@ def test_the_same_seed_gives_the_same_journal_byte_for_byte(case: Case, seed: in
 
 @RELAXED
 @given(cases(), st.integers(1, 40), st.sampled_from(["before", "after"]), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_a_crash_anywhere_changes_no_result_and_repeats_no_recorded_effect(
     case: Case, at: int, when: str, seed: int
 ) -> None:

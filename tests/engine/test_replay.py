@@ -101,6 +101,7 @@ def test_every_prefix_of_a_run_comes_out_again(case: Case, data: st.DataObject) 
 
 @RELAXED
 @given(cases(), st.data())
+@pytest.mark.slow
 def test_a_value_that_a_composite_did_not_end_with_is_found(case: Case, data: st.DataObject) -> None:
     events = recorded(case.plan, case.troubles)
     ends = [place for place, event in enumerate(events) if event.kind in {"node.completed", "run.completed"}]
@@ -200,6 +201,7 @@ def test_events_that_are_missing_are_found():
             assert replay("r", plan, events[:place] + events[place + 1 :]).difference is not None, event
 
 
+@pytest.mark.slow
 def test_every_kind_of_node_comes_out_again():
     def mark(name, **how):
         return Gate(name=name, prompt="Go on?", **how)

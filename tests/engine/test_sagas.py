@@ -240,6 +240,7 @@ async def test_a_cancel_at_every_moment_undoes_what_is_not_finished():
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("tenth", [45, 130])
 @simulated
+@pytest.mark.slow
 async def test_a_crash_while_a_cancelled_run_is_walked_back_changes_nothing(when, tenth):
     for at in range(1, 12):
         world = World(ScriptedPerformer(dict(TROUBLES)))

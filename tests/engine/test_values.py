@@ -226,6 +226,7 @@ def test_outputs_are_the_same_live_and_from_the_journal(value):
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=5), JSON, min_size=1, max_size=4), st.data())
+@pytest.mark.slow
 def test_naming_and_restoring_are_inverse(steps, data):
     writing, reading = References(), References()
     parts = []

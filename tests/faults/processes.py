@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.processes import PIPE, Started, start
 
 ROOT = Path(__file__).parents[2]
 
 
-def spawn(home: Path, *arguments: str, **env: str) -> subprocess.Popen[str]:
+def spawn(home: Path, *arguments: str, **env: str) -> Started:
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.worker", str(home), *arguments],
+    return start(
+        [home, *arguments],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": path, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        stdout=PIPE,
+        stderr=PIPE,
+        module="tests.faults.worker",
     )
 
 
-def line(process: subprocess.Popen[str]) -> str:
+def line(process: Started) -> str:
     """The next line that it prints; its complaints when there is none."""
     assert process.stdout is not None
     said = process.stdout.readline().strip()
@@ -30,7 +30,7 @@ def line(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def end(process: subprocess.Popen[str], *, timeout: float = 60) -> str:
+def end(process: Started, *, timeout: float = 60) -> str:
     """What else it prints, once it has ended."""
     out, err = process.communicate(timeout=timeout)
     assert "Traceback" not in err, err

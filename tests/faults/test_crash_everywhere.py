@@ -130,6 +130,7 @@ async def die_and_finish(name, whole, *, at=0, when="before", boundary=0, second
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", WORKFLOWS)
 @simulated
+@pytest.mark.slow
 async def test_death_at_every_append_changes_nothing(name, when):
     whole = await whole_run(name)
     assert whole["appends"] >= 8

@@ -85,6 +85,7 @@ async def test_death_at_every_append_changes_nothing(name, when):
 
 @pytest.mark.parametrize("name", PATTERNS)
 @simulated
+@pytest.mark.slow
 async def test_a_cancelled_group_stops_and_can_go_on(name):
     outputs, _ = await whole_run(name)
     requests = 1

@@ -12,74 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.crew import STEPS, check_all, epoch, queued, steps, until
 from tests.faults.processes import end, line, spawn
-from tests.faults.test_processes import check_effects, effects
-from tests.faults.worker import PLAN
+from tests.faults.test_processes import effects
 from weft.core.errors import ConflictError
-from weft.engine.fold import fold
 from weft.engine.local import Engine
 from weft.store.append import Append
 from weft.store.journal import Journal
 from weft.testing.conformance_store import draft
 
 pytestmark = pytest.mark.slow
-STEPS = 40
-
-
-@pytest.fixture
-def journal(postgres):
-    journal = Journal(postgres)
-    yield journal
-    journal.close()
-
-
-@pytest.fixture
-def crew(tmp_path, postgres):
-    """Starts processes that take up whatever is ready on that database; none outlives the test."""
-    made = []
-
-    def start(**env):
-        made.append(spawn(tmp_path, "serve", JOURNAL=postgres, **env))
-        assert line(made[-1]) == "ready"
-        return made[-1]
-
-    yield start
-    for process in made:
-        process.kill()
-        process.communicate()
-
-
-async def queued(journal, count=1):
-    engine = Engine(journal, {})
-    ids = [await engine.start(PLAN, {}, queued=True) for _ in range(count)]
-    await engine.close()
-    return ids
-
-
-def until(what, seconds=30.0):
-    """Wait for that; how long it took."""
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() - began < seconds, "it never came"
-        time.sleep(0.01)
-    return time.monotonic() - began
-
-
-def steps(journal, run_id):
-    return sum(event.kind == "step.completed" for event in journal.events(run_id))
-
-
-def epoch(journal, run_id):
-    return max((event.data["epoch"] for event in journal.events(run_id) if event.kind == "run.started"), default=0)
-
-
-def check_all(journal, home, ids, lives):
-    for run_id in ids:
-        assert journal.runs.get(run_id).status == "completed"
-        assert journal.verify(run_id).intact
-        assert fold(journal.events(run_id)).outputs["value"]["all"][0] == {"response": "/apure"}
-    check_effects(home, lives)
-    assert len({key for _, key, _ in effects(home)}) == STEPS * len(ids)
 
 
 async def test_the_runs_of_a_killed_process_go_on_elsewhere_within_a_second(tmp_path, journal, crew):

@@ -101,6 +101,7 @@ def big(call, scope, context):
 PLAN = as_plan(chain(*[call(f"s{n}") for n in range(30)], into="all", value={"last": "all[29].response"}))
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_a_clear_error_and_the_run_resumes_when_there_is_room(journal):
     performer = ScriptedPerformer(act=big)
     engine = Engine(journal, {"tool": performer})
@@ -159,6 +160,7 @@ async def test_runs_beside_the_one_that_met_the_full_disk_fail_alike_and_resume_
     await engine.close()
 
 
+@pytest.mark.slow
 async def test_a_database_that_another_program_keeps_locked_is_a_clear_error_after_the_time_for_it(journal, tmp_path):
     await journal.append(creation("r"))
     foreign = sqlite3.connect(tmp_path / "weft.db", isolation_level=None)

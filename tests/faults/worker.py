@@ -6,6 +6,8 @@
     python -m tests.faults.worker HOME serve          take up whatever is ready, as `weft worker` does, until it is told to end
     python -m tests.faults.worker HOME fill           start runs until the journal refuses
 
+CONCURRENCY is how many calls it performs at once, STUCK a step at which it stands still for seconds, HUNGRY one that takes all memory.
+
 What touches the world is appended to the file ``effects``, which outlives the process.
 """
 
@@ -16,18 +18,18 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 from weft.app.automation.worker import Worker
 from weft.core.clock import SystemClock
-from weft.core.errors import WeftError
+from weft.core.errors import TransientError, WeftError
 from weft.core.ids import path_key
 from weft.engine.local import Engine, RunResult
 from weft.engine.port import Done
 from weft.plan.nodes import Call, Graph, Join, Map, Plan, Sequence
 from weft.store.journal import Journal
 
-STEP_S = float(os.environ.get("STEP_S", "0.004"))
 EFFECTS = ("pure", "idempotent", "reconcile", "once")
 
 
@@ -62,6 +64,7 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self._file = home / "effects"
+        self._step_s = float(os.environ.get("STEP_S", "0.004"))
 
     def touch(self, effect: str, key: str, path: str) -> None:
         fd = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -75,13 +78,33 @@ class World:
         return Done(None if call.effect == "once" else {"response": context.path})
 
     async def perform(self, call: Call, scope, context) -> Done:
-        await asyncio.sleep(STEP_S)
+        await asyncio.sleep(self._step_s)
+        if context.path == os.environ.get("STUCK"):
+            time.sleep(7)  # the event loop, too: as code does that computes for long, or waits for a lock
+        if context.path == os.environ.get("HUNGRY"):
+            devour()
         self.touch(call.effect, context.key, context.path)
-        await asyncio.sleep(STEP_S)
+        if call.target == "refuses":
+            raise TransientError(f"{context.path} refuses")
+        await asyncio.sleep(self._step_s)
         return self.value(call, context)
 
     async def check(self, call: Call, scope, context) -> Done | None:
         return self.value(call, context) if self.touched(context.key) else None
+
+
+def devour() -> None:
+    """Take more memory than there is for this process."""
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (size + 200_000_000, limits[1]))
+    eaten = []
+    try:
+        while True:
+            eaten.append(bytearray(20_000_000))
+    finally:
+        eaten.clear()
+        resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 def open_journal(home: Path) -> Journal:
@@ -124,9 +147,9 @@ async def serve(journal: Journal, engine: Engine, home: Path) -> None:
     await worker.run(drain_s=0.0)
 
 
-async def main(home: Path, act: str, *rest: str) -> None:
+async def do(home: Path, act: str, *rest: str) -> None:
     journal = open_journal(home)
-    engine = Engine(journal, {"tool": World(home)})
+    engine = Engine(journal, {"tool": World(home)}, concurrency=int(os.environ.get("CONCURRENCY", "64")))
     if act == "start":
         run_id = await engine.start(PLAN, {})
         print(run_id, flush=True)
@@ -148,9 +171,13 @@ async def main(home: Path, act: str, *rest: str) -> None:
     journal.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
     try:
-        asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))
+        asyncio.run(do(Path(sys.argv[1]), *sys.argv[2:]))
     except WeftError as error:
         print(error.code, error.message, error.fix, sep="|", flush=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -243,6 +243,7 @@ TEXTS = st.one_of(
 
 @settings(max_examples=examples(300), deadline=None)
 @given(SCHEMAS, TEXTS)
+@pytest.mark.slow
 def test_what_is_called_complete_is_valid(schema: Any, text: str) -> None:
     filled = fill(schema, text)
     json.dumps(filled.value, allow_nan=False)

@@ -80,6 +80,7 @@ async def test_a_compatible_server_needs_no_key() -> None:
         await by_variable.aclose()
 
 
+@pytest.mark.slow
 async def test_a_key_reaches_the_provider_and_a_wrong_one_is_refused() -> None:
     with FakeProvider("anthropic", say("in"), key="right-key-123") as fake:
         ref = ModelRef.parse("anthropic/claude-sonnet-5", base_url=fake.base_url)
@@ -180,6 +181,7 @@ async def test_azure_with_a_dated_version_calls_the_deployment() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.kind)
+@pytest.mark.slow
 async def test_the_fakes_variables_lead_every_client_to_it(case: Case) -> None:
     with FakeProvider(case.kind, say("here")) as fake:
         pool = ModelPool(environ=fake.environ)

@@ -220,6 +220,7 @@ async def test_no_cookie_is_kept():
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "gzip, gzip"])
+@pytest.mark.slow
 async def test_a_compressed_bomb_stops_at_the_limit(encoding):
     bomb = b"\0" * 50_000_000
     for name in encoding.split(", "):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import py_trees
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from py_trees.common import Status
@@ -164,6 +165,7 @@ def grown(tree: dict, race: Race) -> py_trees.behaviour.Behaviour:
 
 @RELAXED
 @given(trees(), st.integers(0, 2**16))
+@pytest.mark.slow
 def test_a_tree_ends_as_in_py_trees_and_starts_the_same_leaves(tree, seed):
     tree = named(tree, [0])
     ok, number, started = oracle(tree)

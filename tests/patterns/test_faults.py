@@ -62,6 +62,7 @@ async def die(name: str, outputs: object, effects: list[str], *, at: int, when: 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("name", FLOWS)
 @simulated
+@pytest.mark.slow
 async def test_death_at_an_append_changes_nothing(name, when):
     outputs, effects, appends = await whole(name)
     for at in range(1 + (when == "after"), appends + 1, STRIDE):
@@ -80,6 +81,7 @@ async def test_death_at_any_append_changes_nothing(name, when):
 
 @pytest.mark.parametrize("name", FLOWS)
 @simulated
+@pytest.mark.slow
 async def test_a_cancel_between_any_two_steps_ends_the_run_and_starts_nothing_more(name):
     _, _, appends = await whole(name)
     for at in range(2, appends, STRIDE):
@@ -104,6 +106,7 @@ async def test_a_cancel_between_any_two_steps_ends_the_run_and_starts_nothing_mo
 
 @pytest.mark.parametrize("name", FLOWS)
 @simulated
+@pytest.mark.slow
 async def test_a_budget_that_runs_out_anywhere_fails_the_run_and_is_not_taken_for_a_failure_inside(name):
     world = FlowWorld(Doer())
     run_id = await start(world, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transitions import Machine
@@ -120,6 +121,7 @@ def sound(states: dict) -> bool:
     st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 9)), max_size=8),
     st.integers(0, 2**16),
 )
+@pytest.mark.slow
 def test_a_machine_does_the_same_as_in_transitions(states, events, seed):
     oracle = Oracle(states)
     for event, data in events:

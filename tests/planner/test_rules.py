@@ -83,6 +83,7 @@ def test_a_better_draft_keeps_who_does_what_in_which_order(draft):
         st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x) | st.dictionaries(st.text(max_size=5), x)
     )
 )
+@pytest.mark.slow
 def test_any_data_is_judged_without_a_crash(data):
     assert problems(data, NAMES)
     assert problems({"steps": [data]}, NAMES)

@@ -238,6 +238,7 @@ async def flow(order: Order, tags: set[str]):
 
 
 @simulated
+@pytest.mark.slow
 async def test_what_a_function_may_not_do_says_what_to_do_instead(folder):
     world = loom(
         folder,
@@ -291,6 +292,7 @@ async def twice():
 
 
 @simulated
+@pytest.mark.slow
 async def test_a_workflow_runs_another_as_a_run_of_its_own(folder):
     world = loom(
         folder,
@@ -370,6 +372,7 @@ async def flow():
 
 
 @simulated
+@pytest.mark.slow
 async def test_a_file_that_has_changed_is_loaded_again_for_new_runs(folder):
     source = "from beside import WORD\n@weft.workflow\nasync def flow():\n    return 1, WORD\n"
     (folder / "beside.py").write_text("WORD = 'a'\n")

@@ -146,6 +146,7 @@ async def test_a_secret_and_a_key_of_the_settings(opened, tmp_path, provider):
     assert await status(client, jwt.encode(claims, secret, algorithm="HS256")) == 401
 
 
+@pytest.mark.slow
 async def test_a_browser_signs_in_at_the_provider(opened, provider):
     host, client = opened(client_id="studio", audience=None)
     away = await client.get("/auth/login", params={"to": "/runs?x=1"})

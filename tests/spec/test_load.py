@@ -54,6 +54,7 @@ def published():
 
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+@pytest.mark.slow
 def test_the_published_schema_admits_the_samples(path, published):
     from weft.spec.files import read_source
     from weft.spec.tree import plain_data
@@ -70,6 +71,7 @@ def test_the_published_schema_admits_the_samples(path, published):
         ("prompt: You write.", "prompt: 5"),
     ],
 )
+@pytest.mark.slow
 def test_the_published_schema_refuses_what_loading_refuses(change):
     import yaml
 

@@ -170,6 +170,7 @@ BOMBS = [
 
 
 @pytest.mark.parametrize("template", BOMBS, ids=lambda text: text[:40])
+@pytest.mark.slow
 def test_a_small_template_is_never_a_lot_of_work(template):
     started = time.process_time()
     with pytest.raises(TemplateError):

@@ -35,6 +35,7 @@ class TestInlineFile(JournalConformance):
         return Journal(folder / "weft.db", inline=True)
 
 
+@pytest.mark.slow
 class TestPostgres(StoreConformance):
     @pytest.fixture(autouse=True)
     def address(self, postgres: str) -> None:

@@ -54,6 +54,7 @@ def stores(tmp_path, databases):
 
 
 @pytest.mark.parametrize(("one", "other"), [("sqlite", "sqlite"), ("sqlite", "postgres"), ("postgres", "sqlite")])
+@pytest.mark.slow
 async def test_what_is_restored_is_what_was_backed_up_and_goes_on(tmp_path, stores, one, other):
     journal, copy = stores(one), stores(other)
     await fill(journal)

@@ -7,9 +7,11 @@ import sqlite3
 import pytest
 
 from weft.core.canonical import dumps
-from weft.core.errors import MismatchError
+from weft.core.errors import MismatchError, NotFoundError
 from weft.store.append import INLINE_BYTES, Append, commitment
+from weft.store.history import verify
 from weft.store.journal import Journal
+from weft.store.removal import removal
 from weft.testing.conformance_store import creation, draft
 
 pytestmark = pytest.mark.sqlite
@@ -51,6 +53,7 @@ def tamper(journal, sql, *parameters):
         "hash = 'text'",
     ],
 )
+@pytest.mark.slow
 async def test_a_changed_event_is_named(journal, seq, change):
     tamper(journal, f"UPDATE events SET {change} WHERE run_id='r' AND seq=?", seq)
     verdict = journal.verify("r")
@@ -139,3 +142,32 @@ async def test_tenants_do_not_share_blobs(journal):
     tamper(journal, "UPDATE blobs SET bytes=CAST('{}' AS BLOB) WHERE tenant='them'")
     assert journal.verify("r").intact
     assert journal.verify("foreign").bad_seq == 2
+
+
+class Meddled:
+    """Statements of somebody who reads, with an act of somebody else before each look at events."""
+
+    def __init__(self, connection, *acts):
+        self.connection, self.acts = connection, list(acts)
+
+    def execute(self, *statement):
+        if self.acts and "FROM events" in statement[0]:
+            self.acts.pop(0)()
+        return self.connection.execute(*statement)
+
+
+async def test_a_run_that_grows_while_it_is_checked_is_intact_and_one_that_is_removed_is_not_there(journal):
+    other = Journal(journal.database.path)
+
+    def grow():
+        other.writer.call(Append("r", 1, [draft(f"/{other.runs.get('r').head_seq}", 1, outcome=True)]))
+
+    def remove():
+        other.writer.call(Append("r", 1, [draft("", None)], {"status": "failed"}))
+        other.writer.call(removal("r"))
+
+    with journal.database.reading() as connection:
+        assert verify(Meddled(connection, grow, grow), "r").events == 9
+        with pytest.raises(NotFoundError):
+            verify(Meddled(connection, remove), "r")
+    other.close()

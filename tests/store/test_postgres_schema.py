@@ -9,6 +9,8 @@ from weft.store.postgres import schema
 from weft.store.schema import HEAD
 from weft.testing.conformance_store import creation
 
+pytestmark = pytest.mark.slow
+
 CATALOGUE = """
 SELECT 'column', table_name || '.' || column_name,
        concat_ws(' ', data_type, collation_name, is_nullable, regexp_replace(column_default, '''[a-z_]*''', ''))

@@ -11,6 +11,8 @@ from weft.core.errors import InputError
 from weft.store.opening import let_in, shut_out
 from weft.store.service_tables import metadata
 
+pytestmark = pytest.mark.slow
+
 TABLES = {table.name: table for table in metadata.sorted_tables}
 KEPT_BACK = {"keys", "webhooks", "rates", "data_keys"}
 BARE = (

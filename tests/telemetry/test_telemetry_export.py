@@ -117,6 +117,7 @@ def dead_port():
         return probe.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_a_dead_endpoint_warns_once_and_harms_nobody(warnings):
     address = f"http://user:canary@127.0.0.1:{dead_port()}"
     exporter = TraceExporter(ExportOptions(endpoint=address), Redactor(), delay_s=0.01)
@@ -139,6 +140,7 @@ def test_a_receiver_that_refuses_is_named_with_its_answer(warnings):
     assert "403" in message
 
 
+@pytest.mark.slow
 def test_a_receiver_that_hangs_delays_the_end_only_by_the_limit(warnings):
     with receiver(delay=1.5) as (address, _got):
         start = time.monotonic()

@@ -140,6 +140,7 @@ async def test_pipes_sockets_and_devices_are_never_read(context, workdir, monkey
         listener.close()
 
 
+@pytest.mark.slow
 def test_a_device_is_not_opened(tmp_path):
     with pytest.raises(WeftError, match="regular file"), open_file("/dev", "null"):
         pass
@@ -339,6 +340,7 @@ async def test_grep_searches_folders_and_skips_what_is_no_text(context, workdir)
     assert await use("grep", context, pattern="needle", path="sub", context_lines=0) == "sub/b.txt:2:needle there"
 
 
+@pytest.mark.slow
 async def test_grep_says_when_it_left_something_out(context, workdir):
     (workdir / "many").write_text("x\n" * 50)
     (workdir / "sub").mkdir()

@@ -96,14 +96,14 @@ class Unit(BoundDurableOperation[ParamsT, WireT, ResultT]):
         del config
         if isinstance(params, ModelRequestParams):
             return cast("ResultT", await _request(params.run_context.deps, partial(self._handled, params)))
+        if not (isinstance(params, ToolsetCallToolParams) and isinstance(self.made_of.operation_id, ToolsetCallToolId)):
+            return await self._handled(params)
         codec = self.made_of.result_codec
 
         async def body() -> object:
             return codec.dump(await self._handled(params))
 
-        if isinstance(params, ToolsetCallToolParams) and isinstance(self.made_of.operation_id, ToolsetCallToolId):
-            return codec.load(await _tool_call(params.ctx, params.name, params.tool_args, body))
-        return codec.load(await body())
+        return codec.load(await _tool_call(params.ctx, params.name, params.tool_args, body))
 
     async def _handled(self, params: ParamsT) -> ResultT:
         with durable_unit_scope():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -40,6 +41,11 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
         await asyncio.sleep(seconds)
+
+
+def since_boot() -> float:
+    """Seconds since the machine was started, those included that it slept: what a lease is measured with."""
+    return time.clock_gettime(_SINCE_BOOT)
 
 
 def to_datetime(micros: int) -> datetime:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from weft.core.canonical import dumps, loads
+from weft.core.clock import since_boot
 from weft.core.errors import (
     InternalError,
     MismatchError,
@@ -18,6 +19,7 @@ from weft.core.errors import (
     WeftError,
 )
 from weft.engine.context import LiveContext, Step, Surroundings
+from weft.engine.fence import regain
 from weft.engine.fold import OpenStep
 from weft.engine.gates import Gates
 from weft.engine.limits import check_value
@@ -35,6 +37,7 @@ from weft.engine.waiting import Activity, Waiting
 from weft.plan.nodes import Plan
 
 T = TypeVar("T")
+_MUST_NOT_DOUBLE = frozenset({"reconcile", "once"})
 
 
 async def _limited(step: Step, seconds: float, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
@@ -61,6 +64,7 @@ class Performing:
     ) -> None:
         self.recorder = recorder
         self.gates = gates
+        self._drivers = recorder.journal.drivers
         self.mask = surroundings.mask
         self._plan = plan
         self._clock = surroundings.clock
@@ -202,7 +206,12 @@ class Performing:
             ) from error
 
     async def _answered(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
+        acts = step.effect in _MUST_NOT_DOUBLE and body is step.body
         try:
+            # Durable is that it begins, and then this process may have been frozen, or have waited long for a slot.
+            while acts and since_boot() > self._drivers.held_until:
+                await regain(self.recorder.journal, self.recorder.run_id, self.recorder.epoch)
+            self.go_on()
             if step.timeout_s is None:
                 return await body(context)
             return await _limited(step, step.timeout_s, body, context)

@@ -197,18 +197,17 @@ class SqliteDatabase:
                 yield False
                 return
             try:
-                yield self._unlocked(connection)
+                yield self._begun(connection)
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
         finally:
             self._thread_lock.release()
 
-    def _unlocked(self, connection: sqlite3.Connection) -> bool:
-        """Whether no other program holds the file at this moment: one that knows nothing of our lock."""
+    def _begun(self, connection: sqlite3.Connection) -> bool:
+        """Begin a transaction, unless another program holds the file at this moment: one that knows nothing of our lock."""
         connection.execute("PRAGMA busy_timeout=0")
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
         except sqlite3.Error:
             return False
         finally:
@@ -223,7 +222,8 @@ class SqliteDatabase:
     def begin(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
         """See `weft.store.port.Database`."""
         del batch
-        connection.execute("BEGIN IMMEDIATE")
+        if not connection.in_transaction:  # `at_once` has begun it already
+            connection.execute("BEGIN IMMEDIATE")
 
     def commit(self, connection: sqlite3.Connection) -> None:
         """See `weft.store.port.Database`."""

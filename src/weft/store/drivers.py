@@ -7,6 +7,7 @@ the kernel whether the lock is still held: no heartbeat, no time-out, no guess.
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from weft.core.errors import StorageError
 
 class FileDrivers:
     """The drivers that share one journal. `folder` is None for a journal in memory, which only this process can drive."""
+
+    held_until = math.inf
+    """A file lock is not lost by a process that is frozen."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

@@ -23,6 +23,8 @@ _SELECT = (
 _ENDLESS = 2**62
 SALT = 16
 """Bytes that stand before a payload where it is sealed."""
+_LOOKS = 20
+"""How often a run is looked at that grows while it is."""
 
 
 _LINEAGE = """
@@ -172,11 +174,30 @@ def verify(connection: Transaction, run_id: str, *, seal: Seal | None = None) ->
     Sealed payloads are compared with the chain too where there is a `seal`; without one, only what the chain holds of them.
 
     Raises:
+        NotFoundError: there is no such run, or it has been removed meanwhile.
+    """
+    for _ in range(_LOOKS):
+        head = head_of(connection, run_id)
+        verdict = _compare(connection, run_id, head, seal)
+        # What somebody appends or removes between two of our statements is no flaw: then the run's head has moved.
+        if verdict.intact or head_of(connection, run_id) == head:
+            break
+    return verdict
+
+
+def head_of(connection: Transaction, run_id: str) -> tuple[int, bytes]:
+    """The number and the hash of a run's last event.
+
+    Raises:
         NotFoundError: there is no such run.
     """
     head = connection.execute("SELECT head_seq, head_hash FROM runs WHERE id=?", (run_id,)).fetchone()
     if head is None:
         raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
+    return head[0], head[1]
+
+
+def _compare(connection: Transaction, run_id: str, head: tuple[int, bytes], seal: Seal | None) -> Verdict:
     chain = _Chain(head[0], seal)
     for part in lineage(connection, run_id):
         for row in connection.execute(_SELECT, (part.run_id, part.after, part.until)):

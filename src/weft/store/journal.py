@@ -125,7 +125,10 @@ class Journal:
         """
         with self._read() as connection:
             history.verify(connection, run_id, seal=self.seal).demand()
-            return list(history.read(connection, run_id, seal=self.seal))
+            events = list(history.read(connection, run_id, seal=self.seal))
+            # What is still there at the end was there all the time.
+            history.head_of(connection, run_id)
+            return events
 
     def verify(self, run_id: str) -> Verdict:
         """Check the hash chain of a run.

@@ -36,6 +36,10 @@ class Complaints:
 class Drivers(Protocol):
     """Who drives: names that are held as long as their process lives."""
 
+    held_until: float
+    """Until then (`weft.core.clock.since_boot`) nobody else takes this process for dead. Infinite where a name is held by what
+    dies with its process and with nothing else."""
+
     def enter(self, driver: str) -> None:
         """Hold the name `driver` until `leave`, or until this process dies."""
 
@@ -57,7 +61,10 @@ class Bell(Protocol):
         """
 
     def heard(self) -> tuple[int, int]:
-        """A value that changes when somebody rings. It is asked for all the time, and must cost next to nothing."""
+        """A value that changes when somebody rings. It is asked for all the time, and must cost next to nothing.
+
+        A process that holds a name and does not ask for seconds may be taken for dead.
+        """
 
 
 class Database(Protocol):
@@ -84,7 +91,10 @@ class Database(Protocol):
         """Hold off those who may not write at the same time."""
 
     def at_once(self, connection: Any) -> AbstractContextManager[bool]:
-        """As `exclusive`, where nobody has to be waited for; False where somebody has to, as always behind a network."""
+        """As `exclusive`, where nobody has to be waited for; False where somebody has to, as always behind a network.
+
+        What is inside begins with `begin` and ends with `commit` or `roll_back`.
+        """
 
     def begin(self, connection: Any, batch: Sequence[Work]) -> None:
         """Begin the transaction of a batch."""

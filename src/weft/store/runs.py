@@ -289,6 +289,20 @@ class Runs:
 
         return work
 
+    def hold(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
+        """Work for the writer: make sure that whoever claimed the run for `epoch` has it still. It takes its turn with claims.
+
+        Raises:
+            ConflictError: somebody has taken it over.
+        """
+
+        def work(connection: Transaction) -> None:
+            row = connection.execute("SELECT epoch FROM runs WHERE id=?", (run_id,)).fetchone()
+            if row is None or row[0] != epoch:
+                raise ConflictError("another process has taken this run over", run=run_id)
+
+        return work
+
     def release(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
         """Work for the writer: nobody drives the run any more, unless somebody has taken it over."""
 

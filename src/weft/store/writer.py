@@ -34,6 +34,7 @@ class Commit(asyncio.Future[Any]):
 
 
 Answer = tuple[Commit | None, Any]
+_Item = tuple[Work, Commit | None]
 
 _BATCH = 256
 _QUICK_S = 0.001
@@ -61,11 +62,11 @@ class Writer:
         self._connection.seal = seal
         self._complaints = database.complaints
         self._appender = Appender(entropy, database.bulk, seal if seal is not None and seal.writes else None)
-        self._queue: queue.SimpleQueue[tuple[Work, Commit | None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Sequence[_Item] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._fresh: list[tuple[Work, Commit | None]] = []
+        self._fresh: list[_Item] = []
         """What came in this turn of `_loop`."""
         self._under_way = 0
         self._took = _QUICK_S
@@ -161,20 +162,22 @@ class Writer:
             fresh, self._fresh = self._fresh, []
         self._hand_over(fresh)
 
-    def _hand_over(self, items: Sequence[tuple[Work, Commit | None]]) -> None:
+    def _hand_over(self, items: Sequence[_Item]) -> None:
         with self._lock:
             self._under_way += len(items)
-            for item in items:
-                self._queue.put(item)
+            # Many at once, for each thing that is put wakes the thread.
+            for begin in range(0, len(items), _BATCH):
+                self._queue.put(items[begin : begin + _BATCH])
 
     def _serve(self) -> None:
         open_ = True
         while open_:
-            items = [self._queue.get()]
-            while len(items) < _BATCH and not self._queue.empty():
-                items.append(self._queue.get())
-            open_ = None not in items
-            batch = [item for item in items if item is not None]
+            came = self._queue.get()
+            batch = list(came or ())
+            while came is not None and len(batch) < _BATCH and not self._queue.empty():
+                came = self._queue.get()
+                batch.extend(came or ())
+            open_ = came is not None
             if not batch:
                 continue
             with self._database.exclusive():

@@ -32,6 +32,7 @@ def session(host: Host, session_id: str = "s") -> Session:
     return host.journal.sessions.get(session_id)
 
 
+@pytest.mark.slow
 async def test_a_turn_is_given_what_was_said_before(host):
     first = await say(host, "one")
     second = await say(host, "two")

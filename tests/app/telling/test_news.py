@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import pytest
+
 from tests.app.telling.test_teller import run
 from weft.app.hosting import Host
 from weft.app.service import RunRequest
@@ -48,6 +50,7 @@ async def test_what_is_forgotten_is_said_to_be(host):
     assert item.body["type"] == "lagged"
 
 
+@pytest.mark.slow
 async def test_another_tenants_news_are_not_told(host):
     reading = asyncio.ensure_future(read(host.news, 1, "runs", tenant="other"))
     await asyncio.sleep(0.05)
@@ -57,6 +60,7 @@ async def test_another_tenants_news_are_not_told(host):
     reading.cancel()
 
 
+@pytest.mark.slow
 async def test_runs_that_another_process_drives_are_told_too(host, flows):
     other = Host(host.settings, choice=host.choice)
     reading = asyncio.ensure_future(read(host.news, 2, "runs"))

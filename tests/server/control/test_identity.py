@@ -6,6 +6,8 @@ import pytest
 
 from tests.server.control.service import Api
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def caller(service, api):

@@ -117,6 +117,7 @@ def start(document):
         (lambda d: schemas(d)["UsageView"]["properties"].pop("tokens"), "items[].usage: the field tokens is gone"),
     ],
 )
+@pytest.mark.slow
 def test_what_breaks_clients_is_found(change, said):
     assert any(said in one for one in changed(change)), changed(change)
 

@@ -33,6 +33,7 @@ async def test_the_journal_holds_the_descriptions_whole_with_their_digests(bench
     assert again.digest == noted["digests"]["echo"]
 
 
+@pytest.mark.slow
 async def test_a_run_that_goes_on_elsewhere_has_its_tools_without_asking_the_server(bench, tmp_path):
     definition = faulty("ok", tmp_path / "state", tools=["echo", "add"])
     first = await bench.tools(one=definition)
@@ -53,6 +54,7 @@ async def test_an_optional_server_that_was_absent_stays_absent_for_the_run(bench
     await other.pool.aclose()
 
 
+@pytest.mark.slow
 async def test_a_changed_description_is_refused_until_a_person_accepts_it(bench, tmp_path):
     state = tmp_path / "state"
     definition = faulty("ok", state, tools=["echo", "add"])
@@ -86,6 +88,7 @@ async def test_a_changed_description_is_refused_until_a_person_accepts_it(bench,
 
 
 @pytest.mark.parametrize(("policy", "passes"), [("accept", True), ("refuse", False)])
+@pytest.mark.slow
 async def test_the_policy_may_accept_or_refuse_without_asking(tmp_path, policy, passes):
     state = tmp_path / "state"
     bench = Bench(tmp_path, on_change=policy)
@@ -102,6 +105,7 @@ async def test_the_policy_may_accept_or_refuse_without_asking(tmp_path, policy, 
     await bench.pool.aclose()
 
 
+@pytest.mark.slow
 async def test_a_change_that_is_taken_back_is_none(bench, tmp_path):
     state = tmp_path / "state"
     tools = await bench.tools(one=faulty("ok", state, tools=["echo", "crash"]))
@@ -116,6 +120,7 @@ async def test_a_change_that_is_taken_back_is_none(bench, tmp_path):
                 await bench.call(tools["echo"], text="x")
 
 
+@pytest.mark.slow
 async def test_between_runs_a_change_is_told_and_does_not_stop_a_new_run(bench, tmp_path):
     state = tmp_path / "state"
     definition = faulty("ok", state, tools=["echo"])

@@ -52,6 +52,7 @@ def test_a_preset_says_what_it_lacks(bare, given):
     assert caught.value.fix
 
 
+@pytest.mark.slow
 def test_without_the_library_a_workflow_with_servers_is_told_what_to_install():
     code = (
         "import sys; sys.modules['mcp'] = None\n"

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Any
 
 from weft.store.append import OPEN, Blob, Event, Move
+from weft.store.postgres.arrays import Bigints, Blobs, Texts
 from weft.store.postgres.statements import Statements
 from weft.store.sql import Rows
 
@@ -26,13 +27,15 @@ _SEALED = (
     b"unnest($1::text[],$2::bigint[],$3::bigint[],$4::text[],$5::text[],$6::bigint[],$7::bytea[],$8::text[],$9::bytea[],"
     b"$10::bytea[],$11::bytea[])"
 )
-_PLAIN = 10
-"""Values of an event that is not sealed."""
 _BLOBS = (
     b"INSERT INTO blobs (tenant,hash,bytes) SELECT * FROM unnest($1::text[],$2::text[],$3::bytea[]) "
     b"ON CONFLICT DO NOTHING"
 )
 _RUN = 3
+_MOVE_COLUMNS = (Bigints, Blobs, Bigints, Texts, Bigints, Bigints)
+_EVENT_COLUMNS = (Texts, Bigints, Bigints, Texts, Texts, Bigints, Blobs, Texts, Blobs, Blobs)
+_SEALED_COLUMNS = (*_EVENT_COLUMNS[:-1], Blobs, Blobs)
+_BLOB_COLUMNS = (Texts, Texts, Blobs)
 
 
 class PostgresBulk:
@@ -40,7 +43,7 @@ class PostgresBulk:
 
     def move(self, connection: Statements, moves: Sequence[Move]) -> Rows:
         """Move heads, in the same order whoever does it, so that two processes do not wait for each other."""
-        moved: Rows = connection.send(_MOVE, _columns(sorted(moves, key=itemgetter(_RUN))))
+        moved: Rows = connection.send(_MOVE, _columns(_MOVE_COLUMNS, sorted(moves, key=itemgetter(_RUN))))
         return moved
 
     def write(
@@ -49,12 +52,14 @@ class PostgresBulk:
         """Move heads and write rows, all on one way to the server and back."""
         moved = self.move(connection, moves) if moves else None
         if blobs:
-            connection.send(_BLOBS, _columns(sorted({blob[:2]: blob for blob in blobs}.values())))
+            connection.send(_BLOBS, _columns(_BLOB_COLUMNS, sorted({blob[:2]: blob for blob in blobs}.values())))
         if events:
-            connection.send(_SEALED if len(events[0]) > _PLAIN else _EVENTS, _columns(events))
+            sealed = len(events[0]) > len(_EVENT_COLUMNS)
+            statement, kinds = (_SEALED, _SEALED_COLUMNS) if sealed else (_EVENTS, _EVENT_COLUMNS)
+            connection.send(statement, _columns(kinds, events))
         connection.hear()
         return moved
 
 
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(kinds: Sequence[Any], rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
+    return [kind.of(column) for kind, column in zip(kinds, zip(*rows, strict=True), strict=True)]

@@ -27,6 +27,7 @@ from weft.store.append import TERMINAL, Append, Bulk
 from weft.store.port import Bell, Complaints, Drivers, Work
 from weft.store.postgres import schema
 from weft.store.postgres.address import Address
+from weft.store.postgres.arrays import taken_by
 from weft.store.postgres.bulk import PostgresBulk
 from weft.store.postgres.complaints import clash, in_our_words, lost
 from weft.store.postgres.leases import Leases
@@ -193,7 +194,9 @@ class PostgresDatabase:
             self._reader.raw.close()
 
     def _raw(self, patience_s: float) -> psycopg.Connection[Any]:
-        return self._connected(patience_s, cursor_factory=RawCursor, prepare_threshold=1)
+        connection = self._connected(patience_s, cursor_factory=RawCursor, prepare_threshold=1)
+        taken_by(connection)
+        return connection
 
     def _connected(self, patience_s: float, **how: Any) -> psycopg.Connection[Any]:
         """A new connection. A server that is away is tried again, not all at the same moment.

@@ -1,12 +1,13 @@
 """Who drives, and the bell, on Postgres: one connection a process, which both are bound to.
 
 A driver is a row whose beat the server's clock stamps, and a lock that dies with the connection. The lock tells within a moment
-that a process is dead, the beat within seconds that it is frozen or cut off. Neither is trusted with more than that: what protects
+that a process is dead, the beat within seconds that it is frozen, cut off, or does not turn. Neither is trusted with more than that: what protects
 a run is its epoch, so a driver that was given up too early finds its appends refused and does no harm.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import threading
@@ -17,12 +18,17 @@ from typing import Any
 
 import psycopg
 
+from weft.core.clock import since_boot
 from weft.core.errors import StorageError
 
 TTL_S = 2.0
 """How old a beat may be."""
+HELD_S = TTL_S / 2
+"""How long after a beat its process begins acts that must not happen twice: the rest is for those that it has begun."""
 LOOK_S = 0.25
 """How often a process beats, and looks at the others."""
+STILL_S = 2.0
+"""A process of which nobody has asked for the bell for so long does not turn any more, and stops beating."""
 _BOOT_S = 3.0
 """How long after the server's start everybody has to come back, before they are given up."""
 _BELL = "weft_bell"
@@ -56,6 +62,8 @@ class Leases:
         self._thread: threading.Thread | None = None
         self._wake = os.pipe()
         self._closed = False
+        self.held_until = -math.inf
+        self._beaten = self._turned = -math.inf
         self._held: set[str] = set()
         self._living: frozenset[str] = frozenset()
         self._looked = float("-inf")
@@ -67,7 +75,11 @@ class Leases:
         with self._mutex:
             connection = self._watching()
             connection.execute(_HOLD, (driver,))
+            now = since_boot()
             connection.execute(_BEAT, ([driver],))
+            if not self._held:
+                # A new name: nobody can have given it up.
+                self._beaten, self._turned, self.held_until = now, now, now + HELD_S
             self._held.add(driver)
 
     def leave(self, driver: str) -> None:
@@ -104,7 +116,8 @@ class Leases:
             self._run("SELECT pg_notify(%s, '')", _BELL)
 
     def heard(self) -> tuple[int, int]:
-        """A value that changes when somebody rings."""
+        """A value that changes when somebody rings. Who drives asks for it all the time: that is how it is seen to turn."""
+        self._turned = since_boot()
         if self._thread is None:
             with self._mutex:
                 self._watching()
@@ -158,6 +171,8 @@ class Leases:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        # The lock is gone with it, and whoever looks takes this process for dead.
+        self.held_until = self._beaten = -math.inf
 
     def _watching(self) -> psycopg.Connection[Any]:
         """The connection, with a thread that listens, beats and looks."""
@@ -212,8 +227,13 @@ class Leases:
 
     def _look(self, connection: psycopg.Connection[Any]) -> None:
         """Beat, and see who else does. Who does no more is a reason to look for what they have left behind."""
-        if self._held:
+        now = since_boot()
+        if self._held and now - self._turned < STILL_S:
             connection.execute(_BEAT, (list(self._held),))
+            # After a gap, others may act for a moment on what they saw in it: only the next beat counts again.
+            if now - self._beaten <= HELD_S:
+                self.held_until = now + HELD_S
+            self._beaten = now
         living = frozenset(row[0] for row in connection.execute(_OTHERS))
         if self._living - living:
             self._rings += 1
