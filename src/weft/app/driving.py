@@ -81,7 +81,8 @@ class Driving:
         self._programs = programs
         self._clock = SystemClock()
         self._redactor = new_redactor()
-        for secret in masked:
+        self._masked = tuple(masked)
+        for secret in self._masked:
             self._redactor.register(secret)
         self._policy = egress_policy(settings)
         self._http = HttpClient(self._policy)
@@ -304,7 +305,7 @@ class Driving:
                 known.values(),
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
-                also_masked=credentials(),
+                also_masked=(*credentials(), *self._masked),
                 values=self._secrets,
             ),
             options=ToolOptions(

@@ -22,7 +22,7 @@ Tenant = Annotated[
     typer.Option("--tenant", metavar="ID", help="Of this tenant alone; of all by default.", show_default=False),
 ]
 OneTenant = Annotated[str, typer.Argument(metavar="TENANT", help="Whose keys.", show_default=False)]
-Yes = Annotated[bool, typer.Option("--yes", help="Destroy them: what they have sealed is gone for good.")]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Do it: what they have sealed is gone for good.")]
 Values = Annotated[bool, typer.Option("--values", help="Look at every value and count those of each key.")]
 
 
@@ -98,10 +98,10 @@ def reseal(as_json: AsJson = False) -> None:
         say(f"{work.lost:,} rows are sealed with keys that were shredded, and stay as they are.")
 
 
-def shred(tenant: OneTenant, yes: Yes = False, as_json: AsJson = False) -> None:
+def shred(tenant: OneTenant, force: Force = False, as_json: AsJson = False) -> None:
     """Destroy the data keys of a tenant: nobody can read any more what its runs were given and have answered."""
-    if not yes:
-        raise InputError(f"this destroys what is kept of the tenant {tenant!r}", fix="say --yes if you mean it")
+    if not force:
+        raise InputError(f"this destroys what is kept of the tenant {tenant!r}", fix="say --force if you mean it")
     keys = encryption.shredded(tenant)
     if as_json:
         say_json({"tenant": tenant, "shredded": keys})
