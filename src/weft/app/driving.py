@@ -80,16 +80,12 @@ class Driving:
         self._journal = journal
         self._programs = programs
         self._clock = SystemClock()
-        self._redactor = new_redactor()
-        self._masked = tuple(masked)
-        for secret in self._masked:
-            self._redactor.register(secret)
-        self._policy = egress_policy(settings)
+        self._redactor, self._policy = new_redactor(), egress_policy(settings)
+        self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models = ModelPool()
+        self._models, self._pace = ModelPool(), Pace()
         self._kept = Kept(programs)
-        self._pace = Pace()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
         """What is defined in the plans of runs that are about to be driven."""

@@ -31,7 +31,6 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.automations import Automation, Firing
-    from weft.store.box import SealedBox
     from weft.store.gates import Gate
     from weft.store.history import Verdict
     from weft.store.journal import Journal
@@ -65,8 +64,7 @@ class LocalService:
         self._streaming = streaming
         self._audits = audits
         self._opened: Journal | None = None
-        self._masters: list[str] = []
-        """Master keys of the store, to be masked."""
+        self._masked: list[str] = []
         self._drives: Driving | None = None
 
     @property
@@ -366,19 +364,15 @@ class LocalService:
     @property
     def _drafts(self) -> PlannedDrafts:
         planned = load("planned")
-        drafts: PlannedDrafts = planned.PlannedDrafts(self._settings.home / planned.DRAFTS, self._box)
+        box = self._journal.box if self._settings.encryption.key is not None else None
+        drafts: PlannedDrafts = planned.PlannedDrafts(self._settings.home / planned.DRAFTS, box)
         return drafts
-
-    @property
-    def _box(self) -> SealedBox | None:
-        # Without a key nothing is sealed, and the journal need not be opened.
-        return self._journal.box if self._settings.encryption.key is not None else None
 
     @property
     def _journal(self) -> Journal:
         if self._opened is None:
             self._opened = load("opening").open_journal(
-                self._settings, durability=self._durability, on_key=self._masters.append
+                self._settings, durability=self._durability, on_key=self._masked.append
             )
         assert self._opened is not None
         return self._opened
@@ -396,13 +390,7 @@ class LocalService:
     @property
     def _driving(self) -> Driving:
         if self._drives is None:
-            self._drives = load("driving").Driving(
-                self._settings,
-                self._journal,
-                self._programs,
-                streaming=self._streaming,
-                audits=self._audits,
-                masked=self._masters,
-            )
+            how = {"streaming": self._streaming, "audits": self._audits, "masked": self._masked}
+            self._drives = load("driving").Driving(self._settings, self._journal, self._programs, **how)
         assert self._drives is not None
         return self._drives

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from weft.app.parts import load
 from weft.core.clock import SystemClock
 from weft.core.errors import AuthError
 from weft.core.settings import Settings
+from weft.store.data_keys import Keys
 from weft.store.journal import Journal
 from weft.store.sealing import keyless
-
-if TYPE_CHECKING:
-    from weft.store.keyring import Keyring
 
 Told = Callable[[str], object]
 
@@ -42,7 +40,7 @@ def open_journal(
     return journal
 
 
-def keyring(settings: Settings, on_key: Told = lambda _: None) -> Keyring | None:
+def keyring(settings: Settings, on_key: Told = lambda _: None) -> Keys | None:
     """The keys that the settings name, if they name any.
 
     Raises:
@@ -54,7 +52,7 @@ def keyring(settings: Settings, on_key: Told = lambda _: None) -> Keyring | None
         return None
     module = load("keyring")
     masters = [module.MasterKey.read(_value(reference, settings, on_key)) for reference in (named.key, *named.older)]
-    made: Keyring = module.Keyring(masters[0], masters[1:], writes=named.write == "sealed", days=named.days)
+    made: Keys = module.Keyring(masters[0], masters[1:], writes=named.write == "sealed", days=named.days)
     return made
 
 

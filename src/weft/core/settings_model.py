@@ -242,7 +242,7 @@ def _database(value: SecretStr | None) -> SecretStr | None:
 def _reference(value: str | None) -> str | None:
     if value is not None and not _REFERENCE.fullmatch(value):
         # It may be the key itself, which nobody must see.
-        raise ValueError("has to name a place and a key in it, such as env:WEFT_MASTER_KEY or file:weft-master")
+        raise ValueError("has to name a place and a key in it, such as env:MASTER_KEY or file:weft-master")
     return value
 
 
@@ -254,7 +254,7 @@ class Encryption(Group):
 
     key: Reference | None = Field(
         default=None,
-        description="Where the master key is kept that seals the store, as place:key, such as env:WEFT_MASTER_KEY; none seals nothing.",
+        description="Where the master key is kept that seals the store, as place:key, such as env:MASTER_KEY; none seals nothing.",
     )
     older: Annotated[tuple[Reference, ...], NoDecode, BeforeValidator(split)] = Field(
         default=(), description="Where master keys of before are kept, as long as anything is wrapped by them."

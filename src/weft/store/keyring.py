@@ -91,12 +91,12 @@ def _wrapping(tenant: str, version: int) -> bytes:
 
 @dataclass(slots=True)
 class _Key:
-    """One data key; `salt` and `cipher` seal with it, `ciphers` open."""
+    """One data key; `cipher` seals with it, `head` is what stands before what that has sealed; `ciphers` open."""
 
     version: int
     secret: bytes = field(repr=False)
     until: float = 0.0
-    salt: bytes = b""
+    head: bytes = b""
     cipher: AESGCM | None = None
     left: int = 0
     ciphers: dict[bytes, AESGCM] = field(default_factory=dict)
@@ -104,8 +104,9 @@ class _Key:
     def sealing(self) -> AESGCM:
         """What the next value is sealed with."""
         if self.cipher is None or self.left <= 0:
-            self.salt, self.left = os.urandom(16), _PER_SALT
-            self.cipher = self._derived(self.salt)
+            salt, self.left = os.urandom(16), _PER_SALT
+            self.cipher = self._derived(salt)
+            self.head = BYTES + self.version.to_bytes(4) + salt
         self.left -= 1
         return self.cipher
 
@@ -166,7 +167,7 @@ class Keyring:
         if key is None or self._monotonic() >= key.until:
             key = self._newest(connection, spot.tenant)
         cipher, nonce = key.sealing(), os.urandom(12)
-        return _HEAD.pack(BYTES, key.version, key.salt, nonce) + cipher.encrypt(nonce, plain, spot.bound())
+        return key.head + nonce + cipher.encrypt(nonce, plain, spot.bound())
 
     def open(self, spot: Spot, sealed: bytes) -> bytes:
         """See `weft.store.sealing.Seal`."""

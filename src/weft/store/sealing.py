@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from weft.core.errors import MismatchError, StorageError
@@ -61,8 +62,11 @@ class Spot(NamedTuple):
 
     def bound(self) -> bytes:
         """What the seal vouches for beside the value; no two spots have the same."""
-        parts = (self.tenant, self.table, self.column, *self.key)
-        return "".join([f"{len(part)}:{part}" for part in map(str, parts)]).encode(errors="surrogatepass")
+        tenant, table, column, key = self
+        told = _told(tenant) + _told(table) + _told(column)
+        for part in key:
+            told += f"{len(part)}:{part}" if isinstance(part, str) else _told(str(part))
+        return told.encode(errors="surrogatepass")
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column} of {'/'.join(map(str, self.key))}"
@@ -75,6 +79,11 @@ class Keeping(Protocol):
 
     def execute(self, sql: str, parameters: Any = ..., /) -> Any:
         """Run one statement."""
+
+
+@lru_cache(1_024)
+def _told(part: str) -> str:
+    return f"{len(part)}:{part}"
 
 
 class Seal(Protocol):
