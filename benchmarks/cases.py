@@ -245,8 +245,10 @@ CASES = (
         {
             "read_per_s": "requests/s",
             "read_p95_ms": "ms",
+            "read_cpu_ms": "ms",
             "start_per_s": "requests/s",
             "start_p95_ms": "ms",
+            "start_cpu_ms": "ms",
             "first_event_ms": "ms",
             "gate_ms": "ms",
         },

@@ -1,12 +1,15 @@
 """The service under load: the control API at 32 connections, the way to the first event, a gate's answer, and a crowd of readers."""
 
 import asyncio
+import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -35,6 +38,13 @@ pattern:
       - {type: hitl, prompt: "Go on?", choices: [send, reject]}
       - {agent: reader, input: "It was {{ hitl_response }}."}
 """
+NOOP = """
+version: 1
+name: noop
+runtime: {provider: offline, model_id: extract}
+agents: {reader: {prompt: Say it., tools: []}}
+pattern: {type: chain, config: {steps: [{set: {done: "true"}}]}}
+"""
 WAITS = """
 version: 1
 name: waits
@@ -42,21 +52,37 @@ runtime: {provider: offline, model_id: extract}
 agents: {reader: {prompt: Say it., tools: []}}
 pattern: {type: chain, config: {steps: [{wait: {signal: go}}, {agent: reader, input: "It is over."}]}}
 """
+FLOWS = {"quick": QUICK, "asks": ASKS, "waits": WAITS, "noop": NOOP}
 
 
-async def load(client: httpx.AsyncClient, ask) -> dict[str, float]:
-    """Requests a second and their times at `CONNECTIONS` at once; `ask` makes one."""
-    took, until = [], time.perf_counter() + SECONDS
+async def load(api: str, pid: int, request: bytes) -> dict[str, float]:
+    """Requests a second and their times at `CONNECTIONS` at once, asked by a process of its own; and what one costs the service."""
+    script = str(Path(__file__).parent / "closed_loop.py")
+    port = str(urlsplit(api).port)
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, script, port, str(CONNECTIONS), str(SECONDS)]
+    client = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+    before = processor(pid)
+    found, _ = await client.communicate(request)
+    assert client.returncode == 0
+    metrics = json.loads(found)
+    return metrics | {"cpu_ms": (processor(pid) - before) / (metrics["per_s"] * SECONDS) * 1_000}
 
-    async def one() -> None:
-        while time.perf_counter() < until:
-            begun = time.perf_counter()
-            (await ask(client)).raise_for_status()
-            took.append((time.perf_counter() - begun) * 1_000)
 
-    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
-    took.sort()
-    return {"per_s": len(took) / SECONDS, "p50_ms": statistics.median(took), "p95_ms": took[int(len(took) * 0.95)]}
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+
+
+def post(path: str, body: dict) -> bytes:
+    text = json.dumps(body)
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(text)}"
+    return f"{head}\r\n\r\n{text}".encode()
+
+
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def first_event(client: httpx.AsyncClient, api: str) -> float:
@@ -87,16 +113,14 @@ async def decided(client: httpx.AsyncClient, api: str) -> float:
 
 async def control() -> dict[str, float]:
     metrics: dict[str, float] = {}
-    limits = httpx.Limits(max_connections=CONNECTIONS)
     with tempfile.TemporaryDirectory() as folder:
-        async with serving(Path(folder)) as (api, _), httpx.AsyncClient(timeout=60, limits=limits) as client:
+        async with serving(Path(folder)) as (api, pid), httpx.AsyncClient(timeout=60) as client:
             run = (await client.post(f"{api}/runs", json={"workflow": "quick"})).json()["id"]
-            await load(client, lambda client: client.get(f"{api}/runs/{run}"))
-            for name, ask in (
-                ("read", lambda client: client.get(f"{api}/runs/{run}")),
-                ("start", lambda client: client.post(f"{api}/runs", json={"workflow": "waits"})),
-            ):
-                metrics |= {f"{name}_{key}": value for key, value in (await load(client, ask)).items()}
+            read, start = get(f"/api/v1/runs/{run}"), post("/api/v1/runs", {"workflow": "noop"})
+            for warmed in (read, start):
+                await load(api, pid, warmed)
+            for name, request in (("read", read), ("start", start)):
+                metrics |= {f"{name}_{key}": value for key, value in (await load(api, pid, request)).items()}
             metrics["first_event_ms"] = statistics.median([await first_event(client, api) for _ in range(20)])
             metrics["gate_ms"] = statistics.median([await decided(client, api) for _ in range(20)])
     return metrics
@@ -144,7 +168,7 @@ class serving:  # noqa: N801 -- used like a function
     """The service over the workflows of this page; gives the address of its control API and its process."""
 
     def __init__(self, folder: Path) -> None:
-        self._service = service(folder, "http://127.0.0.1:9/v1", {"quick": QUICK, "asks": ASKS, "waits": WAITS})
+        self._service = service(folder, "http://127.0.0.1:9/v1", FLOWS)
 
     async def __aenter__(self) -> tuple[str, int]:
         url, pid = await self._service.__aenter__()

@@ -24,3 +24,4 @@ def all_sealed(request, monkeypatch):
         opened(self, *args, seal=seal or keyring(), **kwargs)
 
     monkeypatch.setattr(Journal, "__init__", open_)
+    monkeypatch.setattr("weft.app.opening.keyring", lambda *_: keyring())

@@ -1,4 +1,4 @@
-"""What to do about an error is said in calls of the API, which `tests/server/control` shows to be there."""
+"""What to do about an error is said in what the caller's protocol has for it, and that is really there."""
 
 import json
 import re
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from weft.server.wording import over_http, said_to
+from weft.server.mcp.offer import GENERIC
+from weft.server.wording import said_over, said_to
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "schema" / "openapi.json").read_text())
 
@@ -36,7 +37,7 @@ DOCUMENT = json.loads((Path(__file__).parents[2] / "schema" / "openapi.json").re
     ],
 )
 def test_a_command_becomes_the_call_that_does_it(fix, said):
-    found = over_http(fix)
+    found = said_over("http", fix)
     assert said in {found, None}
     for method, path in re.findall(r"`([A-Z]+) (/api/v1/[^`]*)`", found):
         shapes = [re.sub(r"\{[^}]*\}", "[^/]+", known) for known in DOCUMENT["paths"]]
@@ -47,3 +48,39 @@ def test_a_command_becomes_the_call_that_does_it(fix, said):
 def test_our_own_clients_are_told_commands():
     assert said_to("curl/8.5", "`weft gates` shows it") == "`GET /api/v1/gates` shows it"
     assert said_to("weft/1.0", "`weft gates` shows it") == "`weft gates` shows it"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "fix", "said"),
+    [
+        ("mcp", "`weft show 01a2` shows it", "`weft_status` of 01a2 shows it"),
+        ("mcp", "`weft runs list` shows the runs", "`weft_status` shows the runs"),
+        ("mcp", "`weft approve 01a2 /gate`, or `weft reject 01a2 /gate`", "`weft_answer`, or `weft_answer`"),
+        ("mcp", "`weft cancel 01a2` stops it", "`weft_cancel` of 01a2 stops it"),
+        ("mcp", "`weft run FILE` starts one", "`weft_start` starts one"),
+        ("mcp", "`weft resume 01a2` asks again", "`POST /api/v1/runs/01a2/resume` asks again"),
+        ("mcp", "add --var topic=…", "give the argument `topic`"),
+        ("a2a", "`weft show 01a2` shows it", "`GetTask` of 01a2 shows it"),
+        ("a2a", "`weft events 01a2 --follow` watches it", "`SubscribeToTask` of 01a2 watches it"),
+        ("a2a", "`weft cancel 01a2` stops it", "`CancelTask` of 01a2 stops it"),
+        ("a2a", "`weft runs list` shows the runs", "`ListTasks` shows the runs"),
+        ("a2a", "`weft approve 01a2 /gate`", "`POST /api/v1/gates/{id}/decide`"),
+        ("a2a", "add --var topic=…", "give `topic` in a part with data"),
+        ("ag-ui", "`weft approve 01a2 /gate`", "`resume`"),
+        ("ag-ui", "add --var topic=…", "give `topic` in `forwardedProps.inputs`"),
+        ("openai", "`weft show 01a2` shows it", "`GET /api/v1/runs/01a2` shows it"),
+        ("openai", "add --var topic=…", "give `topic` in `weft.inputs`"),
+    ],
+)
+def test_each_protocol_has_words_of_its_own(protocol, fix, said):
+    assert said_over(protocol, fix) == said
+
+
+def test_the_tools_that_are_named_are_there():
+    for command in ("show 1a", "gates", "approve 1a", "cancel 1a", "run", "runs list"):
+        assert said_over("mcp", f"`weft {command}`").strip("`").partition("`")[0] in GENERIC
+
+
+def test_over_a_pipe_there_is_no_api_beside_the_tools():
+    assert said_over("mcp", "`weft resume 1a` asks again", api=False) == "`weft resume 1a` asks again"
+    assert said_over("mcp", "`weft show 1a`", api=False) == "`weft_status` of 1a"

@@ -31,6 +31,7 @@ from weft.app.far_tasks import FarTask, waiting
 from weft.app.listening import BusListener, TelemetryListener
 from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
+from weft.app.real_paths import RealPaths
 from weft.app.secret_sources import secret_cache
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
@@ -39,6 +40,7 @@ from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
 from weft.core.errors import ConflictError, WeftError
+from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided
 from weft.engine.clock import ClockPerformer
@@ -84,8 +86,9 @@ class Driving:
         self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models, self._pace = ModelPool(), Pace()
+        self._models = ModelPool()
         self._kept = Kept(programs)
+        self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
         """What is defined in the plans of runs that are about to be driven."""
@@ -151,7 +154,7 @@ class Driving:
             options=options,
             queued=request.queued,
             birth=auto.run_id if auto else request.run_id,
-            owner=replace(request.owner, session=request.session),
+            owner=Owner(request.owner.tenant, request.owner.principal, request.session),
         )
         if not request.queued:
             if len(self._begun) >= _PLANS:
@@ -233,13 +236,13 @@ class Driving:
             await asyncio.to_thread(self._secrets.warm, refs)
 
     def _options(self, request: RunRequest) -> dict[str, Any]:
-        file = request.file.resolve()
+        file = self._real.of(request.file)
         workdir = request.workdir or self._settings.tools.workdir
         return {
-            "file": str(file),
-            "out": str(request.out.resolve()),
+            "file": file,
+            "out": self._real.of(request.out),
             "force": request.force,
-            "workdir": str(workdir.resolve() if workdir else file.parent),
+            "workdir": self._real.of(workdir) if workdir else file.rpartition("/")[0] or "/",
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),

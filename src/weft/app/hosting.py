@@ -43,6 +43,7 @@ from weft.net.client import HttpClient
 from weft.store.gates import mark_due
 from weft.store.rates import forget as forget_rates
 from weft.store.requests import Request, find, hold, let_go
+from weft.store.runs import Run
 
 _LOG = logging.getLogger("weft.host")
 _HOUSE_S = 600.0
@@ -102,8 +103,14 @@ class Host:
         smtp = server.smtp_url.get_secret_value() if server.smtp_url is not None else None
         return {
             "weft": HttpCarrier(self.http, self.keys, self.clock),
-            "smtp": MailCarrier(smtp, server.mail_from, url),
+            "smtp": MailCarrier(smtp, server.mail_from, url, self._asked),
         }
+
+    def _asked(self, gate: str) -> Mapping[str, Any]:
+        try:
+            return self.journal.gates.get(gate).request
+        except NotFoundError:
+            return {}
 
     async def _keep_house(self) -> None:
         """Forget what has had its time, now and then."""
@@ -172,7 +179,7 @@ class Host:
             ConflictError: its key was used for something else, or the service is about to stop.
             WeftError: the run cannot be started.
         """
-        return await self._begin(turn, body=turn.digest())
+        return await self._begin(turn, body=turn.digest() if turn.key else "")
 
     async def _known(self, turn: Turn) -> Begun | None:
         """What a turn has become under its key before."""
@@ -185,11 +192,10 @@ class Host:
 
     async def _begin(self, turn: Turn, *, body: str) -> Begun:
         run_id = new_run_id()
-        owner = replace(turn.owner, session=turn.session)
+        owner = Owner(turn.owner.tenant, turn.owner.principal, turn.session)
         if not turn.key:
             await self.limits.start(owner)
-            await self.start(request_of(turn, run_id, self.settings.home))
-            return Begun(run_id, first=True)
+            return Begun(run_id, first=True, run=await self.start(request_of(turn, run_id, self.settings.home)))
         now = self.clock.micros()
         request = Request(
             tenant=turn.owner.tenant,
@@ -210,7 +216,7 @@ class Host:
             # A repeat costs nothing; only what begins a run does.
             await self.limits.start(owner)
             # The process that was the first may have died before there was a run: then this one makes it.
-            await self.start(request_of(turn, held.run_id, self.settings.home))
+            run = await self.start(request_of(turn, held.run_id, self.settings.home))
         except ConflictError:
             if not self._exists(held.run_id):
                 raise
@@ -219,7 +225,7 @@ class Host:
             # The first request came to nothing: asking again, with what was wrong put right, is no repeat.
             await self.journal.writer.submit(let_go(replace(request, run_id=held.run_id)))
             raise
-        return Begun(held.run_id, first=held.first)
+        return Begun(held.run_id, first=held.first, run=run)
 
     async def known(self, turn: Turn) -> str | None:
         """The run that a turn has become before, or is about to; None for a new one, and for another one under its key."""
@@ -236,8 +242,8 @@ class Host:
             if held is not None and held.run_id == run_id:
                 await self.journal.writer.submit(let_go(held))
 
-    async def start(self, request: RunRequest) -> str:
-        """Start a run and drive it in the background."""
+    async def start(self, request: RunRequest) -> Run | None:
+        """Start a run and drive it in the background; how it began, unless it has to wait in the queue."""
         if self.draining:
             raise TransientError("the service is about to stop", fix="ask again in a moment", retry_after_s=5)
         self._admit(request.owner.tenant)
@@ -245,14 +251,17 @@ class Host:
         full = len(self._drives) >= self.settings.server.runs and (
             tenant in self._owners.values() or len(self._drives) >= self.settings.server.runs + _GUESTS
         )
-        run_id = await self.service.start(replace(request, queued=request.queued or full))
-        if not (request.queued or full):
-            self.tails.hold(run_id)
+        if full:
+            request = replace(request, queued=True)
+        run_id = await self.service.start(request)
+        run = self.service.fresh(run_id)
+        if run is not None:
+            self.tails.hold(run_id, run.head_seq)
             self._owners[run_id] = tenant
             self._spawn(run_id)
         facts = {"file": request.file.name}
         await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
-        return run_id
+        return run
 
     def _admit(self, tenant: str) -> None:
         """Let a run begin, as far as the flags allow it now."""

@@ -110,6 +110,10 @@ class LocalService:
         """See `Service.start`."""
         return await self._driving.start(request)
 
+    def fresh(self, run_id: str) -> Run | None:
+        """See `Engine.fresh`."""
+        return self._driving.engine.fresh(run_id)
+
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """See `Service.drive`."""
         return await self._driving.drive(run_id, reopen=reopen)

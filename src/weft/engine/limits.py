@@ -18,10 +18,22 @@ def check_value(payload: bytes, value: Any) -> None:
     Raises:
         ValueError: it is.
     """
+    if not _surely_fits(payload):
+        _check_depth(value)
+
+
+def _surely_fits(payload: bytes) -> bool:
+    """Whether a value is not too deep, as can be told without walking through it.
+
+    Raises:
+        ValueError: it is too long.
+    """
     if len(payload) > MAX_VALUE_BYTES:
         raise ValueError(f"it is longer than {MAX_VALUE_BYTES} bytes")
-    if len(payload) <= MAX_DEPTH or payload.count(b"[") + payload.count(b"{") <= MAX_DEPTH:
-        return
+    return len(payload) <= MAX_DEPTH or payload.count(b"[") + payload.count(b"{") <= MAX_DEPTH
+
+
+def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(MAX_DEPTH):
         level = [
@@ -43,7 +55,8 @@ def given(data: Any) -> bytes:
     """
     try:
         payload = dumps(data)
-        check_value(payload, loads(payload))
+        if not _surely_fits(payload):
+            _check_depth(loads(payload))
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(
             f"what the run is to start with is not JSON: {error}",

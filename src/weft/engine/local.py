@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +23,7 @@ from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
 from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
+from weft.engine.fresh import Fresh
 from weft.engine.limits import given
 from weft.engine.port import Performer, RunHalted
 from weft.engine.programs.port import Programs
@@ -37,20 +38,13 @@ from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 from weft.store.append import TERMINAL, Append, Draft, NewRun
 from weft.store.journal import Journal
+from weft.store.runs import Run
+from weft.store.runs import created as as_created
 
 __all__ = ["Engine", "RunResult"]
 
 _BELL_S = 0.025
 _BIG_JOURNAL = 500
-
-
-@dataclass(slots=True)
-class _Fresh:
-    """A run that this engine has just created and claimed in one append; `bell` is what the inbox rang then."""
-
-    plan: Plan
-    state: RunState
-    bell: tuple[int, int]
 
 
 class Engine:
@@ -84,7 +78,7 @@ class Engine:
         self._programs = programs
         self._answering = Answering(journal, self._clock)
         self._claims = Claims(journal, new_id)
-        self._fresh: dict[str, _Fresh] = {}
+        self._fresh: dict[str, Fresh] = {}
         self._active: dict[str, Driven] = {}
         self._family = Family(self, journal, self._drive, self._active, self._clock)
         self._watch: asyncio.Task[None] | None = None
@@ -143,8 +137,14 @@ class Engine:
         except asyncio.CancelledError:
             self._claims.release(run_id, 1)
             raise
-        self._fresh[run_id] = _Fresh(plan, fold(tell(self._listeners, run_id, created, started)), bell)
+        state = fold(tell(self._listeners, run_id, created, started))
+        self._fresh[run_id] = Fresh(as_created(new, created.at), plan, state, bell)
         return run_id
+
+    def fresh(self, run_id: str) -> Run | None:
+        """A run that was created here, as it was then, until it is driven; told without a look into the journal."""
+        fresh = self._fresh.get(run_id)
+        return None if fresh is None else fresh.run
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Make a run go until it ends or waits, from wherever its journal says it is.

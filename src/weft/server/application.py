@@ -14,6 +14,7 @@ from weft.server import a2a, agui, control, described, health, hooks, live, mcp,
 from weft.server.bounds import Bounds
 from weft.server.caller import Doorkeeper
 from weft.server.rooms import Rooms
+from weft.server.short import ShortWay
 from weft.server.standing import Standing, Watch
 
 PARTS: tuple[Callable[[FastAPI, Rooms], None], ...] = (
@@ -51,6 +52,8 @@ def build(host: Host, *, url: str) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
+        # What runs do is told by telemetry of our own; the framework's looks for its exporters at each request.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         middleware=[
             Middleware(Bounds, settings=settings, doorkeeper=doorkeeper, limits=host.limits, forms=rooms.forms),
             Middleware(Watch, standing=rooms.standing, endings=rooms.endings),
@@ -61,4 +64,6 @@ def build(host: Host, *, url: str) -> FastAPI:
     described.install(app)
     for install in PARTS:
         install(app, rooms)
+    # Behind the wall, and before everything that what is answered at once has no need of.
+    app.user_middleware.insert(1, Middleware(ShortWay, service=app, endpoints=rooms.short))
     return app

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from typing import Any
 
 from weft.app.hosting import Host
 from weft.server.caller import Doorkeeper
@@ -30,3 +31,5 @@ class Rooms:
     """How errors look at paths that begin so; elsewhere they are problems."""
     endings: dict[str, Ending] = field(default_factory=dict)
     """How a stream at paths that begin so ends with an error; elsewhere with an event ``error`` that is a problem."""
+    short: list[Callable[..., Awaitable[Any]]] = field(default_factory=list)
+    """Functions of routes that are asked for so often that plain requests reach them the short way."""

@@ -115,13 +115,13 @@ class Watch:
             await self._app(scope, receive, send)
             return
         path, open_ = scope["path"], False
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         limit = asyncio.timeout(None)
         watched = ExitStack()
 
         async def tell(message: Message) -> None:
             nonlocal open_
             if message["type"] == "http.response.start" and _streams(message):
+                headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
                 watched.enter_context(self._standing.watching(caller, headers, limit))
                 open_ = True
             elif message["type"] == "http.response.body":

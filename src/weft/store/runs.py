@@ -16,7 +16,7 @@ from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
-from weft.store.append import TERMINAL, keep_plan
+from weft.store.append import TERMINAL, NewRun, keep_plan
 from weft.store.database import translated
 from weft.store.listing import RunFilter, page
 from weft.store.port import Drivers
@@ -43,6 +43,7 @@ SELECT id, driver, tenant FROM (
 ORDER BY turn, created_at, id
 """
 """By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index, and take turns."""
+_NOTHING = Usage()
 _PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
@@ -330,10 +331,39 @@ class Runs:
                 "options": _loaded(data["options"]),
                 "outputs": _loaded(data["outputs"]),
                 "error": _loaded(data["error"]),
-                "usage": Usage.from_json(_loaded(data["usage"]) or {}),
+                "usage": Usage.from_json(json.loads(data["usage"])) if data["usage"] else _NOTHING,
                 "driven": self._drivers.alive(driver),
             }
         )
+
+
+def created(new: NewRun, at: int) -> Run:
+    """The run that was just created and is driven from its beginning, as its row says it."""
+    base_run, base_seq = new.base or (None, None)
+    return Run(
+        id=new.id,
+        tenant=new.tenant,
+        principal=new.principal,
+        session=new.session,
+        workflow=new.workflow,
+        plan_hash=new.plan_hash,
+        status="running",
+        waits=(),
+        epoch=1,
+        generation=0,
+        head_seq=(base_seq or 0) + 2,
+        inputs=json.loads(new.inputs),
+        options=json.loads(new.options),
+        outputs=None,
+        error=None,
+        usage=_NOTHING,
+        created_at=at,
+        updated_at=at,
+        driven=True,
+        base_run=base_run,
+        base_seq=base_seq,
+        parent=new.parent,
+    )
 
 
 def _loaded(text: str | None) -> Any:

@@ -202,6 +202,47 @@ async def test_who_is_asked_gets_a_mail_when_the_gate_opens(tmp_path, flows):
             await host.close()
 
 
+DUE = """
+version: 1
+name: due
+runtime: {provider: offline, model_id: extract}
+agents: {writer: {prompt: Write., tools: []}}
+pattern:
+  type: chain
+  config:
+    steps:
+      - {type: hitl, prompt: "Pay it?", choices: [send, reject], assignees: [bob], deadline_s: 600, warn_s: 0.2}
+"""
+
+
+async def test_who_is_asked_is_told_by_mail_and_webhook_before_the_time_is_over(tmp_path, flows, receiver):
+    class Mails(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        mails: list[str] = []
+
+    (flows / "due.yaml").write_text(DUE)
+    for mails in serving(Mails(("127.0.0.1", 0), _Mail)):
+        url = SecretStr(f"smtp://127.0.0.1:{mails.server_address[1]}")
+        server, net = Server(folders=(flows,), smtp_url=url), Net(allow_loopback=True)
+        host = Host(Settings(home=tmp_path / "home", server=server, net=net), choice=ModelChoice(offline=True))
+        await host.open()
+        try:
+            await hook(host, check_address("bob@example.org"), "gates", kind="smtp")
+            told = Webhook(id="w", kind="weft", url=receiver.url, topics=("gates",), created_at=host.clock.micros())
+            await host.journal.writer.submit(add(told))
+            host.teller.refresh()
+            run_id = (await host.begin(Turn(target=host.library.get("due"), choice=host.choice))).run_id
+            await until(lambda mails=mails: len(mails.mails) == 2)
+            assert "an answer is due soon" in mails.mails[1]
+            assert "Pay it?" in mails.mails[1]
+            await until(lambda: receiver.types() == ["gate.opened", "gate.warned"])
+            # It still waits: nothing was decided by the warning.
+            assert [gate.status for gate in host.journal.gates.of(run_id)] == ["open"]
+        finally:
+            await host.drain()
+            await host.close()
+
+
 @pytest.mark.parametrize("address", ["nobody", "a@b\r\nBcc: x@y", "a b@c.d", "a@b@c", "@c.d", "a@", "<a@b.c>"])
 def test_what_is_no_mail_address_is_refused(address):
     with pytest.raises(InputError):

@@ -72,6 +72,25 @@ def test_malformed_rest_is_answered_as_a_status(kit, body):
     assert answer.json()["error"]["code"] == 400
 
 
+def test_a_list_of_a_state_that_is_none_is_refused_and_told_to_its_request(kit):
+    refused = rpc(kit, call("ListTasks", {"status": "TASK_STATE_ASLEEP"}, 9)).json()
+    assert (refused["id"], refused["error"]["code"]) == (9, -32602)
+    assert "TASK_STATE_ASLEEP" in refused["error"]["message"]
+    assert "result" in rpc(kit, call("ListTasks", {"status": "TASK_STATE_WORKING"})).json()
+    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks?status=asleep", headers=HEADERS)
+    assert (answer.status_code, answer.json()["error"]["details"][0]["reason"]) == (400, "INVALID_PARAMS")
+    assert httpx2.get(f"{kit.url}/a2a/rest/tasks?status=TASK_STATE_WORKING", headers=HEADERS).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "nothing", 404), ("PUT", "tasks", 405), ("GET", "message:send", 405)]
+)
+def test_an_address_of_rest_that_is_none_is_told_as_a_status(kit, method, path, status):
+    answer = httpx2.request(method, f"{kit.url}/a2a/rest/{path}", headers=HEADERS)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
+    assert answer.json()["error"]["code"] == status
+
+
 def test_too_much_is_refused_at_the_outer_wall(kit):
     assert rpc(kit, b" " * 11_000_000).status_code == 413
 

@@ -75,7 +75,8 @@ async def test_an_error_is_a_result_that_says_what_to_do(shared, mode):
     async with client(shared, mode) as one:
         result = await one.call_tool("brief", {})
         assert result.is_error
-        assert result.content[0].text.startswith("input: the required input 'text' is missing\nWhat to do: ")
+        told = "input: the required input 'text' is missing\nWhat to do: give the argument `text`"
+        assert result.content[0].text.startswith(told)
         result = await one.call_tool("weft_result", {"run_id": "none", "more": 1})
         assert "the arguments do not fit: more" in result.content[0].text
         result = await one.call_tool("weft_result", {"run_id": "none"})
@@ -143,6 +144,13 @@ async def test_a_client_without_forms_gets_a_handle_and_comes_back(shared, mode)
         assert other.content[0].text.startswith("conflict: it was decided already")
         result = await one.call_tool("weft_result", run | {"wait_s": 30})
         assert result.structured_content["status"] == "completed"
+
+
+@ERAS
+async def test_what_to_do_is_said_in_tools(shared, mode):
+    async with client(shared, mode) as one:
+        lost = await one.call_tool("weft_result", {"run_id": "nothing"})
+        assert lost.content[0].text.endswith("What to do: `weft_status` shows the runs")
 
 
 @ERAS

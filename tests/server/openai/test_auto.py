@@ -10,7 +10,9 @@ import pytest
 from openai import OpenAI
 
 from tests.server.openai.conftest import Brain, echo
-from weft.testing.providers import FakeProvider, say
+from tests.server.openai.served import Served
+from tests.server.openai.test_tools import WEATHER
+from weft.testing.providers import FakeProvider, ToolCall, calls, say
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +76,60 @@ def test_a_response_may_be_automatic_too(client: OpenAI) -> None:
     made = client.responses.create(model="weft/auto", input="Research looms and then write an article.")
     assert made.status == "completed"
     assert "all is well" in made.output_text
+
+
+def researcher(request: Any) -> Any:
+    """Asks for the weather while it finds facts, and writes of what it was told."""
+    results = [one["content"] for one in request.body["messages"] if one["role"] == "tool"]
+    if results:
+        return say(f"It is {results[0]}.")
+    if "Write an article" in request.prompt:
+        return say("An article of the weather.")
+    return calls(ToolCall("weather", {"at": "Ulm"}))
+
+
+def test_the_agents_of_a_plan_may_call_tools_of_the_client_also_through_a_crash(
+    client: OpenAI, brain: Brain, provider: FakeProvider, service: Served
+) -> None:
+    brain.reply = researcher
+    chat = client.chat.completions.with_raw_response
+    messages: list[Any] = [{"role": "user", "content": "Research looms, then write an article."}]
+    asked = chat.create(model="weft/auto", messages=messages, tools=[WEATHER])
+    choice = asked.parse().choices[0]
+    assert choice.finish_reason == "tool_calls"
+    (call,) = choice.message.tool_calls or []
+    assert (call.function.name, call.function.arguments) == ("weather", '{"at": "Ulm"}')
+    service.restart()
+    messages += [choice.message, {"role": "tool", "tool_call_id": call.id, "content": "wet"}]
+    answered = chat.create(model="weft/auto", messages=messages, tools=[WEATHER])
+    assert answered.parse().choices[0].message.content == "An article of the weather."
+    assert answered.headers["x-run-id"] == asked.headers["x-run-id"]
+    assert "It is wet." in provider.requests[-1].text
+    assert [one["function"]["name"] for one in provider.requests[-1].body["tools"]] == ["weather"]
+
+
+def test_tools_of_the_client_stream_out_of_a_plan_and_go_where_one_agent_is_enough(
+    client: OpenAI, brain: Brain
+) -> None:
+    brain.reply = researcher
+    chunks = ask(client, "Research felt, then write an article.", tools=[WEATHER])
+    assert chunks[0].weft["mode"] == "orchestration"
+    finished = [one.choices[0].finish_reason for one in chunks if one.choices]
+    assert finished[-1] == "tool_calls"
+    named = [call.function.name for one in chunks if one.choices for call in one.choices[0].delta.tool_calls or ()]
+    assert named == ["weather"]
+    alone = ask(client, "Find sources about felt.", tools=[WEATHER])
+    assert alone[0].weft["target"] == "desk/reader"
+    assert [one.choices[0].finish_reason for one in alone if one.choices][-1] == "tool_calls"
+    made = client.responses.create(
+        model="weft/auto",
+        input="Research wool, then write an article.",
+        tools=[{"type": "function", "strict": False, **WEATHER["function"]}],
+    )
+    (call,) = [one for one in made.output if one.type == "function_call"]
+    result: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "dry"}
+    rest = client.responses.create(model="weft/auto", previous_response_id=made.id, input=[result])
+    assert rest.output_text == "An article of the weather."
 
 
 @pytest.fixture(autouse=True)

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from weft.app.alone import offered
 from weft.app.documents import Prepared, plan_alone
 from weft.app.service import ModelChoice
 from weft.app.serving.inputs import Message
 from weft.app.serving.library import Library, Published
 from weft.app.serving.passing import relayed
 from weft.app.serving.turns import Made
+from weft.core.canonical import dumps
 from weft.core.errors import InputError, RejectedError, WeftError
 from weft.core.settings import Settings
 from weft.models.ref import ModelRef
@@ -33,6 +35,8 @@ from weft.plan.planner.rules import propose
 AUTO = "weft/auto"
 Mode = Literal["auto", "pass-through", "reasoning", "orchestration"]
 MAX_AGENTS = 200
+_MAX_TOOLS = 2_000_000
+"""Bytes of the client's tools in one plan, where each of its agents has them."""
 _SETTINGS: Mapping[str, Any] = {
     "ambiguous": "first",
     "approve": False,
@@ -59,6 +63,8 @@ class Route:
 class _Agent:
     published: Published
     prepared: Prepared
+    name: str
+    """Its name in its workflow."""
     definition: Mapping[str, Any]
 
 
@@ -71,12 +77,14 @@ class Automatic:
         self._choice = choice
         self._known: dict[tuple[Any, ...], _Agent | None] = {}
 
-    def route(self, mode: Mode, messages: Sequence[Message], *, tenant: str = "local") -> Route:
-        """Who answers the last of `messages`.
+    def route(
+        self, mode: Mode, messages: Sequence[Message], *, tenant: str = "local", tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Route:
+        """Who answers the last of `messages`. In a plan every agent may call the client's `tools`; whoever answers alone is offered them by the caller.
 
         Raises:
             RejectedError: nobody who is served can.
-            InputError: nothing is asked, or the mode needs a model that the settings do not allow.
+            InputError: nothing is asked, the mode needs a model that the settings do not allow, or there are too many tools for a plan.
         """
         request = next((one.content.strip() for one in reversed(messages) if one.role == "user"), "")
         if not request:
@@ -90,7 +98,7 @@ class Automatic:
             return Route(found, agents[agent or self._best(request, cards)].published)
         if not agents:
             raise _nobody(request, cards)
-        return Route(found, self._planned(agents))
+        return Route(found, self._planned(_with_tools(agents, tools, _drafted(request, cards)) if tools else agents))
 
     def _decide(self, request: str, cards: Sequence[Card]) -> tuple[Mode, str]:
         """The mode for a request, and the agent where one is enough.
@@ -164,7 +172,7 @@ class Automatic:
         check_credentials(ModelRef.parse(definition["model"], base_url=definition.get("base_url")), os.environ)
         folder = self._settings.tools.workdir or one.file.resolve().parent
         definitions = {**prepared.plan.definitions, "workdir": str(folder)}
-        return _Agent(one, replace(prepared, plan=replace(prepared.plan, definitions=definitions)), definition)
+        return _Agent(one, replace(prepared, plan=replace(prepared.plan, definitions=definitions)), name, definition)
 
 
 def _drafted(request: str, cards: Sequence[Card]) -> tuple[Step, ...]:
@@ -176,6 +184,27 @@ def _drafted(request: str, cards: Sequence[Card]) -> tuple[Step, ...]:
     except InputError:
         return ()  # too many tasks for a plan
     return proposal.drafts[0].steps if proposal.drafts else ()
+
+
+def _with_tools(
+    agents: Mapping[str, _Agent], tools: Sequence[Mapping[str, Any]], steps: Sequence[Step]
+) -> dict[str, _Agent]:
+    """The agents of these steps, each offered the client's tools beside its own; under a name that it has, its own stays.
+
+    Raises:
+        InputError: there are too many, or they are too long.
+    """
+    wanted = {step.agent for step in steps} or agents.keys()
+    if len(dumps(list(tools))) * len(wanted) > _MAX_TOOLS:
+        raise InputError("the tools are too many for a plan of several agents", fix="offer fewer, or ask one agent")
+    return {name: _offered(agent, tools) for name, agent in agents.items() if name in wanted}
+
+
+def _offered(agent: _Agent, tools: Sequence[Mapping[str, Any]]) -> _Agent:
+    plan = agent.prepared.plan
+    taken = {*(plan.definitions.get("tools") or {}), *agent.definition["tools"]}
+    more = [one for one in tools if one["name"] not in taken]
+    return replace(agent, prepared=replace(agent.prepared, plan=offered(plan, more, agent=agent.name)))
 
 
 def _given(agent: _Agent) -> dict[str, Any]:

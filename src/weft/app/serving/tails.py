@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from weft.bus.envelope import DELTA, LAGGED, Envelope
-from weft.bus.local import LocalBus
+from weft.bus.local import LocalBus, Subscription
 from weft.core.errors import NotFoundError
 from weft.core.event import Event
 from weft.store.append import TERMINAL
@@ -50,14 +51,14 @@ class Frame:
 class _Tail:
     """The end of one run's journal, and the deltas since."""
 
-    def __init__(self, journal: Journal, bus: LocalBus, run_id: str) -> None:
+    def __init__(self, journal: Journal, heard: Subscription, run_id: str, last: int | None) -> None:
         self.run_id = run_id
         self.readers = 0
         self.ended = False
         self._journal = journal
-        self._heard = bus.subscribe(f"run/{run_id}", max_queue=4 * _KEPT)
+        self._heard = heard
         run = journal.runs.get(run_id)
-        self.last = run.head_seq
+        self.last = run.head_seq if last is None else last
         self.floor = self.last
         """The number of the last event that is not among the frames."""
         self.frames: list[Frame] = []
@@ -178,6 +179,16 @@ class _Reader:
         return new
 
 
+@dataclass(slots=True)
+class _Held:
+    """What a run says after event number `last`, kept unread until somebody follows it: then it is what `tail` hears."""
+
+    heard: Subscription
+    last: int
+    until: float
+    tail: _Tail | None = None
+
+
 class Tails:
     """Follows runs of one journal; for one event loop."""
 
@@ -185,7 +196,9 @@ class Tails:
         self._journal = journal
         self._bus = bus
         self._tails: dict[str, _Tail] = {}
-        self._held: dict[_Tail, asyncio.TimerHandle] = {}
+        self._held: dict[str, _Held] = {}
+        """The oldest first."""
+        self._sweeping: asyncio.TimerHandle | None = None
 
     async def follow(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Frame]:
         """What has happened to a run after event number `after`, and what comes, until the run ends. Waits do not end it.
@@ -206,35 +219,57 @@ class Tails:
         finally:
             self._leave(tail)
 
-    def hold(self, run_id: str, seconds: float = _HELD_S) -> None:
-        """Listen to a run that is about to be driven, so that whoever follows it in these seconds misses no word of it."""
-        tail = self._join(run_id)
-        held = asyncio.get_running_loop().call_later(seconds, self._let_go, tail)
-        self._held[tail] = held
+    def hold(self, run_id: str, last: int) -> None:
+        """Listen to a run that is about to be driven, so that whoever follows it in the next seconds misses no word of it.
+
+        `last` is the number of its last event, and nothing has happened to it since.
+        """
+        loop = asyncio.get_running_loop()
+        self.let_go(run_id)
+        self._held[run_id] = _Held(self._listen(run_id), last, loop.time() + _HELD_S)
+        if self._sweeping is None:
+            self._sweeping = loop.call_later(_HELD_S, self._sweep)
 
     def let_go(self, run_id: str) -> None:
         """The run is driven no more: whoever follows it from now on finds all that it said in the journal."""
-        tail = self._tails.get(run_id)
-        if tail in self._held:
-            self._held[tail].cancel()
-            self._let_go(tail)
+        held = self._held.pop(run_id, None)
+        if held is not None and held.tail is None:
+            held.heard.close()
+        elif held is not None and held.tail is not None:
+            self._leave(held.tail)
 
-    def _let_go(self, tail: _Tail) -> None:
-        del self._held[tail]
-        self._leave(tail)
+    def _sweep(self) -> None:
+        """Let go of those whose time is over."""
+        loop = asyncio.get_running_loop()
+        for run_id in [one for one, held in self._held.items() if held.until <= loop.time()]:
+            self.let_go(run_id)
+        oldest = next(iter(self._held.values()), None)
+        self._sweeping = None if oldest is None else loop.call_at(oldest.until, self._sweep)
 
     def close(self) -> None:
         """End every reader."""
-        for held in self._held.values():
-            held.cancel()
-        self._held.clear()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        for run_id in list(self._held):
+            self.let_go(run_id)
         for tail in list(self._tails.values()):
             tail.close()
+
+    def _listen(self, run_id: str) -> Subscription:
+        return self._bus.subscribe(f"run/{run_id}", max_queue=4 * _KEPT)
 
     def _join(self, run_id: str) -> _Tail:
         tail = self._tails.get(run_id)
         if tail is None or tail.ended:
-            tail = self._tails[run_id] = _Tail(self._journal, self._bus, run_id)
+            held = self._held.get(run_id)
+            kept = held if held is not None and held.tail is None else None
+            if kept is None:
+                tail = _Tail(self._journal, self._listen(run_id), run_id, None)
+            else:
+                # What was heard before anybody followed keeps its order.
+                tail = kept.tail = _Tail(self._journal, kept.heard, run_id, kept.last)
+                tail.readers += 1
+            self._tails[run_id] = tail
         tail.readers += 1
         return tail
 

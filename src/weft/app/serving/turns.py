@@ -15,6 +15,7 @@ from weft.core.errors import ConflictError, InputError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.plan.nodes import Plan
+from weft.store.runs import Run
 
 DAY_S = 86_400.0
 
@@ -73,10 +74,11 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The run that a turn has become; `first` is false where it was there before."""
+    """The run that a turn has become; `first` is false where it was there before. `run` is how it began, where that is known."""
 
     run_id: str
     first: bool
+    run: Run | None = None
 
 
 def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
@@ -91,7 +93,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
             file=home / "served" / target.name,
             plan=target.plan,
             variables=turn.inputs,
-            out=home / "artifacts" / run_id,
+            out=home.joinpath("artifacts", run_id),
             choice=turn.choice,
             session=turn.session or run_id,
             queued=turn.queued,
@@ -103,7 +105,7 @@ def request_of(turn: Turn, run_id: str, home: Path) -> RunRequest:
     return RunRequest(
         file=target.file,
         variables=variables(target.workflow, turn.messages, turn.inputs, agent=bool(target.agent)),
-        out=home / "artifacts" / run_id,
+        out=home.joinpath("artifacts", run_id),
         choice=turn.choice,
         session=turn.session or run_id,
         queued=turn.queued,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -52,13 +52,14 @@ class MailCarrier:
     """Sends what is told as mail, by the server in the setting ``server.smtp_url``: ``smtp://user:password@host:port``.
 
     ``smtps://`` speaks TLS from the beginning; ``smtp://`` begins it when the server offers that, and demands it before it
-    shows a password.
+    shows a password. `asked` gives what a gate asks: whoever is reminded reads it again.
     """
 
-    def __init__(self, url: str | None, sender: str, link: str) -> None:
+    def __init__(self, url: str | None, sender: str, link: str, asked: Callable[[str], Mapping[str, Any]]) -> None:
         self._url = url
         self._sender = sender
         self._link = link
+        self._asked = asked
 
     async def carry(self, webhook: Webhook, delivery: Delivery) -> str:
         """See `Carrier.carry`."""
@@ -79,6 +80,8 @@ class MailCarrier:
 
     def _message(self, webhook: Webhook, told: Mapping[str, Any], message_id: str) -> EmailMessage:
         data = told["data"]
+        if told["type"] in {"gate.warned", "gate.escalated"}:
+            data = {**self._asked(str(data.get("gate", ""))), **data}
         message = EmailMessage()
         message["From"] = self._sender
         message["To"] = webhook.url.removeprefix("mailto:")

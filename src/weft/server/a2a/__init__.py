@@ -5,6 +5,7 @@ from __future__ import annotations
 from a2a.server.routes import create_jsonrpc_routes, create_rest_routes
 from fastapi import FastAPI
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 from starlette.types import Receive, Scope, Send
 
@@ -52,7 +53,10 @@ def install(app: FastAPI, rooms: Rooms) -> None:
     app.include_router(card_routes.router(cards, host.clock.micros()))
     contexts = HttpContexts()
     # A sub-application: its routes for tenants would take every address of two parts.
-    rest = Starlette(routes=create_rest_routes(operations, contexts))
+    rest = Starlette(
+        routes=create_rest_routes(operations, contexts), exception_handlers={HTTPException: errors.no_such}
+    )
+    rest.router.redirect_slashes = False
     app.router.routes.append(Mount(REST, app=Gateway(rest, rpc=False)))
     rpc = Starlette(routes=create_jsonrpc_routes(operations, RPC, contexts))
     for path in (RPC, f"{RPC}/"):

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from a2a.server.request_handlers.response_helpers import build_error_response
 from a2a.utils.error_handlers import build_rest_error_payload
@@ -17,10 +18,13 @@ from a2a.utils.errors import (
     TaskNotFoundError,
     UnsupportedOperationError,
 )
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from weft.core.errors import WeftError
 from weft.server import sse
-from weft.server.wording import over_http
+from weft.server.wording import said_over
 
 __all__ = ["KINDS", "ContentTypeNotSupportedError", "a2a_error", "in_words_of_a2a"]
 
@@ -44,7 +48,7 @@ KINDS: Mapping[str, type[A2AError]] = {
 def a2a_error(error: WeftError) -> A2AError:
     """`error` for a client: what happened, and in the details its code, what to do about it, and when it may be tried again."""
     kind = KINDS.get(error.code, InternalError)
-    details = {"code": error.code} | ({"fix": over_http(error.fix)} if error.fix else {})
+    details = {"code": error.code} | ({"fix": said_over("a2a", error.fix)} if error.fix else {})
     if (after := error.ids.get("retry_after_s")) is not None:
         details["retry_after_s"] = str(after)
     return kind(message=error.message, data=details)
@@ -58,6 +62,14 @@ def rpc_ending(error: WeftError) -> bytes:
 def rest_ending(error: WeftError) -> bytes:
     """The last event of a stream of the REST binding that ends with an error."""
     return _ending(build_rest_error_payload(a2a_error(error)))
+
+
+async def no_such(_: Request, error: Exception) -> Response:
+    """The answer of the REST binding where there is no such address, or none that takes the method."""
+    assert isinstance(error, HTTPException)
+    status = "NOT_FOUND" if error.status_code == HTTPStatus.NOT_FOUND else "UNIMPLEMENTED"
+    told = {"code": error.status_code, "status": status, "message": str(error.detail), "details": []}
+    return JSONResponse({"error": told}, error.status_code, headers=error.headers)
 
 
 def _ending(body: object) -> bytes:

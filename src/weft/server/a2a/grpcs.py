@@ -13,6 +13,7 @@ from a2a.server.request_handlers.request_handler import RequestHandler
 from a2a.types.a2a_pb2_grpc import add_A2AServiceServicer_to_server
 from a2a.utils.errors import A2AError
 from a2a.utils.grpc_status import status_to_grpc
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # made without types
 
 from weft.app.limits import Limits
@@ -26,6 +27,7 @@ from weft.server.standing import Standing, no_longer
 _GRACE_S = 1.0
 _DOMAIN = "weft"
 _STREAMS = 1_000
+_UNREAD = "the request is no message of this method"
 
 
 class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
@@ -43,7 +45,7 @@ class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
             caller = await self._doorkeeper.welcome(fields)
         except AuthError as error:
             return _ending(error.message, await continuation(handler_call_details))
-        wanted = await continuation(handler_call_details)
+        wanted = _read_whole(await continuation(handler_call_details))
         if wanted is None or not wanted.response_streaming:
             return wanted
         return wanted._replace(unary_stream=self._watched(wanted.unary_stream, caller, fields))
@@ -62,6 +64,32 @@ class _Door(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no ty
                 await context.abort(grpc.StatusCode.UNAUTHENTICATED, no_longer().message)
 
         return stream
+
+
+def _read_whole(wanted: Any) -> Any:
+    """`wanted`, given no bytes that are no message: to those the library would answer with the name of an exception."""
+    if wanted is None:
+        return None
+
+    def read(body: bytes) -> Any:
+        try:
+            return wanted.request_deserializer(body)
+        except DecodeError:
+            return None
+
+    async def one(request: Any, context: Any) -> Any:
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _UNREAD)
+        return await wanted.unary_unary(request, context)
+
+    async def stream(request: Any, context: Any) -> AsyncIterator[Any]:
+        if request is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, _UNREAD)
+        async for item in wanted.unary_stream(request, context):
+            yield item
+
+    answer = {"unary_stream": stream} if wanted.response_streaming else {"unary_unary": one}
+    return wanted._replace(request_deserializer=read, **answer)
 
 
 def _ending(message: str, wanted: Any) -> Any:

@@ -12,7 +12,7 @@ from weft.core.errors import WeftError
 from weft.server.a2a import extension
 from weft.server.a2a.lives import task_id
 from weft.server.a2a.messages import agent_message, data_part, text_part
-from weft.server.wording import over_http
+from weft.server.wording import said_over
 from weft.store.gates import Gate
 from weft.store.runs import Run
 
@@ -61,7 +61,7 @@ def ended(task: str, session: str, how: str, error: WeftError | None, *, at: int
     """The status of a run that has ended."""
     found = a2a_pb2.TaskStatus(state=ENDED[how], timestamp=timestamp(at))
     if error is not None:
-        text = error.message + (f" ({over_http(error.fix)})" if error.fix else "")
+        text = error.message + (f" ({said_over('a2a', error.fix)})" if error.fix else "")
         parts = [text_part(text), data_part({"code": error.code})]
         found.message.CopyFrom(agent_message(f"{task}:end", parts, task=task, context=session))
     return found

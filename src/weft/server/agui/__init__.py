@@ -22,7 +22,7 @@ from weft.server.agui.events import Telling
 from weft.server.agui.interrupts import Resumed, resume
 from weft.server.caller import Caller, calling
 from weft.server.rooms import Rooms
-from weft.server.wording import over_http
+from weft.server.wording import said_over
 
 _MAX_ID = 200
 _KNOWN_ROLES = frozenset({"user", "assistant", "system"})
@@ -91,7 +91,7 @@ async def _stream(host: Host, asked: RunAgentInput, resumed: Resumed) -> AsyncGe
 
 
 def _broken(error: WeftError) -> bytes:
-    message = f"{error.message} {over_http(error.fix)}" if error.fix else error.message
+    message = f"{error.message} {said_over('ag-ui', error.fix)}" if error.fix else error.message
     return _encoded(RunErrorEvent(message=message, code=error.code))
 
 

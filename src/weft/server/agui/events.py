@@ -31,7 +31,7 @@ from ag_ui.core.events import RunFinishedInterruptOutcome, RunFinishedSuccessOut
 from weft.app.serving.items import Ended, Item, Said, StepBegan, StepEnded, Thought
 from weft.core.usage import Usage
 from weft.server.agui.interrupts import call_id, interrupt_of
-from weft.server.wording import over_http
+from weft.server.wording import said_over
 from weft.store.gates import Gate
 
 _SHOWN = 100_000
@@ -106,7 +106,9 @@ class Telling:
             return
         error = item.error
         message = (
-            error.message + (f" {over_http(error.fix)}" if error.fix else "") if error else f"the run was {item.status}"
+            error.message + (f" {said_over('ag-ui', error.fix)}" if error.fix else "")
+            if error
+            else f"the run was {item.status}"
         )
         yield RunErrorEvent(message=message, code=error.code if error else item.status, usage=usage)
 

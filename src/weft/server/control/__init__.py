@@ -55,8 +55,8 @@ _ROUTERS: tuple[APIRouter, ...] = (
 
 def install(app: FastAPI, rooms: Rooms) -> None:
     """Put the control API into `app`."""
-    del rooms  # the host is that of the application
     etags.install(app)
     app.state.bodies = Bodies()
     for router in _ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    rooms.short.extend([runs.start, runs.show, runs.list_runs, runs.events, gates.list_gates])

@@ -14,7 +14,7 @@ from weft.engine.questions import Answer, assignees
 from weft.server.caller import Caller
 from weft.server.control import etags
 from weft.server.control.pages import Page, Paging, cursor, place
-from weft.server.control.routes import MAX_ID, UNCHANGED, At, allowed, errors, own_run, routes
+from weft.server.control.routes import MAX_ID, UNCHANGED, At, allowed, errors, own_run, routes, sent
 from weft.store.gates import Gate
 
 api = routes("gates")
@@ -117,7 +117,7 @@ async def list_gates(
         own_run(host, query.run, by)
     found, more = _page(host, query, by)
     etags.check(request, response, [(gate.id, gate.status) for gate in found], more)
-    return GatePage(items=[gate_view(gate, host) for gate in found], next=more)
+    return sent(GatePage(items=[gate_view(gate, host) for gate in found], next=more), response)
 
 
 def _page(host: Host, query: GateQuery, by: Caller) -> tuple[list[Gate], str | None]:

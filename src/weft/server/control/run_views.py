@@ -46,9 +46,12 @@ class UsageView(BaseModel):
     unpriced: int = 0
 
 
+_FIGURES = UsageView.model_fields.keys() - {"cost_usd", "tokens"}
+
+
 def usage_view(usage: Usage) -> UsageView:
     """Consumption as the API shows it."""
-    figures = {name: getattr(usage, name) for name in UsageView.model_fields if name not in {"cost_usd", "tokens"}}
+    figures = {name: getattr(usage, name) for name in _FIGURES}
     return UsageView(**figures, tokens=usage.tokens, cost_usd=None if usage.unpriced else f"{usage.cost:f}")
 
 

@@ -184,7 +184,8 @@ async def start(
     begun = await host.begin(turn)
     response.headers["Location"] = f"{PREFIX}/runs/{begun.run_id}"
     response.status_code = 202 if begun.first else 200
-    return sent(run_view(host.journal.runs.get(begun.run_id)), response)
+    run = host.journal.runs.get(begun.run_id) if begun.run is None else begun.run
+    return sent(run_view(run), response)
 
 
 @api.get("", name="list", responses={**UNCHANGED, **errors(404)})

@@ -12,6 +12,7 @@ from weft.app.serving.items import Ended
 from weft.app.serving.questions import answer_schema, open_gates
 from weft.core.clock import iso
 from weft.core.errors import WeftError
+from weft.server.wording import said_over
 from weft.store.gates import Gate
 from weft.store.journal import Journal
 from weft.store.runs import Run
@@ -61,7 +62,8 @@ class Results:
         if ended.status == "completed":
             return _answered(facts, ended, offset)
         error = ended.error.as_json() if ended.error is not None else {}
-        said = f"The run {run_id} was cancelled." if ended.status == "cancelled" else _sentence(ended.error)
+        error |= {"fix": self._fix(ended.error)} if ended.error is not None and ended.error.fix else {}
+        said = f"The run {run_id} was cancelled." if ended.status == "cancelled" else self._sentence(ended.error)
         return CallToolResult(content=[_text(said)], structured_content={**facts, "error": error}, is_error=True)
 
     def handle(self, run: Run) -> CallToolResult:
@@ -73,6 +75,20 @@ class Results:
         facts["next"] = self._next(run, gates)
         lines = [f"The run {run.id} is {run.status}.", *(f"It asks: {_prompt(gate)}" for gate in gates), facts["next"]]
         return CallToolResult(content=[_text("\n".join(lines))], structured_content=facts)
+
+    def refusal(self, error: WeftError) -> CallToolResult:
+        """An error as the result of a tool: a model is to read what to do about it."""
+        return CallToolResult(content=[_text(self._sentence(error))], is_error=True)
+
+    def _sentence(self, error: WeftError | None) -> str:
+        if error is None:
+            return "The run has failed."
+        place = str(error.place)
+        said = f"{error.code}: {error.message}{place and f' at {place}'}"
+        return f"{said}\nWhat to do: {self._fix(error)}" if error.fix else said
+
+    def _fix(self, error: WeftError) -> str:
+        return said_over("mcp", error.fix, api=bool(self._url))
 
     def _facts(self, run: Run) -> dict[str, Any]:
         facts = {"run_id": run.id, "workflow": run.workflow, "status": run.status}
@@ -100,11 +116,6 @@ def gate_facts(gate: Gate) -> dict[str, Any]:
     return facts | ({"due": iso(gate.due)} if gate.due is not None else {})
 
 
-def refusal(error: WeftError) -> CallToolResult:
-    """An error as the result of a tool: a model is to read what to do about it."""
-    return CallToolResult(content=[_text(_sentence(error))], is_error=True)
-
-
 def listing(runs: Sequence[Run]) -> CallToolResult:
     """Several runs, one line each."""
     rows = [{"run_id": run.id, "workflow": run.workflow, "status": run.status} for run in runs]
@@ -128,15 +139,6 @@ def _answered(facts: dict[str, Any], ended: Ended, offset: int) -> CallToolResul
         )
         content.append(_text(facts["next"]))
     return CallToolResult(content=content, structured_content=facts)
-
-
-def _sentence(error: WeftError | None) -> str:
-    if error is None:
-        return "The run has failed."
-    place = str(error.place)
-    return f"{error.code}: {error.message}{place and f' at {place}'}" + (
-        f"\nWhat to do: {error.fix}" if error.fix else ""
-    )
 
 
 def _prompt(gate: Gate) -> str:

@@ -31,7 +31,7 @@ from weft.server.mcp.exchange import Context
 from weft.server.mcp.identity import caller_now, state_security
 from weft.server.mcp.naming import named
 from weft.server.mcp.offer import GENERIC, generic_tools, tool_of
-from weft.server.mcp.results import Results, refusal
+from weft.server.mcp.results import Results
 from weft.server.mcp.runs import RunTools
 
 _LOG = logging.getLogger("weft.server.mcp")
@@ -49,9 +49,9 @@ class WeftServer(Server[Any]):
         self._host = host
         self.changes = Changes(host.library)
         self.abandoned = Abandoned(host)
-        results = Results(host.journal, url)
-        self._calls = Calls(host, results, self.abandoned)
-        self._runs = RunTools(host, results)
+        self._results = Results(host.journal, url)
+        self._calls = Calls(host, self._results, self.abandoned)
+        self._runs = RunTools(host, self._results)
         super().__init__(
             NAME,
             title="Weft",
@@ -106,11 +106,11 @@ class WeftServer(Server[Any]):
             caller.demand("runs:start", "/mcp")
             return await self._calls.perform(ctx, params, target, caller)
         except WeftError as error:
-            return refusal(error)
+            return self._results.refusal(error)
         except MCPError:
             raise
         except Exception as error:  # noqa: BLE001 -- told in the log
             _LOG.exception("a defect while calling %r", params.name)
-            return refusal(
+            return self._results.refusal(
                 InternalError(f"a defect of Weft: {type(error).__name__}", fix="the log of the service has the details")
             )

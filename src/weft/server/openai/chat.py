@@ -54,9 +54,12 @@ class _Chat:
 
     async def answer(self, body: ChatRequest, request: Request, by: Caller) -> Response:
         host = self.rooms.host
-        target = self.targets.target(body.model, by, body.weft.mode, body.said())
+        tools = [tool_of(one) for one in body.tools or ()]
+        target = self.targets.target(body.model, by, body.weft.mode, body.said(), tools)
         results = [(one.tool_call_id, one.text) for one in body.latest("tool")]
-        awaited = None if isinstance(target.one, Made) else await hand_in(host, results, by)
+        # Ids of a model as it stands are its provider's.
+        passed_on = isinstance(target.one, Made) and target.one.name != AUTO
+        awaited = None if passed_on else await hand_in(host, results, by)
         if awaited is not None:
             begun, after = Begun(awaited.run.id, awaited.run.session), awaited.after
         else:

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from weft.core.errors import WeftError
 from weft.server.problems import status_of
-from weft.server.wording import over_http
+from weft.server.wording import said_over
 
 _STATUS: Mapping[str, int] = {"spec": 400, "unsupported": 400, "input": 400, "template": 400, "limit": 400}
 """Where OpenAI's status of a code is another one than that of the service's table."""
@@ -39,16 +39,22 @@ def status(error: WeftError) -> int:
     return _STATUS.get(error.code, status_of(error))
 
 
+def said(error: WeftError) -> str:
+    """What happened, and what to do about it: clients show a message and nothing else."""
+    return error.message + (f" ({_fix(error)})" if error.fix else "")
+
+
+def _fix(error: WeftError) -> str:
+    return said_over("openai", error.fix)
+
+
 def body(error: WeftError) -> dict[str, Any]:
-    """An error as OpenAI's clients read it; what to do about it stands in the message too, for they show nothing else."""
-    own = error.as_json()
-    if error.fix:
-        own["fix"] = over_http(error.fix)
-    said = error.message + (f" ({own['fix']})" if error.fix else "")
+    """An error as OpenAI's clients read it."""
+    own = error.as_json() | ({"fix": _fix(error)} if error.fix else {})
     param = error.ids.get("param") or next((one.get("pointer", "") for one in _problems(error)), "") or None
     more = {name: own[name] for name in ("fix", "place", "ids") if name in own}
     kind = _TYPE.get(status(error), "server_error")
-    return {"error": {"message": said, "type": kind, "param": param, "code": error.code, "weft": more}}
+    return {"error": {"message": said(error), "type": kind, "param": param, "code": error.code, "weft": more}}
 
 
 def answer(error: WeftError, *, again: bool = True) -> Response:

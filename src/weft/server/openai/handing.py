@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weft.app.hosting import Host
+from weft.app.serving.questions import root_of
 from weft.core.errors import NotFoundError
 from weft.engine.questions import Answer
 from weft.server.caller import Caller
@@ -23,7 +24,7 @@ _ID = re.compile(r"call_([0-9a-f]{32})")
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A run that waits for results, and the event at which it began to."""
+    """A run that waits for results, its own or those of a run below it, and the event at which it began to."""
 
     run: Run
     after: int
@@ -57,15 +58,16 @@ async def hand_in(host: Host, results: Iterable[tuple[str, str]], by: Caller) ->
             continue
         gate, run = _own(host, match[1], by)
         await host.decide(gate.run_id, gate.id, Answer(by=by.principal, response="done", values={"result": text}))
-        awaited = awaited or Awaited(run, _waiting_at(host, gate))
+        awaited = awaited or Awaited(run, _waiting_at(host, run, gate))
     return awaited
 
 
 def _own(host: Host, gate_id: str, by: Caller) -> tuple[Gate, Run]:
+    """A gate, and the run that the caller has begun."""
     found: tuple[Gate, Run] | None = None
     try:
         gate = host.journal.gates.get(gate_id)
-        found = gate, host.journal.runs.get(gate.run_id)
+        found = gate, host.journal.runs.get(root_of(host.journal, gate.run_id))
     except NotFoundError:
         pass  # told below, in the same words as of what is another's
     if found is not None:
@@ -76,7 +78,7 @@ def _own(host: Host, gate_id: str, by: Caller) -> tuple[Gate, Run]:
     raise NotFoundError("nobody waits for the result of this call", fix="ask anew", param="messages")
 
 
-def _waiting_at(host: Host, gate: Gate) -> int:
+def _waiting_at(host: Host, run: Run, gate: Gate) -> int:
     """The event with which the run began to wait at a gate."""
-    events = host.journal.events(gate.run_id)
+    events = host.journal.events(run.id)
     return next((one.seq for one in events if one.kind == "run.waiting" and one.at >= gate.opened_at), 0)

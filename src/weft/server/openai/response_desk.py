@@ -15,7 +15,7 @@ from weft.app.serving.turns import Made, Turn
 from weft.core.errors import InputError, LimitError, NotFoundError, WeftError
 from weft.engine.questions import Answer
 from weft.server.caller import Caller
-from weft.server.openai import chunks
+from weft.server.openai import chunks, errors
 from weft.server.openai.attending import Attending
 from weft.server.openai.following import Paused, gates_at, stopping, turn_of
 from weft.server.openai.handing import hand_in
@@ -166,7 +166,7 @@ class Desk:
 
     def _turn(self, body: ResponseRequest, entries: list[dict[str, Any]], by: Caller) -> Turn:
         words = said(entries)
-        target = self._targets.target(body.model, by, body.weft.mode, words).one
+        target = self._targets.target(body.model, by, body.weft.mode, words, body.offered()).one
         if body.tools and not takes_tools(target):
             raise refuse_tools(body.model)
         if isinstance(target, Made):
@@ -286,4 +286,4 @@ def broken(error: WeftError, number: int = 0) -> bytes:
 
 
 def _said(error: WeftError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.message, "param": None}
+    return {"code": error.code, "message": errors.said(error), "param": None}

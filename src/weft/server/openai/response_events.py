@@ -13,7 +13,7 @@ from typing import Any
 
 from weft.app.serving.items import Called, Ended, Item, Said
 from weft.core.usage import Usage
-from weft.server.openai import chunks
+from weft.server.openai import chunks, errors
 from weft.server.openai.following import Paused
 from weft.server.openai.handing import calls_of
 from weft.server.openai.response_ids import ResponseId
@@ -134,7 +134,7 @@ class Narration:
         self.outcome.usage = item.usage
         if error is not None:
             self.outcome.status = "cancelled" if item.status == "cancelled" else "failed"
-            self.outcome.error = {"code": error.code, "message": error.message}
+            self.outcome.error = {"code": error.code, "message": errors.said(error)}
             yield self._event("response.failed", response=self.response())
             return
         answer = chunks.answer_of(item)

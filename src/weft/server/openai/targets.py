@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,15 +38,22 @@ class Targets:
     def __init__(self, host: Host) -> None:
         self._host = host
 
-    def target(self, model: str, by: Caller, mode: Mode, messages: Sequence[Message]) -> Target:
-        """What answers `messages` when `model` is asked for; `mode` is how ``weft/auto`` finds it.
+    def target(
+        self,
+        model: str,
+        by: Caller,
+        mode: Mode,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]],
+    ) -> Target:
+        """What answers `messages` when `model` is asked for; `mode` is how ``weft/auto`` finds it, for a client with these `tools`.
 
         Raises:
             WeftError: see `find`; or ``weft/auto`` finds nobody.
         """
         if model != AUTO:
             return Target(self.find(model, by))
-        route = self._host.automatic.route(mode, messages, tenant=by.tenant)
+        route = self._host.automatic.route(mode, messages, tenant=by.tenant, tools=tools)
         return Target(route.target, route.mode)
 
     def find(self, model: str, by: Caller) -> Published | Made:
@@ -85,10 +92,8 @@ def _entry(name: str, created: int, description: str, kind: str) -> dict[str, An
 
 
 def takes_tools(one: Published | Made) -> bool:
-    """Whether tools of the client are of use to it: a model as it stands, or an agent by itself."""
-    if isinstance(one, Made):
-        return one.name != AUTO
-    return bool(one.agent) or len(one.workflow.agents) == 1
+    """Whether tools of the client are of use to it: a model as it stands, an agent by itself, or a plan that was made with them."""
+    return isinstance(one, Made) or bool(one.agent) or len(one.workflow.agents) == 1
 
 
 def refuse_tools(model: str) -> UnsupportedError:

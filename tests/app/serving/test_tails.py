@@ -1,0 +1,79 @@
+"""Followers of a run that do not keep up, and what is kept for those who are yet to come."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+from weft.app.hosting import Host
+from weft.app.serving import tails
+from weft.app.serving.turns import Turn
+from weft.bus.envelope import DELTA, Envelope
+from weft.engine.questions import Answer
+
+MANY = 20_000
+
+
+async def waits(host: Host) -> tuple[str, int]:
+    """A run that waits at a gate, and the number of its last event."""
+    run_id = (await host.begin(Turn(target=host.library.get("asks"), choice=host.choice))).run_id
+    async with asyncio.timeout(30), aclosing(host.tails.follow(run_id)) as frames:
+        async for frame in frames:
+            if frame.type == "run.waiting":
+                return run_id, frame.seq
+    raise AssertionError(run_id)
+
+
+def word(host: Host, run_id: str, seq: int) -> None:
+    data = {"path": "/x", "attempt": 1, "text": "a word "}
+    host.service.bus.publish(Envelope(seq, f"run/{run_id}", DELTA, host.clock.micros(), data))
+
+
+async def test_what_is_kept_for_a_slow_reader_is_bounded_and_it_misses_no_event(host):
+    run_id, last = await waits(host)
+    seen = []
+    async with asyncio.timeout(60), aclosing(host.tails.follow(run_id)) as frames:
+        seen.append(await anext(frames))
+        for number in range(MANY):
+            word(host, run_id, last)
+            if number % 500 == 0:
+                await asyncio.sleep(0)
+        tail = host.tails._tails[run_id]
+        while tail._heard._queue:
+            await asyncio.sleep(0)
+        assert len(tail.frames) <= 2 * tails._KEPT
+        await host.decide(run_id, None, Answer(by="local", choice="send"))
+        async for frame in frames:
+            seen.append(frame)
+    assert [one.seq for one in seen if not one.delta] == list(range(1, host.journal.runs.get(run_id).head_seq + 1))
+    assert sum(one.delta for one in seen) <= 2 * tails._KEPT + 100
+
+
+async def test_what_is_held_for_nobody_is_bounded_and_let_go(host, monkeypatch):
+    run_id, last = await waits(host)
+    host.tails.hold(run_id, last)
+    for _ in range(MANY):
+        word(host, run_id, last)
+    held = host.tails._held[run_id]
+    assert len(held.heard._queue) <= 4 * tails._KEPT
+    host.tails.let_go(run_id)
+    assert not host.tails._held
+    monkeypatch.setattr(tails, "_HELD_S", 0.05)
+    host.tails.hold(run_id, last)
+    async with asyncio.timeout(30):
+        while host.tails._held:
+            await asyncio.sleep(0.01)
+    assert f"run/{run_id}" not in host.service.bus._readers
+
+
+async def test_whoever_comes_while_a_run_is_held_hears_it_from_there_in_order(host):
+    run_id, last = await waits(host)
+    host.tails.hold(run_id, last)
+    for _ in range(3):
+        word(host, run_id, last)
+    await host.decide(run_id, None, Answer(by="local", choice="send"))
+    async with asyncio.timeout(30), aclosing(host.tails.follow(run_id, after=last)) as frames:
+        heard = [frame async for frame in frames]
+    assert [one.delta for one in heard[:4]] == [True, True, True, False]
+    events = [one.seq for one in heard if not one.delta]
+    assert events == list(range(last + 1, host.journal.runs.get(run_id).head_seq + 1))
