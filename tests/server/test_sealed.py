@@ -17,7 +17,9 @@ MASTER = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 def served(request, make_served, databases):
     where = {"WEFT_STORE__URL": databases.fresh()} if request.param == "postgres" else {}
     flows = {"brief": BRIEF, "release": RELEASE}
-    return make_served(flows, MASTER=MASTER, WEFT_ENCRYPTION__KEY="env:MASTER", **where)
+    return make_served(
+        flows, MASTER=MASTER, WEFT_ENCRYPTION__KEY="env:MASTER", WEFT_NET__ALLOW_LOOPBACK="true", **where
+    )
 
 
 def weft(served, *args):
@@ -56,9 +58,9 @@ def test_callers_find_what_they_said_and_nobody_else_does_while_keys_change(serv
     gate = served.wait_for(waiting, "waiting")
     assert CANARY in str(gate["inputs"])
     hook = {"url": f"http://127.0.0.1:9/{CANARY}", "topics": ["runs"]}
-    assert served.api("POST", "/webhooks", json=hook).status_code in {201, 403, 422}
+    post(served, "/webhooks", hook, 201)
     schedule = {"workflow": "brief", "every_s": 86_400, "inputs": {"text": CANARY}}
-    assert served.api("POST", "/schedules", json=schedule).status_code in {201, 422}
+    post(served, "/schedules", schedule, 201)
 
     # New keys, by another process, and everything anew under them, while the service runs.
     weft(served, "encryption", "rotate")
@@ -68,7 +70,7 @@ def test_callers_find_what_they_said_and_nobody_else_does_while_keys_change(serv
     assert CANARY in str(served.wait_for(waiting, "completed"))
     served.restart()
     assert CANARY in str(served.run(done)["outputs"])
-    found = served.api("GET", "/sessions/search", params={"words": "kingfisher under"}).json()["items"]
+    found = served.api("GET", "/sessions/search", params={"words": "kingfisher under"}).json()
     assert {one["role"] for one in found} >= {"user"}
     assert "0 values are in plain" in weft(served, "encryption", "status", "--values")
     assert "Everything is as it was written" in weft(served, "db", "check")
