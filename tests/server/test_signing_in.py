@@ -14,9 +14,11 @@ from tests.server.provider import Provider
 from weft.app.admission import keyset
 from weft.app.admission.cookies import new_link
 from weft.app.hosting import Host
+from weft.core.owner import LOCAL
 from weft.core.settings import Settings
 from weft.core.settings_model import IdentitySettings, Net, Server
 from weft.server.application import build
+from weft.store.signins import forget_signins
 
 URL = "http://127.0.0.1"
 
@@ -177,6 +179,57 @@ async def test_a_browser_signs_in_at_the_provider(opened, provider):
     host.trail.flush()
     host.journal.writer.drain()
     assert {one.data.get("by") for one in host.journal.audit.list() if one.act == "sign-in"} >= {"login"}
+
+
+async def signed_in(host, client, agent):
+    """The headers of a browser that has signed in as the user of this machine."""
+    answer = await client.get("/auth/link", params={"code": new_link(host.sealed)}, headers={"User-Agent": agent})
+    client.cookies.clear()
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+async def test_sessions_are_listed_and_ended_one_by_one(opened, provider):
+    host, client = opened()
+    desk, phone = [await signed_in(host, client, name) for name in ("Desk/1", b"Phone\xad" + b"x" * 300)]
+    seen = (await client.get("/api/v1/signins", headers=desk)).json()
+    assert [(one["user"], one["how"], one["agent"][:6], one["current"]) for one in seen] == [
+        ("local", "link", "Phonex", False),
+        ("local", "link", "Desk/1", True),
+    ]
+    assert len(seen[0]["agent"]) == 200
+    # Somebody else is told the same of one that there is as of one that there is not.
+    stranger = bearer(provider.token(roles=["operator"]))
+    ends = [await client.delete(f"/api/v1/signins/{one}", headers=stranger) for one in (seen[0]["id"], "nothing")]
+    assert [one.status_code for one in ends] == [404, 404]
+    assert ends[0].text.replace(seen[0]["id"], "nothing") == ends[1].text
+    assert (await client.get("/api/v1/signins", headers=stranger)).json() == []
+    assert (await client.get("/api/v1/signins", headers=stranger, params={"user": "*"})).status_code == 403
+    own = {**desk, "Origin": URL}
+    assert (await client.delete(f"/api/v1/signins/{seen[0]['id']}", headers=own)).status_code == 204
+    assert (await client.get("/auth/me", headers=phone)).status_code == 401
+    assert (await client.get("/auth/me", headers=desk)).status_code == 200
+    # Signing out ends the session itself: a copy of the cookie is worth nothing afterwards.
+    assert (await client.post("/auth/logout", headers=own)).status_code == 204
+    assert (await client.get("/auth/me", headers=desk)).status_code == 401
+    assert host.identity.signins() == []
+    host.trail.flush()
+    host.journal.writer.drain()
+    acts = [(one.act, one.principal) for one in host.journal.audit.list() if one.act in {"signin.end", "sign-out"}]
+    assert acts == [("sign-out", "local"), ("signin.end", "local")]
+
+
+async def test_a_user_has_so_many_sessions_at_most(opened):
+    host, client = opened()
+    known = host.identity.person(LOCAL, "admin")
+    first = await host.cookies.enter(known, "link", "first")
+    others = [await host.cookies.enter(known, "link", "later") for _ in range(100)]
+    assert len(host.identity.signins()) == 100
+    for cookie, expected in ((first, 401), (others[0], 200), (others[-1], 200)):
+        headers = {"Cookie": f"weft_session={cookie}"}
+        assert (await client.get("/auth/me", headers=headers)).status_code == expected
+    # What is over is forgotten.
+    await host.journal.writer.submit(forget_signins(host.clock.micros() + 10**14))
+    assert host.identity.signins() == []
 
 
 async def test_a_link_signs_the_user_of_this_machine_in_once(opened):

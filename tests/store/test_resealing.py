@@ -164,7 +164,7 @@ async def test_a_sealed_store_is_not_taken_back_to_a_schema_that_has_no_keys(whe
     journal.close()
     journal = opened(where, writes=False)
     reseal(journal)
-    journal.database.migrate("0010")
+    journal.database.migrate("0011")
     journal.database.migrate("head")
     journal.close()
     assert keyring().writes

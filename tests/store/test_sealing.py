@@ -49,6 +49,7 @@ PLAIN = {
     "users": "who there is",
     "keys": "hashes of keys",
     "data_keys": "keys that are wrapped",
+    "signins": "who came in, and with which browser",
 }
 """Of each table, what in it is not sealed, and why that may be."""
 

@@ -15,6 +15,7 @@ PARTS = {
     "journal": "weft.store.journal",
     "driving": "weft.app.driving",
     "doctor": "weft.app.doctor",
+    "expiring": "weft.app.expiring",
     "answering": "weft.engine.answering",
     "fold": "weft.engine.fold",
     "travel": "weft.app.travel",

@@ -213,6 +213,14 @@ COMMANDS: Mapping[str, Entry] = {
             "revoke": Entry(target=f"{_GROUPS}.identity:revoke_key", help="Take a key back."),
         },
     ),
+    "signins": Entry(
+        help="The sessions of browsers.",
+        section="This machine",
+        members={
+            "list": Entry(target=f"{_GROUPS}.signins:list_signins", help="List the sessions that count."),
+            "end": Entry(target=f"{_GROUPS}.signins:end_signin", help="End one of them."),
+        },
+    ),
     "link": Entry(
         target=f"{_GROUPS}.identity:link",
         help="Print an address that signs a browser in, once.",

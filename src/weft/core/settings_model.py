@@ -176,6 +176,9 @@ class Server(Group):
     tls_clients: Folder | None = Field(
         default=None, description="A file with the authorities (PEM) of which every caller needs a certificate."
     )
+    tls_warn_days: int = Field(
+        default=30, ge=0, le=3_650, description="So many days before a certificate is over, the service says so."
+    )
     token: SecretStr | None = Field(
         default=None, description="Callers show it as a bearer token; needed on any other address than this machine's."
     )

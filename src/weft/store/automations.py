@@ -7,8 +7,8 @@ the row before there is a run, so that a process that dies in between leaves not
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
-from weft.store.database import translated
 from weft.store.sealing import Seal, as_stored, opened
+from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.tables import automations, firings
 
@@ -77,7 +77,7 @@ class Automations:
             NotFoundError: there is none.
         """
         query = select(automations).where(automations.c.tenant == tenant, automations.c.name == name)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(query).first()
         if row is None:
             raise _unknown(name)
@@ -88,7 +88,7 @@ class Automations:
         query = select(automations).where(automations.c.tenant == tenant).order_by(automations.c.name)
         if kinds:
             query = query.where(automations.c.kind.in_(kinds))
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._automation(row) for row in connection.execute(query)]
 
     def active(self, at: int) -> list[Automation]:
@@ -117,7 +117,7 @@ class Automations:
             .order_by(firings.c.nominal.desc(), firings.c.key)
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._firing(row) for row in connection.execute(query)]
 
     def known(self, name: str, key: str, *, tenant: str = "local") -> bool:
@@ -125,7 +125,7 @@ class Automations:
         query = select(firings.c.key).where(
             and_(firings.c.tenant == tenant, firings.c.automation == name, firings.c.key == key)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return connection.execute(query).first() is not None
 
     def unfinished(self, *, limit: int = 1_000) -> list[Firing]:
@@ -153,7 +153,7 @@ class Automations:
             .order_by(firings.c.nominal.desc(), firings.c.key.desc())
             .limit(1)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(query).first()
         return None if row is None else self._firing(row)
 
@@ -166,10 +166,8 @@ class Automations:
         data = opened(self._seal, "firings", row._mapping)  # noqa: SLF001 -- same
         return Firing(**{**data, "variables": json.loads(data["variables"])})
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def add(automation: Automation) -> Callable[[Transaction], None]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
-from weft.store.database import translated
 from weft.store.sealing import Seal
+from weft.store.seen import seen_by
 from weft.store.service_tables import chains, sessions
 from weft.store.sql import Transaction
 
@@ -46,13 +46,11 @@ class Chains:
             .order_by(chains.c.at.desc())
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [(row[0], row[1]) for row in connection.execute(query)]
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def remember(one: Chain) -> Callable[[Transaction], None]:

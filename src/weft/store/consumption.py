@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, select
 
 from weft.core.usage import Usage
-from weft.store.database import translated
 from weft.store.history import payload_of
 from weft.store.sealing import Seal
+from weft.store.seen import seen_by
 from weft.store.tables import blobs, events, runs
 
 
@@ -47,7 +47,7 @@ class Consumption:
         )
         if workflow is not None:
             query = query.where(runs.c.workflow == workflow)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             rows = connection.execute(query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(limit))
             return [(row.id, row.workflow) for row in rows]
 
@@ -88,10 +88,8 @@ class Consumption:
                         usage=Usage.from_json(used),
                     )
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def _asked(data: dict[str, Any]) -> tuple[str, str]:

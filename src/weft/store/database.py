@@ -84,6 +84,8 @@ class SqliteDatabase:
     the process, but the newest ones may be lost when the machine loses power.
     """
 
+    narrows = False
+
     def __init__(self, path: Path | str, *, durability: Durability = "full", busy_s: float = BUSY_S) -> None:
         self.path: Any = path
         self._busy_s = busy_s
@@ -259,8 +261,9 @@ class SqliteDatabase:
         return in_our_words(error, self.path)
 
     @contextmanager
-    def reading(self) -> Iterator[SqliteConnection]:
-        """See `weft.store.port.Database`."""
+    def reading(self, tenant: str | None = None) -> Iterator[SqliteConnection]:
+        """See `weft.store.port.Database`. A file knows no tenants."""
+        del tenant
         with self._reading, translated(self.path):
             yield self._reader
 

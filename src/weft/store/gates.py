@@ -7,8 +7,8 @@ other. The run's driver then writes what won into the journal.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, Row, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
-from weft.store.database import translated
 from weft.store.sealing import Seal, as_stored, of_run, opened
+from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.tables import gates, runs
 
@@ -66,7 +66,7 @@ class Gates:
         Raises:
             NotFoundError: there is none.
         """
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(_query().where(gates.c.id == gate_id)).first()
         if row is None or (tenant is not None and row.tenant != tenant):
             raise NotFoundError(f"there is no gate {gate_id!r}", fix="`weft gates` shows what waits for an answer")
@@ -86,7 +86,7 @@ class Gates:
             .order_by(gates.c.opened_at.desc(), gates.c.id)
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._gate(row) for row in connection.execute(query)]
 
     def search(
@@ -108,7 +108,7 @@ class Gates:
             at, last = before
             query = query.where(or_(gates.c.opened_at < at, (gates.c.opened_at == at) & (gates.c.id > last)))
         query = query.order_by(gates.c.opened_at.desc(), gates.c.id).limit(limit)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._gate(row) for row in connection.execute(query)]
 
     def decision(self, gate_id: str) -> dict[str, Any] | None:
@@ -132,10 +132,8 @@ class Gates:
         decision = json.loads(data["decision"] or "null")
         return Gate(**{**data, "request": json.loads(data["request"]), "decision": decision})
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def open_gate(

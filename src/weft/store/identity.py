@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
 from weft.core.errors import ConflictError, NotFoundError
-from weft.store.database import translated
+from weft.store.seen import seen_by
 from weft.store.service_tables import keys, tenants, users
 from weft.store.sql import Transaction
 
@@ -67,7 +67,7 @@ class Identities:
     def users(self, *, tenant: str = "local") -> list[User]:
         """The users of a tenant, by id."""
         query = select(users).where(users.c.tenant == tenant).order_by(users.c.id)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [_user(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
 
     def user(self, user_id: str, *, tenant: str = "local") -> User:
@@ -84,7 +84,7 @@ class Identities:
     def find_user(self, user_id: str, *, tenant: str = "local") -> User | None:
         """The user of this id, if there is one."""
         query = select(users).where(users.c.tenant == tenant, users.c.id == user_id)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(query).first()
         return None if row is None else _user(row._mapping)  # noqa: SLF001 -- same
 
@@ -93,7 +93,7 @@ class Identities:
         query = select(keys).where(keys.c.tenant == tenant).order_by(keys.c.created_at.desc(), keys.c.id)
         if principal is not None:
             query = query.where(keys.c.principal == principal)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [Key(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
 
     def key_with(self, hash_: str) -> Key | None:
@@ -102,10 +102,8 @@ class Identities:
             row = connection.execute(select(keys).where(keys.c.hash == hash_)).first()
         return None if row is None else Key(**row._mapping)  # noqa: SLF001 -- same
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def _user(mapping: object) -> User:

@@ -28,6 +28,7 @@ from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.shipments import Shipments
 from weft.store.signals import Signals
+from weft.store.signins import SignIns
 from weft.store.task_hooks import Hooks
 from weft.store.tasks import Tasks
 from weft.store.webhooks import Webhooks
@@ -73,7 +74,7 @@ class Journal:
         self.signals = Signals(self._read, seal)
         self.automations = Automations(engine, path, seal)
         self.workflows = Workflows(engine, path, self._read, seal)
-        self.audit = Audit(engine, path)
+        self.audit = Audit(engine, path, self._read)
         self.shipments = Shipments(engine, path)
         self.tasks = Tasks(engine, path, seal)
         self.hooks = Hooks(engine, path, seal)
@@ -82,6 +83,7 @@ class Journal:
         self.webhooks = Webhooks(engine, path, seal)
         self.flags = SetFlags(engine, path)
         self.identities = Identities(engine, path)
+        self.signins = SignIns(self._read)
         self.consumption = Consumption(engine, path, seal)
         self.inbox = Inbox(database.bell)
 
@@ -111,9 +113,9 @@ class Journal:
         """
         return int(await self.writer.submit(append))
 
-    def events(self, run_id: str, *, after: int = 0, limit: int = -1) -> list[Event]:
-        """The events of a run after sequence number `after`, oldest first."""
-        with self._read() as connection:
+    def events(self, run_id: str, *, after: int = 0, limit: int = -1, tenant: str | None = None) -> list[Event]:
+        """The events of a run after sequence number `after`, oldest first; with a `tenant`, only of one of theirs."""
+        with self._read(tenant) as connection:
             return list(history.read(connection, run_id, after=after, limit=limit, seal=self.seal))
 
     def proven_events(self, run_id: str) -> list[Event]:

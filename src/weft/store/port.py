@@ -74,6 +74,8 @@ class Database(Protocol):
     """Whether it is private to this process and gone with it."""
     path: Any
     """Where it is, without secrets: for messages."""
+    narrows: bool
+    """Whether it sees to it by itself that what is read for a tenant is that tenant's."""
     complaints: Complaints
     bulk: Bulk
     engine: Engine
@@ -114,8 +116,8 @@ class Database(Protocol):
     def in_our_words(self, error: Exception) -> WeftError:
         """What the driver complains of, as an error that says what to do."""
 
-    def reading(self) -> AbstractContextManager[Transaction]:
-        """Where this process reads; complaints come in our words."""
+    def reading(self, tenant: str | None = None) -> AbstractContextManager[Transaction]:
+        """Where this process reads; complaints come in our words. What is read for a `tenant` the database may narrow to what is theirs."""
 
     def migrate(self, to: str) -> None:
         """Bring the schema to a revision, forward or back; ``head`` is the newest."""

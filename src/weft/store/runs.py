@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import builtins
 import json
-from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,10 +17,10 @@ from sqlalchemy import cast as cast_as
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
 from weft.store.append import TERMINAL, NewRun, keep_plan
-from weft.store.database import translated
 from weft.store.listing import RunFilter, page
 from weft.store.port import Drivers
 from weft.store.sealing import STORE, Seal, Spot, open_bytes, opened
+from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.tables import ENDED, firings, plans, runs
 
@@ -93,7 +93,7 @@ class Runs:
         engine: Engine,
         drivers: Drivers,
         path: Path | str,
-        at_once: Callable[[], AbstractContextManager[Transaction]],
+        at_once: Callable[[str | None], AbstractContextManager[Transaction]],
         seal: Seal | None = None,
     ) -> None:
         self._seal = seal
@@ -110,7 +110,7 @@ class Runs:
             .order_by(runs.c.due, runs.c.id)
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [run for row in connection.execute(query) if not (run := self._run(row)).driven]
 
     def ready(self, at: int, *, limit: int = 100) -> list[tuple[str, str]]:
@@ -120,7 +120,7 @@ class Runs:
         interrupted is left alone, and so is a fork that has never been made to go: whoever made it means to. Tenants take turns,
         however many runs one of them has; within a tenant the oldest comes first.
         """
-        with self._at_once() as connection:
+        with self._at_once(None) as connection:
             found = connection.execute(_READY, (at,))
             undriven = ((run_id, tenant) for run_id, driver, tenant in found if not self._drivers.alive(driver))
             return list(islice(undriven, limit))
@@ -148,7 +148,7 @@ class Runs:
             .order_by(runs.c.updated_at, runs.c.id)
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._run(row) for row in connection.execute(query)]
 
     def next_due(self) -> int | None:
@@ -166,7 +166,7 @@ class Runs:
         Raises:
             NotFoundError: there is none.
         """
-        with self._at_once() as connection:
+        with self._at_once(tenant) as connection:
             row = connection.execute(_BY_ID, (run_id,)).fetchone()
         if row is None or (tenant is not None and row[_TENANT] != tenant):
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
@@ -188,7 +188,7 @@ class Runs:
                 .order_by((runs.c.id == text).desc(), runs.c.id)
                 .limit(6)
             )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             rows = connection.execute(query).all()
         exact = [row for row in rows if row.id == text]
         rows = exact or list(rows)
@@ -230,7 +230,7 @@ class Runs:
     ) -> builtins.list[Run]:
         """The runs that `which` lets through, newest first; see `list`."""
         query = page(select(*_COLUMNS).where(runs.c.tenant == tenant), which, before, limit)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._run(row) for row in connection.execute(query)]
 
     def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[Transaction], None]:
@@ -312,10 +312,8 @@ class Runs:
 
         return work
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
     def _run(self, row: Row[Any]) -> Run:
         return self._made(dict(row._mapping))  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping

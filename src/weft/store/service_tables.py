@@ -232,6 +232,20 @@ keys = Table(  # credentials of users; what a caller shows is never stored, only
     Index("keys_by_hash", "hash", unique=True),
 )
 
+signins = Table(  # sessions of browsers that nobody has ended
+    "signins",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("signins_by_user", "tenant", "principal", "created_at"),
+)
+
 data_keys = Table(  # the keys that seal what tenants keep here, wrapped by a master key that is kept elsewhere
     "data_keys",
     metadata,

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, exists, func, or_,
 
 from weft.core.errors import NotFoundError
 from weft.store.append import TERMINAL
-from weft.store.database import translated
 from weft.store.sealing import Seal, as_stored, opened
+from weft.store.seen import seen_by
 from weft.store.service_tables import messages, sessions
 from weft.store.sql import Transaction
 from weft.store.tables import runs
@@ -94,7 +94,7 @@ class Sessions:
         query = select(sessions).where(sessions.c.tenant == tenant, sessions.c.id == session_id)
         if principal is not None:
             query = query.where(sessions.c.principal == principal)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(f"there is no session {session_id!r}", fix="list the sessions to see those there are")
@@ -118,7 +118,7 @@ class Sessions:
             later = and_(sessions.c.updated_at == at, sessions.c.id < last)
             query = query.where(or_(sessions.c.updated_at < at, later))
         query = query.order_by(sessions.c.updated_at.desc(), sessions.c.id.desc()).limit(limit)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._session(row) for row in connection.execute(query)]
 
     def turns(self, session_id: str, *, tenant: str = "local") -> list[tuple[str, str, dict[str, Any]]]:
@@ -128,7 +128,7 @@ class Sessions:
             .where(runs.c.tenant == tenant, runs.c.session == session_id, runs.c.parent.is_(None))
             .order_by(runs.c.created_at, runs.c.id)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             rows = connection.execute(query).all()
         found = (opened(self._seal, "runs", row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
         return [(one["id"], one["status"], json.loads(one["options"])) for one in found]
@@ -144,7 +144,7 @@ class Sessions:
             .order_by(runs.c.created_at)
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return list(connection.execute(query).scalars())
 
     def search(self, words: str, *, principal: str, tenant: str = "local", limit: int = 50) -> list[Spoken]:
@@ -160,7 +160,7 @@ class Sessions:
             .order_by(messages.c.at.desc())
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             rows = connection.execute(query)
             return [Spoken(**opened(None, "messages", row._mapping)) for row in rows]  # noqa: SLF001 -- same
 
@@ -174,7 +174,7 @@ class Sessions:
         )
         *whole, last = [term.casefold() for term in terms]
         found: list[tuple[int, Spoken]] = []
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             for row in connection.execute(query):
                 one = Spoken(**opened(self._seal, "messages", row._mapping))  # noqa: SLF001 -- same
                 words = _WORDS.findall(one.content.casefold())
@@ -196,13 +196,11 @@ class Sessions:
     def count(self, *, principal: str, tenant: str = "local") -> int:
         """How many sessions somebody has."""
         query = select(func.count()).where(sessions.c.tenant == tenant, sessions.c.principal == principal)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return int(connection.execute(query).scalar_one())
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def open_session(session: Session) -> Callable[[Transaction], bool]:

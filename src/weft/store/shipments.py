@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine, select
 
-from weft.store.database import translated
+from weft.store.seen import seen_by
 from weft.store.service_tables import shipments
 from weft.store.sql import Transaction
 
@@ -39,7 +39,7 @@ class Shipments:
         """How far the log of a tenant was shipped."""
         columns = (shipments.c.seq, shipments.c.sending, shipments.c.holder)
         query = select(*columns).where(shipments.c.tenant == tenant, shipments.c.target == target)
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, tenant) as connection:
             row = connection.execute(query).first()
         if row is None:
             return Shipment(tenant=tenant, target=target)

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
-from weft.store.database import translated
 from weft.store.sealing import Seal, Spot, as_stored, open_text, opened
+from weft.store.seen import seen_by
 from weft.store.service_tables import webhooks
 from weft.store.sql import Transaction
 from weft.store.tables import runs
@@ -54,7 +54,7 @@ class Hooks:
         query = select(webhooks).where(
             webhooks.c.tenant == tenant, webhooks.c.run_id == run_id, webhooks.c.kind == _KIND
         )
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, tenant) as connection:
             return [self._hook(row) for row in connection.execute(query.order_by(webhooks.c.created_at, webhooks.c.id))]
 
     def unfinished(self) -> list[str]:
@@ -64,7 +64,7 @@ class Hooks:
             .join(runs, runs.c.id == webhooks.c.run_id)
             .where(webhooks.c.kind == _KIND, webhooks.c.paused == 0)
         )
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, None) as connection:
             rows = connection.execute(query).all()
         found = (opened(self._seal, "webhooks", row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
         return sorted({one["run_id"] for one in found if json.loads(one["config"]).get("after", 0) <= one["head_seq"]})

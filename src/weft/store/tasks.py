@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 
-from weft.store.database import translated
 from weft.store.runs import OPEN
 from weft.store.sealing import Seal, as_stored, opened
+from weft.store.seen import seen_by
 from weft.store.service_tables import task_messages
 from weft.store.sql import Transaction
 from weft.store.tables import gates, runs
@@ -55,13 +55,13 @@ class Tasks:
             at, run_id = before
             query = query.where(or_(runs.c.updated_at < at, and_(runs.c.updated_at == at, runs.c.id < run_id)))
         query = query.order_by(runs.c.updated_at.desc(), runs.c.id.desc()).limit(limit)
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, wanted.tenant) as connection:
             return list(connection.execute(query).scalars())
 
     def count(self, wanted: TaskFilter) -> int:
         """How many there are in all."""
         query = select(func.count()).select_from(runs).where(*_conditions(wanted))
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, wanted.tenant) as connection:
             return int(connection.execute(query).scalar_one())
 
     def asking(self, run_ids: Collection[str]) -> frozenset[str]:
@@ -69,7 +69,7 @@ class Tasks:
         ids = list(run_ids)
         own = select(gates.c.run_id).where(gates.c.run_id.in_(ids), gates.c.status == "open")
         below = select(runs.c.parent).where(runs.c.parent.in_(ids), runs.c.status.in_(OPEN))
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, None) as connection:
             return frozenset([*connection.execute(own).scalars(), *connection.execute(below).scalars()])
 
     def said_to(self, run_id: str, *, tenant: str) -> list[SaidTo]:
@@ -79,7 +79,7 @@ class Tasks:
             .where(task_messages.c.tenant == tenant, task_messages.c.run_id == run_id)
             .order_by(task_messages.c.at, task_messages.c.message)
         )
-        with translated(self._path), self._engine.connect() as connection:
+        with seen_by(self._engine, self._path, tenant) as connection:
             rows = connection.execute(query).all()
         return [SaidTo(**opened(self._seal, "task_messages", row._mapping)) for row in rows]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 

@@ -7,8 +7,8 @@ event is found, it is delivered once, and tried again until it arrives.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from weft.core.errors import ConflictError, NotFoundError
-from weft.store.database import translated
 from weft.store.sealing import Seal, as_stored, opened
+from weft.store.seen import seen_by
 from weft.store.service_tables import deliveries, webhooks
 from weft.store.sql import Transaction
 
@@ -79,7 +79,7 @@ class Webhooks:
             query = query.where(webhooks.c.run_id == run_id)
         if kinds:
             query = query.where(webhooks.c.kind.in_(kinds))
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._webhook(row) for row in connection.execute(query)]
 
     def get(self, webhook_id: str, *, tenant: str = "local") -> Webhook:
@@ -89,7 +89,7 @@ class Webhooks:
             NotFoundError: there is none.
         """
         query = select(webhooks).where(webhooks.c.tenant == tenant, webhooks.c.id == webhook_id)
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(f"there is no webhook {webhook_id!r}", fix="list the webhooks to see those there are")
@@ -114,7 +114,7 @@ class Webhooks:
             .order_by(deliveries.c.created_at.desc(), deliveries.c.id.desc())
             .limit(limit)
         )
-        with self._read() as connection:
+        with self._read(webhook.tenant) as connection:
             return [self._delivery(row) for row in connection.execute(query)]
 
     def latest(self, webhook: Webhook) -> int:
@@ -122,7 +122,7 @@ class Webhooks:
         query = select(func.max(deliveries.c.created_at)).where(
             deliveries.c.tenant == webhook.tenant, deliveries.c.webhook == webhook.id
         )
-        with self._read() as connection:
+        with self._read(webhook.tenant) as connection:
             found = connection.execute(query).scalar_one_or_none()
         return max(webhook.created_at, found or 0)
 
@@ -135,10 +135,8 @@ class Webhooks:
     def _delivery(self, row: Row[Any]) -> Delivery:
         return Delivery(**opened(self._seal, "deliveries", row._mapping))  # noqa: SLF001 -- same
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def add(webhook: Webhook) -> Callable[[Transaction], None]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from sqlalchemy import Connection, Engine, func, select
 
 from weft.core.canonical import sha256
 from weft.core.errors import NotFoundError
-from weft.store.database import translated
 from weft.store.sealing import Seal, Spot, as_stored, open_text, opened
+from weft.store.seen import seen_by
 from weft.store.service_tables import workflows
 from weft.store.sql import Transaction
 
@@ -43,7 +43,7 @@ class Workflows:
         self,
         engine: Engine,
         path: Path | str,
-        at_once: Callable[[], AbstractContextManager[Transaction]],
+        at_once: Callable[[str | None], AbstractContextManager[Transaction]],
         seal: Seal | None = None,
     ) -> None:
         self._seal = seal
@@ -65,12 +65,12 @@ class Workflows:
             .where(workflows.c.tenant == tenant)
             .order_by(workflows.c.name)
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._made(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
     def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
         """The newest version of a workflow, if it is registered."""
-        with self._at_once() as connection:
+        with self._at_once(tenant) as connection:
             row = connection.execute(_NEWEST, (tenant, name)).fetchone()
         return None if row is None else self._made(dict(zip(_NAMES, row, strict=True)))
 
@@ -81,7 +81,7 @@ class Workflows:
             .where(workflows.c.tenant == tenant, workflows.c.name == name)
             .order_by(workflows.c.version.desc())
         )
-        with self._read() as connection:
+        with self._read(tenant) as connection:
             return [self._made(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
 
     def get(self, name: str, version: int | None = None, *, tenant: str = "local") -> Registered:
@@ -100,10 +100,8 @@ class Workflows:
     def _made(self, row: Mapping[Any, Any]) -> Registered:
         return Registered(**opened(self._seal, "workflows", row))
 
-    @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with translated(self._path), self._engine.connect() as connection:
-            yield connection
+    def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
+        return seen_by(self._engine, self._path, tenant)
 
 
 def register(

@@ -41,12 +41,10 @@ class Tasks:
         gone = NotFoundError("there is no such task", fix="the tasks that you may see are listed by `ListTasks`")
         try:
             run_id, life = parted(task)
-            run = self._journal.runs.get(run_id)
+            run = self._journal.runs.get(run_id, tenant=caller.tenant)
         except NotFoundError:
             raise gone from None
-        if run.tenant != caller.tenant or (
-            routed and self._targets.get(routed, tenant=caller.tenant).name != run.workflow
-        ):
+        if routed and self._targets.get(routed, tenant=caller.tenant).name != run.workflow:
             raise gone
         if life > run.generation:
             raise gone

@@ -87,7 +87,7 @@ async def resume(host: Host, caller: Caller, thread_id: str, entries: Sequence[R
 
 def _theirs(host: Host, caller: Caller, thread_id: str, gate_id: str) -> Gate:
     gate = gate_of(host.journal, gate_id, tenant=caller.tenant)
-    run = host.journal.runs.get(gate.run_id)
+    run = host.journal.runs.get(gate.run_id, tenant=caller.tenant)
     if run.session != thread_id or run.principal != caller.principal:
         raise NotFoundError(f"there is no gate {gate_id!r}", fix="`weft gates` shows what waits for an answer")
     if gate.decision is None and gate.status != "open":

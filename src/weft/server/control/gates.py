@@ -180,12 +180,9 @@ def own_gate(host: Host, gate_id: str, caller: Caller) -> Gate:
     """
     missing = NotFoundError(f"there is no gate {gate_id!r}", fix="list the gates to see what waits", gate=gate_id)
     try:
-        gate = host.journal.gates.get(gate_id)
+        return host.journal.gates.get(gate_id, tenant=caller.tenant)
     except NotFoundError:
         raise missing from None
-    if gate.tenant != caller.tenant:
-        raise missing
-    return gate
 
 
 def gate_view(gate: Gate, host: Host) -> GateView:

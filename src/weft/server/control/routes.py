@@ -148,14 +148,8 @@ def own_run(host: Host, run_id: str, caller: Caller) -> Run:
     Raises:
         NotFoundError: it is not.
     """
-    run = _found(host, run_id)
-    if run is None or run.tenant != caller.tenant:
-        raise NotFoundError(f"there is no run {run_id!r}", fix="list the runs to see what is there", run=run_id)
-    return run
-
-
-def _found(host: Host, run_id: str) -> Run | None:
     try:
-        return host.journal.runs.get(run_id)
+        return host.journal.runs.get(run_id, tenant=caller.tenant)
     except NotFoundError:
-        return None
+        fix = "list the runs to see what is there"
+        raise NotFoundError(f"there is no run {run_id!r}", fix=fix, run=run_id) from None

@@ -66,14 +66,13 @@ def _own(host: Host, gate_id: str, by: Caller) -> tuple[Gate, Run]:
     """A gate, and the run that the caller has begun."""
     found: tuple[Gate, Run] | None = None
     try:
-        gate = host.journal.gates.get(gate_id)
-        found = gate, host.journal.runs.get(root_of(host.journal, gate.run_id))
+        gate = host.journal.gates.get(gate_id, tenant=by.tenant)
+        found = gate, host.journal.runs.get(root_of(host.journal, gate.run_id), tenant=by.tenant)
     except NotFoundError:
         pass  # told below, in the same words as of what is another's
     if found is not None:
         gate, run = found
-        theirs = (run.tenant, run.principal) == (by.tenant, by.principal)
-        if theirs and "client" in (gate.request.get("facts") or {}):
+        if run.principal == by.principal and "client" in (gate.request.get("facts") or {}):
             return found
     raise NotFoundError("nobody waits for the result of this call", fix="ask anew", param="messages")
 

@@ -92,11 +92,11 @@ class Desk:
         """
         id_ = ResponseId.parse(text)
         try:
-            run = self._host.journal.runs.get(id_.run_id)
+            run = self._host.journal.runs.get(id_.run_id, tenant=by.tenant)
         except NotFoundError:
             run = None
         about = _about(run) if run else {}
-        if run is None or run.tenant != by.tenant or not about or about.get("store") is False:
+        if run is None or not about or about.get("store") is False:
             raise NotFoundError(f"there is no response {text!r}", param="response_id")
         if id_.after > run.head_seq:
             raise NotFoundError(f"there is no response {text!r}", param="response_id")

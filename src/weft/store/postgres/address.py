@@ -9,6 +9,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from weft.core.errors import InputError
+from weft.store.postgres.narrow import NarrowConnection
 
 _CONNECT_S = 5
 _IDLE_MS = 1_500
@@ -62,7 +63,7 @@ class Address:
 
     def connect(
         self, *, durability: Literal["full", "fast"] = "full", patient: bool = False, **how: Any
-    ) -> psycopg.Connection[Any]:
+    ) -> NarrowConnection:
         """A new connection in autocommit mode; a `patient` one may take any time over a transaction. `how` is for psycopg."""
         given = conninfo_to_dict(self.conninfo)
         server = {
@@ -72,4 +73,4 @@ class Address:
         }
         options = " ".join([*(f"-c {name}={value}" for name, value in server.items()), str(given.pop("options", ""))])
         settings: dict[str, Any] = {"application_name": "weft", "connect_timeout": _CONNECT_S, **_CLIENT, **given}
-        return psycopg.connect(**settings, options=options.strip(), autocommit=True, **how)
+        return NarrowConnection.connect(**settings, options=options.strip(), autocommit=True, **how)

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import Any, Literal
 
 import psycopg
@@ -31,6 +32,8 @@ from weft.store.postgres.arrays import taken_by
 from weft.store.postgres.bulk import PostgresBulk
 from weft.store.postgres.complaints import clash, in_our_words, lost
 from weft.store.postgres.leases import Leases
+from weft.store.postgres.narrow import NarrowConnection, NarrowCursor, NarrowRawCursor
+from weft.store.postgres.serving import serving_role
 from weft.store.postgres.statements import Reading, Statements
 from weft.store.postgres.writing import TURNS, Writing
 
@@ -69,10 +72,12 @@ class PostgresDatabase:
             first = self._connected(0.0)
             try:
                 schema.upgrade(first)
+                self.serving = serving_role(first)
+                self.narrows = self.serving is not None
             finally:
                 first.close()
         self.engine = schema.engine_of(
-            lambda: self._connected(_READ_PATIENCE_S),
+            lambda: self._narrow(cursor_factory=NarrowCursor),
             pool=QueuePool,
             pool_size=4,
             max_overflow=8,
@@ -140,12 +145,16 @@ class PostgresDatabase:
         return in_our_words(error, self.path)
 
     @contextmanager
-    def reading(self) -> Iterator[Statements]:
+    def reading(self, tenant: str | None = None) -> Iterator[Statements]:
         """Where this process reads."""
         with self._reading, self._said_well():
             if self._reader is None:
-                self._reader = Reading(lambda: self._raw(_READ_PATIENCE_S))
-            yield self._reader
+                self._reader = Reading(partial(self._narrow, cursor_factory=NarrowRawCursor, prepare_threshold=1))
+            self._reader.tenant = tenant
+            try:
+                yield self._reader
+            finally:
+                self._reader.tenant = None
 
     def migrate(self, to: str) -> None:
         """See `weft.store.port.Database`."""
@@ -193,12 +202,17 @@ class PostgresDatabase:
         if self._reader is not None:
             self._reader.raw.close()
 
+    def _narrow(self, **how: Any) -> NarrowConnection:
+        connection = self._connected(_READ_PATIENCE_S, **how)
+        connection.serving = self.serving
+        return connection
+
     def _raw(self, patience_s: float) -> psycopg.Connection[Any]:
         connection = self._connected(patience_s, cursor_factory=RawCursor, prepare_threshold=1)
         taken_by(connection)
         return connection
 
-    def _connected(self, patience_s: float, **how: Any) -> psycopg.Connection[Any]:
+    def _connected(self, patience_s: float, **how: Any) -> NarrowConnection:
         """A new connection. A server that is away is tried again, not all at the same moment.
 
         Raises:
@@ -260,7 +274,8 @@ def _check(raw: psycopg.Connection[Any], record: object, proxy: object) -> None:
     del record, proxy
     if raw.closed:
         raise DisconnectionError
-    if select.select([raw], [], [], 0)[0]:
+    # The server's last words come before the end.
+    while select.select([raw], [], [], 0)[0]:
         try:
             raw.pgconn.consume_input()
         except psycopg.OperationalError as error:

@@ -30,14 +30,14 @@ _THROUGH = {
     "plans": "r.plan_hash = plans.hash",
 }
 """Tables that name neither a tenant nor a run of their own: what of theirs is seen through the runs that are."""
-_NEVER = frozenset({"rates"})
+NEVER = frozenset({"rates"})
 """Of these, nobody else sees anything: their names hold those of all tenants."""
-_KEPT_BACK = _NEVER | {"keys", "webhooks", "data_keys"}
+_KEPT_BACK = NEVER | {"keys", "webhooks", "data_keys"}
 """A reader is not let into these: they hold hashes of keys, secrets, and wrapped keys."""
 
 
 def _condition(name: str, columns: frozenset[str]) -> str | None:
-    if name in _NEVER:
+    if name in NEVER:
         return None
     if name == "tenants":
         return f"id = {_TENANT}"
@@ -72,9 +72,9 @@ def let_in(url: str, role: str, tenant: str | None) -> None:
         _check(connection, role)
         _forget(connection, role)
         names = [table.name for table in metadata.sorted_tables if table.name not in _KEPT_BACK]
-        schema = Identifier(_schema(connection))
+        schema = Identifier(schema_of(connection))
         connection.execute(SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, Identifier(role)))
-        connection.execute(SQL("GRANT SELECT ON {} TO {}").format(_listed([*names, "readers"]), Identifier(role)))
+        connection.execute(SQL("GRANT SELECT ON {} TO {}").format(listed([*names, "readers"]), Identifier(role)))
         connection.execute("INSERT INTO readers VALUES (%s, %s)", (role, tenant))
 
 
@@ -103,8 +103,8 @@ def _forget(connection: psycopg.Connection[Any], role: str) -> bool:
     there = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone() is not None
     if there:
         names = [*(table.name for table in metadata.sorted_tables), "readers"]
-        connection.execute(SQL("REVOKE ALL ON {} FROM {}").format(_listed(names), Identifier(role)))
-        schema = Identifier(_schema(connection))
+        connection.execute(SQL("REVOKE ALL ON {} FROM {}").format(listed(names), Identifier(role)))
+        schema = Identifier(schema_of(connection))
         connection.execute(SQL("REVOKE USAGE ON SCHEMA {} FROM {}").format(schema, Identifier(role)))
     return connection.execute("DELETE FROM readers WHERE role = %s", (role,)).rowcount > 0
 
@@ -124,12 +124,14 @@ def _check(connection: psycopg.Connection[Any], role: str) -> None:
         )
 
 
-def _schema(connection: psycopg.Connection[Any]) -> str:
+def schema_of(connection: psycopg.Connection[Any]) -> str:
+    """The schema in which our tables are."""
     (name,) = connection.execute(
         "SELECT nspname FROM pg_namespace n JOIN pg_class c ON c.relnamespace = n.oid WHERE c.oid = 'runs'::regclass"
     ).fetchone() or ("public",)
     return str(name)
 
 
-def _listed(names: list[str]) -> Composed:
+def listed(names: list[str]) -> Composed:
+    """Names of tables, for a statement."""
     return SQL(", ").join(map(Identifier, names))

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from weft.store.postgres.complaints import lost
+from weft.store.postgres.narrow import NarrowConnection
 from weft.store.sealing import Seal
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\?|(?<!:):([a-z_]+)")
@@ -68,9 +69,18 @@ class Statements:
 class Reading(Statements):
     """Statements that only read, each by itself: one that met a lost connection is asked again on a new one."""
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
+    raw: NarrowConnection
+    tenant: str | None = None
+    """Whose statements they are, and so what they see."""
+
+    def __init__(self, connect: Callable[[], NarrowConnection]) -> None:
         super().__init__(connect())
         self._connect = connect
+
+    def send(self, statement: bytes, parameters: Sequence[Any] = ()) -> Any:
+        """Run one statement whose parameters are numbered."""
+        with self.raw.narrow(self.tenant):
+            return super().send(statement, parameters)
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = (), /) -> Any:
         """Run one statement."""

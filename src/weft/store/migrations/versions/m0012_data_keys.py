@@ -7,8 +7,8 @@ from alembic import op
 
 from weft.core.errors import ConflictError
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 _TENANT = "(SELECT coalesce(r.tenant, current_setting('weft.tenant', true)) FROM readers r WHERE r.role = current_user)"
 
 
