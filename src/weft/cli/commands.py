@@ -214,7 +214,7 @@ COMMANDS: Mapping[str, Entry] = {
         },
     ),
     "signins": Entry(
-        help="The sessions of browsers.",
+        help="Where people are signed in with a browser.",
         section="This machine",
         members={
             "list": Entry(target=f"{_GROUPS}.signins:list_signins", help="List the sessions that count."),
