@@ -83,7 +83,7 @@ class Host:
         self.cookies = Cookies(
             self.sealed, self.identity, self.journal, self.clock, hours=settings.identity.session_hours
         )
-        self.limits = Limits(settings.rates, self.journal, self.clock)
+        self.limits = Limits(settings.rates, self.journal, self.clock, denied=self._limited)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
         self.keys = Keyring(settings.home)
@@ -348,6 +348,11 @@ class Host:
         """Note that somebody was turned away, and how many `more` were before whom nobody noted."""
         facts = {"reason": reason, **({"more": more} if more else {})}
         self.trail.later(self.trail.entry("", "sign-in", "service", facts, outcome="denied"), soon=True)
+
+    def _limited(self, owner: Owner, reason: str) -> None:
+        facts = {"reason": reason}
+        entry = self.trail.entry(owner.principal, "limit", "service", facts, outcome="denied", tenant=owner.tenant)
+        self.trail.later(entry, soon=True)
 
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""

@@ -105,7 +105,7 @@ class Doorkeeper:
         except UnknownKeyError:
             raise
         except AuthError as error:
-            self._note_refusal(error)
+            self.note_refusal(error)
             raise
 
     def _admitted(self, headers: Mapping[str, str]) -> Caller:
@@ -157,7 +157,8 @@ class Doorkeeper:
             self._host.signed_in(owner, how)
         return Caller(known.owner, known.rights, key if how == "key" else "", known.signin, self._host.denied)
 
-    def _note_refusal(self, error: AuthError) -> None:
+    def note_refusal(self, error: WeftError) -> None:
+        """Note that somebody was turned away, unless that was done very often a moment ago."""
         now = self._host.clock.monotonic()
         if now - self._since > _REFUSALS_S:
             self._since, more, self._refused = now, max(0, self._refused - _REFUSALS), 0
