@@ -1,6 +1,8 @@
 """Who comes in: tokens of an issuer, a provider for browsers, links, keys; and everybody who must not."""
 
 import base64
+import hashlib
+import hmac
 import json
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.server.provider import Provider
@@ -95,9 +98,6 @@ async def test_tokens_that_are_not_good_are_refused(opened, provider):
     def text(part):
         return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
-    import hashlib
-    import hmac
-
     head = text({"alg": "HS256", "kid": provider.kid})
     mac = base64.urlsafe_b64encode(hmac.new(pem, f"{head}.{text(claims)}".encode(), hashlib.sha256).digest())
     good = provider.token().split(".")
@@ -119,6 +119,96 @@ async def test_tokens_that_are_not_good_are_refused(opened, provider):
         "x" * 20_000 + "..",
     ):
         assert await status(client, bad) == 401, bad
+
+
+async def test_the_head_of_a_token_chooses_no_key_and_no_place_to_fetch_one(opened, provider):
+    _, client = opened()
+    assert await status(client, provider.token()) == 200
+    fetched = provider.fetched
+    claims = {"iss": provider.url, "aud": "weft", "exp": int(time.time()) + 300, "sub": "eve", "roles": ["admin"]}
+    own = rsa.generate_private_key(65537, 2048)
+    shown = jwt.algorithms.RSAAlgorithm.to_jwk(own.public_key(), as_dict=True)
+    for head in (
+        {"kid": provider.kid},
+        {"kid": provider.kid, "jwk": shown},
+        {"kid": provider.kid, "jku": "http://evil.example/keys", "x5u": "http://evil.example/cert"},
+        {"kid": "http://evil.example/keys"},
+        {"kid": "../../../../dev/null"},
+        {"kid": "x' UNION SELECT 'key' --"},
+        {"kid": "\0"},
+        {"kid": ""},
+        {"kid": provider.kid, "crit": ["b64"], "b64": False},
+        {},
+    ):
+        assert await status(client, jwt.encode(claims, own, algorithm="RS256", headers=head)) == 401, head
+    parts = (json.dumps(one).encode() for one in ({"alg": "HS256", "kid": "../../../../dev/null"}, claims))
+    signed = b".".join(base64.urlsafe_b64encode(one).rstrip(b"=") for one in parts)
+    empty = base64.urlsafe_b64encode(hmac.new(b"", signed, hashlib.sha256).digest()).rstrip(b"=")
+    assert await status(client, (signed + b"." + empty).decode()) == 401
+    assert provider.fetched - fetched <= 12
+    # A token of two parts that were each genuine is none.
+    one, other = provider.token().split("."), provider.token(sub="bo").split(".")
+    assert await status(client, f"{one[0]}.{other[1]}.{one[2]}") == 401
+
+
+async def test_an_issuer_that_is_away_stops_nobody_who_is_known_and_lets_nobody_else_in(opened, provider):
+    _, client = opened()
+    known = provider.token()
+    assert await status(client, known) == 200
+    provider.away = True
+    try:
+        assert await status(client, known) == 200
+        provider.rotate()
+        refused = await client.get("/auth/me", headers=bearer(provider.token()))
+        assert (refused.status_code, "cannot be fetched" in refused.json()["detail"]) == (401, True)
+        assert await status(client, known) == 200
+    finally:
+        provider.away = False
+    assert await status(client, provider.token()) == 200
+
+
+async def test_a_sign_in_ends_where_it_was_begun_and_once(opened, provider):
+    _, client = opened(client_id="studio", audience=None)
+    transport = client._transport
+
+    async def begun():
+        browser = httpx2.AsyncClient(transport=transport, base_url=URL)
+        away = await browser.get("/auth/login")
+        async with httpx2.AsyncClient() as outside:
+            back = (await outside.get(away.headers["location"])).headers["location"]
+        return browser, back, browser.cookies["weft_login"]
+
+    mine, my_end, my_cookie = await begun()
+    theirs, their_end, _ = await begun()
+    # The end of somebody else's sign-in, whole or with my state: their code is bound to their verifier.
+    assert (await mine.get(their_end)).status_code == 401
+    code, state = parse_qs(urlsplit(their_end).query)["code"][0], parse_qs(urlsplit(my_end).query)["state"][0]
+    swapped = await mine.get("/auth/callback", params={"code": code, "state": state})
+    assert swapped.status_code == 401
+    # A word of the provider for another sign-in.
+    provider.nonce = "of-another-one"
+    try:
+        assert (await mine.get(my_end)).status_code == 401
+    finally:
+        provider.nonce = ""
+    third, third_end, third_cookie = await begun()
+    assert (await third.get(third_end)).status_code == 303
+    # Who has seen all of it comes too late.
+    late = httpx2.AsyncClient(transport=transport, base_url=URL, cookies={"weft_login": third_cookie})
+    assert (await late.get(third_end)).status_code == 401
+    for cookie in (my_cookie, f"{my_cookie[:-4]}AAAA", unsigned(my_cookie), "a.b.c", ""):
+        late = httpx2.AsyncClient(transport=transport, base_url=URL, cookies={"weft_session": cookie})
+        assert (await late.get("/auth/me")).status_code == 401
+    session = third.cookies["weft_session"]
+    for cookie in (unsigned(session), f"{session[:-4]}AAAA", session.replace(".", "..", 1)):
+        late = httpx2.AsyncClient(transport=transport, base_url=URL, cookies={"weft_session": cookie})
+        assert (await late.get("/auth/me")).status_code == 401
+
+
+def unsigned(text):
+    """The same claims in a token that says that it needs no signature."""
+    head = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    return f"{head}.{text.split('.')[1]}."
 
 
 async def test_keys_of_the_issuer_change_without_a_restart(opened, provider):

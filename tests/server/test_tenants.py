@@ -503,6 +503,34 @@ async def test_ag_ui(world):
     assert shape(answers[0], ids["gate_id"]) == shape(answers[1], NOBODY)
 
 
+@pytest.mark.parametrize(
+    "path",
+    ["/runs/{run_id}", "/runs/{run_id}/events", "/gates/{gate_id}", "/sessions/{session_id}", "/webhooks/{webhook_id}"],
+)
+async def test_what_is_anothers_costs_what_nothing_costs(world, path):
+    """How long an answer takes tells no more than its words: the same is looked up, and nothing after that."""
+    host, _, _, south, ids = world
+    reader = host.journal.database._reader
+
+    async def looked_up(one):
+        seen = []
+        reader.set_trace_callback(seen.append)
+        try:
+            assert (await south("GET", f"/api/v1{one}")).status_code == 404
+        finally:
+            reader.set_trace_callback(None)
+        return [re.sub("'[^']*'", "?", text) for text in seen]
+
+    # The service has other things to look up, too: they come in between now and then.
+    for _ in range(50):
+        theirs = await looked_up(path.format(**ids))
+        if theirs == await looked_up(path.format(**dict.fromkeys(ids, NOBODY))):
+            break
+    else:
+        pytest.fail(f"what is looked up tells that it is there: {theirs}")
+    assert theirs
+
+
 async def test_hooks(world):
     """A message from outside has no caller: what it may do, its signature alone says."""
     host, _, north, south, _ = world
