@@ -113,9 +113,9 @@ class Journal:
         """
         return int(await self.writer.submit(append))
 
-    def events(self, run_id: str, *, after: int = 0, limit: int = -1, tenant: str | None = None) -> list[Event]:
-        """The events of a run after sequence number `after`, oldest first; with a `tenant`, only of one of theirs."""
-        with self._read(tenant) as connection:
+    def events(self, run_id: str, *, after: int = 0, limit: int = -1) -> list[Event]:
+        """The events of a run after sequence number `after`, oldest first."""
+        with self._read() as connection:
             return list(history.read(connection, run_id, after=after, limit=limit, seal=self.seal))
 
     def proven_events(self, run_id: str) -> list[Event]:
