@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from tests.faults.test_processes import check_effects, effects
@@ -26,6 +27,11 @@ def until(what, seconds=30.0):
         assert time.monotonic() - began < seconds, "it never came"
         time.sleep(0.01)
     return time.monotonic() - began
+
+
+def promised(seconds):
+    """That long on a machine of its own, and longer on one that has more to do than it has processors for."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def steps(journal, run_id):

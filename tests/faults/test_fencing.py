@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from tests.faults.cable import cable
-from tests.faults.crew import STEPS, check_all, epoch, queued, until
+from tests.faults.crew import STEPS, check_all, epoch, promised, queued, until
 from tests.faults.processes import line
 from tests.faults.relay import Relay
 from tests.faults.test_processes import check_effects, effects
@@ -67,10 +67,10 @@ async def test_a_process_that_is_cut_off_from_the_database_stops_acting_before_a
     one = wire.spawn(tmp_path, "serve", CONCURRENCY="1", STEP_S="0.15")
     assert line(one) == "ready"
     (run_id,) = await queued(journal, plan=crowd(12))
+    two = crew(STEP_S="0.001")
     until(lambda: effects(tmp_path))
     wire.cut()
-    two = crew(STEP_S="0.001")
-    assert until(lambda: epoch(journal, run_id) > 1) < 3.0
+    assert until(lambda: epoch(journal, run_id) > 1) < promised(3.0)
     until(lambda: journal.runs.get(run_id).ended)
     two.send_signal(signal.SIGTERM)
     two.wait(30)
@@ -92,7 +92,7 @@ async def test_a_process_that_does_not_turn_any_more_is_given_up_and_its_keys_ho
     (run_id,) = await queued(journal)
     until(lambda: epoch(journal, run_id) == 1)
     two = crew()
-    assert until(lambda: epoch(journal, run_id) == 2) < 6.0
+    assert until(lambda: epoch(journal, run_id) == 2) < promised(6.0)
     until(lambda: journal.runs.get(run_id).ended)
     two.send_signal(signal.SIGTERM)
     two.wait(30)

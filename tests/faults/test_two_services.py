@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.faults.crew import promised
 from tests.processes import PIPE, start
 from tests.server.conftest import SMALL, Served
 
@@ -66,7 +67,7 @@ def test_what_a_killed_service_has_begun_goes_on_in_the_other_one_within_a_secon
     until(lambda: drives(two, run_id) == 1)
     time.sleep(1.0)
     one.process.kill()
-    assert until(lambda: drives(two, run_id) == 2) < 1.0
+    assert until(lambda: drives(two, run_id) == 2) < promised(1.0)
     assert two.wait_for(run_id, "completed")["outputs"]
     one.process.wait()
     one.start()
@@ -79,7 +80,7 @@ def test_what_a_frozen_service_has_begun_goes_on_within_three_seconds_and_it_say
     until(lambda: drives(two, run_id) == 1)
     time.sleep(1.0)
     one.process.send_signal(signal.SIGSTOP)
-    assert until(lambda: drives(two, run_id) == 2) < 3.0
+    assert until(lambda: drives(two, run_id) == 2) < promised(3.0)
     one.process.send_signal(signal.SIGCONT)
     assert two.wait_for(run_id, "completed") == one.wait_for(run_id, "completed")
     assert two.api("GET", f"/runs/{run_id}/verify").json()["intact"]
@@ -108,7 +109,7 @@ def test_a_cancel_at_the_other_service_reaches_the_run(pair):
     run_id = begin(one, "slow")
     until(lambda: drives(two, run_id) == 1)
     assert two.api("POST", f"/runs/{run_id}/cancel", json={"reason": "enough"}).status_code in {200, 202}
-    assert until(lambda: one.run(run_id)["status"] == "cancelled") < 5
+    assert until(lambda: one.run(run_id)["status"] == "cancelled") < promised(5)
 
 
 def test_a_run_under_one_key_is_started_once_however_many_services_are_asked(pair):

@@ -16,7 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.server.conftest import BRIEF, Served
+from tests.server.conftest import BRIEF
+from tests.server.served import Served, free_port
 from weft.app.expiring import Reminder
 from weft.client import Client, Tls
 from weft.core.clock import SystemClock
@@ -71,11 +72,6 @@ class Authority:
             file.with_suffix(".new").write_bytes(text)
             file.with_suffix(".new").rename(file)
         return files
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def over_grpc(port, ca, own=None, seconds=20):

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from weft.app.opening import open_journal
 from weft.app.parts import load
 from weft.core.errors import WeftError
 from weft.core.settings import Settings, load_settings
-from weft.store.journal import Journal
 
 _LOW_DISK = 200 * 1024 * 1024
 _PROVIDERS = (
@@ -98,13 +98,13 @@ def _journal(settings: Settings) -> Finding:
     if settings.store.url is None and not Path(settings.journal).exists():
         return Finding(name="journal", level="ok", text="none yet; the first run makes it")
     try:
-        journal = Journal(settings.journal)
+        journal = open_journal(settings)
         path, narrows = journal.database.path, journal.database.narrows
         count = len(journal.runs.list(limit=1_000))
         journal.close()
     except WeftError as error:
         return Finding(name="journal", level="error", text=error.message, fix=error.fix)
-    text = f"{path}, {count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}"
+    text = f"{path}, {'sealed, ' if journal.seal is not None else ''}{count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}"
     if settings.store.url is not None and not narrows:
         return Finding(
             name="journal",

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from weft.core.clock import since_boot
 from weft.core.errors import ConflictError, MismatchError
 from weft.store.append import Append
 from weft.store.flags import SetFlag, set_flag
@@ -84,12 +85,16 @@ class StoreConformance(JournalConformance):
         journal.drivers.enter("one")
         await journal.append(creation("r", driver="one"))
         assert journal.runs.get("r").driven
+        assert journal.drivers.held_until > since_boot()
+        await journal.writer.submit(journal.runs.hold("r", 1))
         (found,) = await asyncio.gather(journal.writer.submit(journal.runs.claim("r", "two")), return_exceptions=True)
         assert isinstance(found, ConflictError)
         journal.drivers.leave("one")
         assert not journal.runs.get("r").driven
         assert await journal.writer.submit(journal.runs.claim("r", "two")) == 2
         (found,) = await outcomes(journal, [Append("r", 1, [draft("/late", 1)])])
+        assert isinstance(found, ConflictError)
+        (found,) = await asyncio.gather(journal.writer.submit(journal.runs.hold("r", 1)), return_exceptions=True)
         assert isinstance(found, ConflictError)
         await journal.writer.submit(journal.runs.release("r", 2))
         assert journal.runs.ready(AT) == [("r", "local")]

@@ -236,7 +236,7 @@ async def show(
 
 
 def _detail(host: Host, run: Run, shown: Shown, *, current: bool) -> RunDetail:
-    events = host.journal.events(run.id, tenant=run.tenant)
+    events = host.journal.events(run.id)
     state = fold(events if shown.at is None else events[: shown.at])
     if shown.at is not None:
         run, events = as_it_was(run, events, shown.at, state), events[: shown.at]
