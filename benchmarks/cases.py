@@ -53,6 +53,7 @@ STREAMING = Side("weft", "benchmarks/weft_service.py")
 REQUESTS = Side("weft", "benchmarks/weft_requests.py")
 TENANTS = Side("weft", "benchmarks/weft_tenants.py")
 AUDIT = Side("weft", "benchmarks/weft_audit.py")
+SEALED = Side("weft", "benchmarks/weft_sealed.py")
 WAITING = Side("weft", "benchmarks/weft_waiting.py")
 PATTERNS = (
     Side("langgraph", "benchmarks/rivals/langgraph_patterns.py", ".venv-bench"),
@@ -278,12 +279,21 @@ CASES = (
             "append_alone_us": "µs",
             "append_together_us": "µs",
             "verified_per_s": "entries/s",
+            "postgres_verified_per_s": "entries/s",
             "export_verified_per_s": "entries/s",
         },
         (
-            Goal("proved from the database", of("audit", "verified_per_s"), 200_000, at_least=True),
+            Goal("proved from SQLite", of("audit", "verified_per_s"), 200_000, at_least=True),
+            Goal("proved from Postgres", of("audit", "postgres_verified_per_s"), 200_000, at_least=True),
             Goal("proved from an export", of("audit", "export_verified_per_s"), 200_000, at_least=True),
         ),
+    ),
+    Case(
+        "sealed",
+        "as throughput, with an answer of 500 characters a step: in plain, and sealed at rest",
+        (SEALED,),
+        {"plain_steps_per_s": "steps/s", "sealed_steps_per_s": "steps/s", "plain_us": "µs", "sealed_us": "µs"},
+        (Goal("sealed over plain", within("sealed", "sealed_steps_per_s", "plain_steps_per_s"), 0.8, at_least=True),),
     ),
     Case(
         "admission",

@@ -43,7 +43,7 @@ version: 1
 name: noop
 runtime: {provider: offline, model_id: extract}
 agents: {reader: {prompt: Say it., tools: []}}
-pattern: {type: chain, config: {steps: [{set: {done: "true"}}]}}
+pattern: {type: chain, config: {steps: [{set: {done: true}}]}}
 """
 WAITS = """
 version: 1

@@ -4,6 +4,7 @@ import json
 import random
 import sqlite3
 
+import psycopg
 import pytest
 
 from weft.app.auditing.keys import AuditKey
@@ -16,10 +17,9 @@ from weft.store.journal import Journal
 COUNT = 40
 
 
-@pytest.fixture
-def kept(tmp_path):
+def written(where, tmp_path):
     """A journal with a log of two tenants, and its key."""
-    journal = Journal(tmp_path / "journal.db", durability="fast")
+    journal = Journal(where, durability="fast")
     key = AuditKey(tmp_path)
     for tenant in ("local", "other"):
         for number in range(COUNT):
@@ -27,7 +27,32 @@ def kept(tmp_path):
                 principal="ann", act="run.start", target=f"run/{number}", at=number, data={"ü": '"\n'}, tenant=tenant
             )
             journal.writer.call(note([entry], key))
+    return journal, key
+
+
+@pytest.fixture
+def kept(tmp_path):
+    journal, key = written(tmp_path / "journal.db", tmp_path)
     yield journal, key
+    journal.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def stored(request, tmp_path):
+    """The same on either database, and how somebody changes it who may do anything there."""
+    if request.param == "sqlite":
+        journal, key = written(tmp_path / "journal.db", tmp_path)
+        yield (journal, key), lambda *statements: bend(journal, *statements)
+    else:
+        url = request.getfixturevalue("postgres")
+        journal, key = written(url, tmp_path)
+
+        def change(*statements):
+            with psycopg.connect(url, autocommit=True) as connection:
+                for statement in ("ALTER TABLE audit DISABLE TRIGGER USER", *statements):
+                    connection.execute(statement.encode())
+
+        yield (journal, key), change
     journal.close()
 
 
@@ -78,8 +103,23 @@ def test_the_database_itself_lets_no_entry_be_changed_or_removed(kept):
 @pytest.mark.parametrize(
     ("statements", "expected"),
     [
-        (["UPDATE audit SET principal='eve' WHERE seq=7 AND tenant='local'"], 7),
+        *(
+            ([f"UPDATE audit SET {change} WHERE seq=7 AND tenant='local'"], 7)
+            for change in (
+                "tenant='third'",
+                "seq=70",
+                "at=at+1",
+                "principal='eve'",
+                "act='run.delete'",
+                "target='run/8'",
+                "outcome='denied'",
+                """data='{"ü":""}'""",
+                f"hash='{'1' * 64}'",
+                "hash=''",
+            )
+        ),
         (["UPDATE audit SET at=at+1 WHERE seq=1 AND tenant='local'"], 1),
+        ([f"UPDATE audit SET principal='eve' WHERE seq={COUNT} AND tenant='local'"], COUNT),
         (["DELETE FROM audit WHERE seq=7 AND tenant='local'"], 7),
         (["DELETE FROM audit WHERE seq>30 AND tenant='local'"], 31),
         (["DELETE FROM audit WHERE tenant='local'"], 1),
@@ -99,9 +139,19 @@ def test_the_database_itself_lets_no_entry_be_changed_or_removed(kept):
     ],
 )
 @pytest.mark.slow
-def test_the_first_bad_entry_of_a_database_is_named(kept, statements, expected):
-    bend(kept[0], *statements)
-    assert bad(kept)[0] == expected
+def test_the_first_bad_entry_of_a_database_is_named(stored, statements, expected):
+    log, change = stored
+    change(*statements)
+    assert bad(log)[0] == expected
+    assert bad(log, "other")[0] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("column", ["at", "principal", "act", "target", "outcome", "data", "hash"])
+@pytest.mark.parametrize("value", ["CAST(x'ff' AS TEXT)", "x'00'", "x'ff'", "''", "0.5"])
+def test_what_only_sqlite_would_keep_in_a_column_is_named_too(kept, column, value):
+    bend(kept[0], f"UPDATE audit SET {column}={value} WHERE seq=7 AND tenant='local'")
+    assert bad(kept)[0] == 7
     assert bad(kept, "other")[0] is None
 
 

@@ -30,7 +30,7 @@ def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     acts = [(one["principal"], one["act"], one["target"].partition("/")[2], one["outcome"]) for one in listed[::-1]]
     assert ("local", "tool.call", "calculator", "done") in acts
     assert ("local", "net.request", "127.0.0.1", "denied") in acts
-    assert ("local", "tool.call", "http_request", "failed") in acts
+    assert ("local", "tool.call", "http_request", "denied") in acts
     assert [one[0] for one in acts if one[1] == "gate.decide"] == ["ann"]
     assert "secret-path" not in json.dumps(listed)
     assert weft("audit", "verify", "--json").json["intact"] is True
@@ -47,3 +47,32 @@ def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     assert (found.code, found.json["logs"][0]["first_bad"]["seq"]) == (17, 1)
     assert "entry 1 is the first that does not fit" in weft(*proved).out
     assert weft("audit", "list", "--act", "gate.*", "--limit", "1").out.count("gate.decide") == 1
+
+
+@pytest.mark.slow
+def test_what_commands_change_is_noted(weft):
+    (weft.folder / "sums.yaml").write_text(FLOW)
+    assert weft("run", "sums.yaml").code == 19
+    assert weft("fork", "last", "--no-drive").code == 0
+    listed = weft("audit", "list", "--json").json["entries"]
+    [(fork, run)] = [(one["target"].partition("/")[2], one["data"]["of"]) for one in listed if one["act"] == "run.fork"]
+    for command in (
+        ("cancel", run, "--reason", "enough"),
+        ("cancel", fork),
+        ("runs", "delete", fork, "--force"),
+        ("schedules", "add", "sums.yaml", "--every", "2h", "--name", "daily"),
+        ("schedules", "pause", "daily"),
+        ("schedules", "resume", "daily"),
+        ("schedules", "remove", "daily"),
+    ):
+        said = weft(*command)
+        assert said.code == 0, (command, said)
+    acts = [(one["act"], one["target"]) for one in weft("audit", "list", "--json").json["entries"]]
+    assert {
+        ("run.cancel", f"run/{run}"),
+        ("run.delete", f"run/{fork}"),
+        ("automation.add", "automation/daily"),
+        ("automation.pause", "automation/daily"),
+        ("automation.resume", "automation/daily"),
+        ("automation.remove", "automation/daily"),
+    } <= set(acts)

@@ -4,7 +4,9 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 from tests.secrets.stores import Store
 
@@ -20,10 +22,12 @@ env:
     - {key: canary, source: file, name: B}
     - {key: kv/canary, source: vault, path: password, name: C}
     - {key: canary, source: azure_key_vault, name: D}
+    - {key: weft/canary, source: secrets_manager, name: E}
+    - {key: /weft/canary, source: ssm, name: F}
 agents: {nobody: {prompt: unused}}
 tools:
   http_executors:
-    - {id: echo, base_url: "URL", headers: {X-A: "${A}", X-B: "${B}", X-C: "Bearer ${C}", X-D: "${D}"}}
+    - {id: echo, base_url: "URL", headers: {X-A: "${A}", X-B: "${B}", X-C: "Bearer ${C}", X-D: "${D}", X-E: "${E}", X-F: "${F}"}}
 pattern:
   type: chain
   config:
@@ -32,8 +36,36 @@ pattern:
       - {id: second, tool: echo, args: {path: /fail}, retries: 0}
 outputs: {artifacts: [{path: said.txt, from: "{{ last_response }}"}]}
 """
-CANARIES = ["env-canary-8d1", "file-canary-8d2", "vault-canary-8d3", "azure-canary-8d4"]
-LEFT_OUT = {"azure-client-secret", "hvs.vault-token-1", "azure-access-1"}
+CANARIES = [
+    "env-canary-8d1",
+    "file-canary-8d2",
+    "vault-canary-8d3",
+    "azure-canary-8d4",
+    "aws-canary-8d5",
+    "ssm-canary-8d6",
+]
+LEFT_OUT = {"azure-client-secret", "hvs.vault-token-1", "azure-access-1", "aws-access-secret-1"}
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """AWS on this machine, with a secret in each of its stores."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "aws-access-secret-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }.items():
+        monkeypatch.setenv(name, value)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    secrets, parameters = (boto3.client(name, endpoint_url=url) for name in ("secretsmanager", "ssm"))
+    secrets.create_secret(Name="weft/canary", SecretString=CANARIES[4])
+    parameters.put_parameter(Name="/weft/canary", Value=CANARIES[5], Type="SecureString")
+    yield url
+    server.stop()
 
 
 @pytest.fixture
@@ -62,7 +94,7 @@ def echo():
     server.server_close()
 
 
-def test_no_secret_is_ever_written(weft, echo, monkeypatch, tmp_path):
+def test_no_secret_is_ever_written(weft, echo, aws, monkeypatch, tmp_path):
     url, seen = echo
     store = Store()
     folder = tmp_path / "run-secrets"
@@ -76,6 +108,7 @@ def test_no_secret_is_ever_written(weft, echo, monkeypatch, tmp_path):
         "WEFT_SECRETS__FOLDER": str(folder),
         "WEFT_SECRETS__VAULT_URL": store.url,
         "WEFT_SECRETS__VAULT_TOKEN": "hvs.vault-token-1",
+        "WEFT_SECRETS__AWS_ENDPOINT": aws,
         "WEFT_SECRETS__AZURE_VAULT": store.url,
         "WEFT_SECRETS__AZURE_AUTHORITY": store.url,
         "AZURE_TENANT_ID": "tenant-1",
@@ -91,7 +124,7 @@ def test_no_secret_is_ever_written(weft, echo, monkeypatch, tmp_path):
     sent = json.dumps(seen)
     assert all(one in sent for one in CANARIES)
     read = {one["target"] for one in said[3].json["entries"] if one["act"] == "secret.read"}
-    assert read == {"secret/A", "secret/B", "secret/C", "secret/D"}
+    assert read == {"secret/A", "secret/B", "secret/C", "secret/D", "secret/E", "secret/F"}
     # …and stand in nothing that was written, plain or encoded.
     written = [
         file.read_bytes() for where in (tmp_path / "home", weft.folder) for file in where.rglob("*") if file.is_file()

@@ -19,6 +19,7 @@ import pytest
 from tests.cli.conftest import TOOLS, steps
 from tests.docs.pages import BLOCKS, INDENTED, PAGES, ROOT, blocks, prose, shown_commands
 from tests.processes import PIPE, start, write_program
+from tests.server.served import free_port
 from weft.cli.commands import COMMANDS
 from weft.cli.group import built
 from weft.core.settings import load_settings
@@ -101,6 +102,8 @@ def test_settings_are_settings(block, tmp_path, monkeypatch):
 @pytest.mark.parametrize("block", [one for one in blocks("python") if one.page.name != "clients.md"], ids=ids)
 def test_python_runs(block, tmp_path, monkeypatch):
     monkeypatch.setenv("WEFT_HOME", str(tmp_path / "home"))
+    # A client of MCP hands a program this alone.
+    monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = compile("\n" * block.line + block.text, str(block.page), "exec", flags=flags, dont_inherit=True)
@@ -185,6 +188,8 @@ SHELL_PAGES = [page for page in PAGES if any(b.page == page for b in blocks("sh"
 @pytest.mark.parametrize("page", SHELL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_work_from_top_to_bottom(page, tmp_path):
     shell = Shell(tmp_path)
+    # Any port that a page names may be somebody's here.
+    free = {named: str(free_port()) for named in set(re.findall(r"--port (\d+)", page.read_text(encoding="utf-8")))}
     for block in BLOCKS:
         if block.page != page or block.note.startswith("not-run"):
             continue
@@ -197,4 +202,4 @@ def test_the_commands_of_a_page_work_from_top_to_bottom(page, tmp_path):
         elif block.language == "sh":
             if block.note == "after-kill":
                 shell.kill_a_run()
-            shell.run(block.text)
+            shell.run(re.sub(r"\b\d{4,5}\b", lambda found: free.get(found[0], found[0]), block.text))

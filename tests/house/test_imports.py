@@ -7,6 +7,7 @@ DEFERRED = {
     "weft/agents/remote/__init__.py": "asking remote agents is optional, and so is the package of their protocol",
     "weft/app/documents.py": "prices are loaded for files with a budget in money",
     "weft/app/local.py": "names for types alone, of parts that the registry loads",
+    "weft/app/noted.py": "names for types alone, of parts that the registry loads",
     "weft/app/parts.py": "the registry of what a service is made of",
     "weft/app/service.py": "names for types alone, of parts that the registry loads",
     "weft/cli/commands.py": "the table of commands",

@@ -32,6 +32,9 @@ def attend(listening: socket.socket) -> dict:
     while True:
         ready, _, _ = select.select([listening, 0, woken, *children.values()], [], [])
         if 0 in ready:
+            # Nobody outlives the tests: a service that did would sit on its port.
+            for pid in children:
+                os.kill(pid, signal.SIGKILL)
             os._exit(0)
         if woken in ready:
             os.read(woken, 4_096)

@@ -18,6 +18,10 @@ class Provider:
         self.asked, self.codes, self.fetched = [], {}, 0
         self.rotate()
         provider = self
+        self.away = False
+        """Whether its keys cannot be had."""
+        self.nonce = ""
+        """What it says instead of the nonce that it was given."""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
@@ -33,6 +37,9 @@ class Provider:
                     )
                 elif path == "/keys":
                     provider.fetched += 1
+                    if provider.away:
+                        self.say({"error": "later"}, 503)
+                        return
                     self.say({"keys": [{"kty": "oct", "kid": "mac", "k": "AAAA"}, provider.shown]})
                 elif path == "/authorize":
                     asked = {name: values[0] for name, values in query.items()}
@@ -53,7 +60,7 @@ class Provider:
                 if asked is None or challenge != asked["code_challenge"]:
                     self.say({"error": "invalid_grant"}, 400)
                     return
-                token = provider.token(aud=form["client_id"][0], nonce=asked["nonce"])
+                token = provider.token(aud=form["client_id"][0], nonce=provider.nonce or asked["nonce"])
                 self.say({"access_token": "x", "token_type": "Bearer", "id_token": token})
 
             def say(self, value, status=200):

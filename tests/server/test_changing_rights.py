@@ -14,6 +14,7 @@ from a2a.types import a2a_pb2
 from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from pydantic import SecretStr
 
+from weft.app.admission.cookies import new_link
 from weft.app.hosting import Host
 from weft.core.settings import Settings
 from weft.core.settings_model import Server
@@ -174,6 +175,36 @@ def test_a_stream_ends_when_its_user_may_do_less(service, change):
     lines, took = read(url, "control", shown, less)
     assert took < 1.5
     assert CHECKS["control"](*last(lines))
+
+
+@pytest.mark.parametrize("how", ["ended elsewhere", "signed out"])
+def test_a_stream_ends_with_the_session_of_its_browser(service, how):
+    host, url = service
+    cookies = []
+    for _ in range(2):
+        with httpx2.Client() as browser:
+            browser.get(f"{url}/auth/link", params={"code": new_link(host.sealed)})
+            cookies.append(f"weft_session={browser.cookies['weft_session']}")
+    with (
+        httpx2.stream("GET", f"{url}/api/v1/stream", headers={"Cookie": cookies[0]}, timeout=15) as mine,
+        httpx2.stream("GET", f"{url}/api/v1/stream", headers={"Cookie": cookies[1]}, timeout=2) as other,
+    ):
+        said = mine.iter_lines()
+        lines = [next(said)]
+        if how == "signed out":
+            done = httpx2.post(f"{url}/auth/logout", headers={"Cookie": cookies[0], "Origin": url})
+            assert done.status_code == 204
+        else:
+            found = httpx2.get(f"{url}/api/v1/signins", headers={"Cookie": cookies[0]}).json()
+            [own] = [one["id"] for one in found if one["current"]]
+            assert elsewhere(host, lambda identity: identity.end_signin(own)) == "local"
+        began = time.monotonic()
+        lines += said
+        assert time.monotonic() - began < 1.5
+        assert CHECKS["control"](*last(lines))
+        with pytest.raises(httpx2.ReadTimeout):
+            list(other.iter_lines())
+    assert httpx2.get(f"{url}/api/v1/runs", headers={"Cookie": cookies[0]}).status_code == 401
 
 
 def test_other_streams_go_on(service):

@@ -13,7 +13,7 @@ from a2a.types import a2a_pb2
 from a2a.utils.constants import TransportProtocol
 from langchain_openai import ChatOpenAI
 
-from tests.server.conftest import Served
+from tests.server.served import Served
 
 pytestmark = pytest.mark.slow
 NAP = """\

@@ -1,6 +1,8 @@
 """Who comes in: tokens of an issuer, a provider for browsers, links, keys; and everybody who must not."""
 
 import base64
+import hashlib
+import hmac
 import json
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -8,15 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.server.provider import Provider
 from weft.app.admission import keyset
 from weft.app.admission.cookies import new_link
 from weft.app.hosting import Host
+from weft.core.owner import LOCAL
 from weft.core.settings import Settings
 from weft.core.settings_model import IdentitySettings, Net, Server
 from weft.server.application import build
+from weft.store.signins import forget_signins
 
 URL = "http://127.0.0.1"
 
@@ -93,9 +98,6 @@ async def test_tokens_that_are_not_good_are_refused(opened, provider):
     def text(part):
         return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
 
-    import hashlib
-    import hmac
-
     head = text({"alg": "HS256", "kid": provider.kid})
     mac = base64.urlsafe_b64encode(hmac.new(pem, f"{head}.{text(claims)}".encode(), hashlib.sha256).digest())
     good = provider.token().split(".")
@@ -117,6 +119,96 @@ async def test_tokens_that_are_not_good_are_refused(opened, provider):
         "x" * 20_000 + "..",
     ):
         assert await status(client, bad) == 401, bad
+
+
+async def test_the_head_of_a_token_chooses_no_key_and_no_place_to_fetch_one(opened, provider):
+    _, client = opened()
+    assert await status(client, provider.token()) == 200
+    fetched = provider.fetched
+    claims = {"iss": provider.url, "aud": "weft", "exp": int(time.time()) + 300, "sub": "eve", "roles": ["admin"]}
+    own = rsa.generate_private_key(65537, 2048)
+    shown = jwt.algorithms.RSAAlgorithm.to_jwk(own.public_key(), as_dict=True)
+    for head in (
+        {"kid": provider.kid},
+        {"kid": provider.kid, "jwk": shown},
+        {"kid": provider.kid, "jku": "http://evil.example/keys", "x5u": "http://evil.example/cert"},
+        {"kid": "http://evil.example/keys"},
+        {"kid": "../../../../dev/null"},
+        {"kid": "x' UNION SELECT 'key' --"},
+        {"kid": "\0"},
+        {"kid": ""},
+        {"kid": provider.kid, "crit": ["b64"], "b64": False},
+        {},
+    ):
+        assert await status(client, jwt.encode(claims, own, algorithm="RS256", headers=head)) == 401, head
+    parts = (json.dumps(one).encode() for one in ({"alg": "HS256", "kid": "../../../../dev/null"}, claims))
+    signed = b".".join(base64.urlsafe_b64encode(one).rstrip(b"=") for one in parts)
+    empty = base64.urlsafe_b64encode(hmac.new(b"", signed, hashlib.sha256).digest()).rstrip(b"=")
+    assert await status(client, (signed + b"." + empty).decode()) == 401
+    assert provider.fetched - fetched <= 12
+    # A token of two parts that were each genuine is none.
+    one, other = provider.token().split("."), provider.token(sub="bo").split(".")
+    assert await status(client, f"{one[0]}.{other[1]}.{one[2]}") == 401
+
+
+async def test_an_issuer_that_is_away_stops_nobody_who_is_known_and_lets_nobody_else_in(opened, provider):
+    _, client = opened()
+    known = provider.token()
+    assert await status(client, known) == 200
+    provider.away = True
+    try:
+        assert await status(client, known) == 200
+        provider.rotate()
+        refused = await client.get("/auth/me", headers=bearer(provider.token()))
+        assert (refused.status_code, "cannot be fetched" in refused.json()["detail"]) == (401, True)
+        assert await status(client, known) == 200
+    finally:
+        provider.away = False
+    assert await status(client, provider.token()) == 200
+
+
+async def test_a_sign_in_ends_where_it_was_begun_and_once(opened, provider):
+    _, client = opened(client_id="studio", audience=None)
+    transport = client._transport
+
+    async def begun():
+        browser = httpx2.AsyncClient(transport=transport, base_url=URL)
+        away = await browser.get("/auth/login")
+        async with httpx2.AsyncClient() as outside:
+            back = (await outside.get(away.headers["location"])).headers["location"]
+        return browser, back, browser.cookies["weft_login"]
+
+    mine, my_end, my_cookie = await begun()
+    theirs, their_end, _ = await begun()
+    # The end of somebody else's sign-in, whole or with my state: their code is bound to their verifier.
+    assert (await mine.get(their_end)).status_code == 401
+    code, state = parse_qs(urlsplit(their_end).query)["code"][0], parse_qs(urlsplit(my_end).query)["state"][0]
+    swapped = await mine.get("/auth/callback", params={"code": code, "state": state})
+    assert swapped.status_code == 401
+    # A word of the provider for another sign-in.
+    provider.nonce = "of-another-one"
+    try:
+        assert (await mine.get(my_end)).status_code == 401
+    finally:
+        provider.nonce = ""
+    third, third_end, third_cookie = await begun()
+    assert (await third.get(third_end)).status_code == 303
+    # Who has seen all of it comes too late.
+    late = httpx2.AsyncClient(transport=transport, base_url=URL, cookies={"weft_login": third_cookie})
+    assert (await late.get(third_end)).status_code == 401
+    for cookie in (my_cookie, f"{my_cookie[:-4]}AAAA", unsigned(my_cookie), "a.b.c", ""):
+        late = httpx2.AsyncClient(transport=transport, base_url=URL, cookies={"weft_session": cookie})
+        assert (await late.get("/auth/me")).status_code == 401
+    session = third.cookies["weft_session"]
+    for cookie in (unsigned(session), f"{session[:-4]}AAAA", session.replace(".", "..", 1)):
+        late = httpx2.AsyncClient(transport=transport, base_url=URL, cookies={"weft_session": cookie})
+        assert (await late.get("/auth/me")).status_code == 401
+
+
+def unsigned(text):
+    """The same claims in a token that says that it needs no signature."""
+    head = base64.urlsafe_b64encode(b'{"alg":"none","typ":"JWT"}').rstrip(b"=").decode()
+    return f"{head}.{text.split('.')[1]}."
 
 
 async def test_keys_of_the_issuer_change_without_a_restart(opened, provider):
@@ -177,6 +269,57 @@ async def test_a_browser_signs_in_at_the_provider(opened, provider):
     host.trail.flush()
     host.journal.writer.drain()
     assert {one.data.get("by") for one in host.journal.audit.list() if one.act == "sign-in"} >= {"login"}
+
+
+async def signed_in(host, client, agent):
+    """The headers of a browser that has signed in as the user of this machine."""
+    answer = await client.get("/auth/link", params={"code": new_link(host.sealed)}, headers={"User-Agent": agent})
+    client.cookies.clear()
+    return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+
+async def test_sessions_are_listed_and_ended_one_by_one(opened, provider):
+    host, client = opened()
+    desk, phone = [await signed_in(host, client, name) for name in ("Desk/1", b"Phone\xad" + b"x" * 300)]
+    seen = (await client.get("/api/v1/signins", headers=desk)).json()
+    assert [(one["user"], one["how"], one["agent"][:6], one["current"]) for one in seen] == [
+        ("local", "link", "Phonex", False),
+        ("local", "link", "Desk/1", True),
+    ]
+    assert len(seen[0]["agent"]) == 200
+    # Somebody else is told the same of one that there is as of one that there is not.
+    stranger = bearer(provider.token(roles=["operator"]))
+    ends = [await client.delete(f"/api/v1/signins/{one}", headers=stranger) for one in (seen[0]["id"], "nothing")]
+    assert [one.status_code for one in ends] == [404, 404]
+    assert ends[0].text.replace(seen[0]["id"], "nothing") == ends[1].text
+    assert (await client.get("/api/v1/signins", headers=stranger)).json() == []
+    assert (await client.get("/api/v1/signins", headers=stranger, params={"user": "*"})).status_code == 403
+    own = {**desk, "Origin": URL}
+    assert (await client.delete(f"/api/v1/signins/{seen[0]['id']}", headers=own)).status_code == 204
+    assert (await client.get("/auth/me", headers=phone)).status_code == 401
+    assert (await client.get("/auth/me", headers=desk)).status_code == 200
+    # Signing out ends the session itself: a copy of the cookie is worth nothing afterwards.
+    assert (await client.post("/auth/logout", headers=own)).status_code == 204
+    assert (await client.get("/auth/me", headers=desk)).status_code == 401
+    assert host.identity.signins() == []
+    host.trail.flush()
+    host.journal.writer.drain()
+    acts = [(one.act, one.principal) for one in host.journal.audit.list() if one.act in {"signin.end", "sign-out"}]
+    assert acts == [("sign-out", "local"), ("signin.end", "local")]
+
+
+async def test_a_user_has_so_many_sessions_at_most(opened):
+    host, client = opened()
+    known = host.identity.person(LOCAL, "admin")
+    first = await host.cookies.enter(known, "link", "first")
+    others = [await host.cookies.enter(known, "link", "later") for _ in range(100)]
+    assert len(host.identity.signins()) == 100
+    for cookie, expected in ((first, 401), (others[0], 200), (others[-1], 200)):
+        headers = {"Cookie": f"weft_session={cookie}"}
+        assert (await client.get("/auth/me", headers=headers)).status_code == expected
+    # What is over is forgotten.
+    await host.journal.writer.submit(forget_signins(host.clock.micros() + 10**14))
+    assert host.identity.signins() == []
 
 
 async def test_a_link_signs_the_user_of_this_machine_in_once(opened):

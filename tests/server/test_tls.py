@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import json
 import os
 import socket
 import subprocess
@@ -15,8 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.server.conftest import BRIEF, Served
+from tests.server.conftest import BRIEF
+from tests.server.served import Served, free_port
+from weft.app.expiring import Reminder
 from weft.client import Client, Tls
+from weft.core.clock import SystemClock
 from weft.core.errors import InputError, TransientError
 
 pytestmark = pytest.mark.slow
@@ -68,11 +72,6 @@ class Authority:
             file.with_suffix(".new").write_bytes(text)
             file.with_suffix(".new").rename(file)
         return files
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def over_grpc(port, ca, own=None, seconds=20):
@@ -226,3 +225,63 @@ def test_what_is_unfit_is_refused_at_the_start(tmp_path):
         assert done.returncode and said in done.stdout + done.stderr, done.stderr
     with pytest.raises(InputError, match="cannot be used"):
         Client("https://127.0.0.1:1", tls=Tls(ca=tmp_path / "none"))
+
+
+def health(service):
+    with httpx2.Client(verify=service.shown.context()) as http:
+        answer = http.get(f"{service.url}/health/deep")
+    return answer.status_code, answer.json()["checks"]["server.tls_cert"]
+
+
+def doctor(service):
+    command = [sys.executable, "-m", "weft", "doctor", "--json"]
+    said = subprocess.run(command, env=service.environ, cwd=service.folder, capture_output=True, text=True, check=False)
+    found = {one["name"]: one for one in json.loads(said.stdout)["findings"]}
+    return found["certificate server.tls_cert"]
+
+
+def test_a_certificate_that_is_over_soon_is_told_of_in_time(secure, tmp_path):
+    ours = Authority(tmp_path, "ours")
+    files = ours.issue("service", days=25)
+    service = secure(Tls(ca=ours.file), WEFT_SERVER__TLS_CERT=str(files[0]), WEFT_SERVER__TLS_KEY=str(files[1]))
+    assert health(service) == (200, {**health(service)[1], "status": "degraded"})
+    assert "is over in 24 days" in health(service)[1]["message"]
+    assert "is over in 24 days" in service.log
+    assert (doctor(service)["level"], "24 days" in doctor(service)["text"]) == ("warning", True)
+    ours.issue("service", days=40, into=files)
+    assert health(service)[1]["status"] == "ok"
+    assert doctor(service)["level"] == "ok"
+    ours.issue("service", days=-1, into=files)
+    status, told = health(service)
+    assert (status, told["status"]) == (503, "failed")
+    assert doctor(service)["level"] == "error"
+
+
+def test_what_was_said_is_said_again_a_day_later(tmp_path, caplog):
+    class Days(SystemClock):
+        passed = 0
+
+        def micros(self):
+            return super().micros() + self.passed * 86_400_000_000
+
+        def monotonic(self):
+            return self.passed * 86_400.0
+
+    ours, clock = Authority(tmp_path, "ours"), Days()
+    files = ours.issue("short", days=2.5)
+    reminder = Reminder({"server.tls_cert": files[0], "server.tls_clients": None}, clock, warn_days=30)
+    told = []
+    for day in range(4):
+        clock.passed = day
+        for _ in range(3):
+            reminder.remind()
+        told += [
+            (one.levelname, one.getMessage().partition(" is over ")[2].partition(",")[0]) for one in caplog.records
+        ]
+        caplog.clear()
+    assert told == [("WARNING", "in 2 days"), ("WARNING", "in 1 day"), ("WARNING", "today or tomorrow"), ("ERROR", "")]
+    ours.issue("short", days=90, into=files)
+    reminder.remind()
+    files[0].unlink()
+    reminder.remind()
+    assert [one.levelname for one in caplog.records] == ["ERROR"]

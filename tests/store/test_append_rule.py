@@ -11,6 +11,7 @@ from weft.store.append import Append
 from weft.store.journal import Journal
 from weft.testing.conformance_acts import StoreConformance
 from weft.testing.conformance_store import JournalConformance, creation, draft
+from weft.testing.keys import keyring
 
 
 @pytest.mark.sqlite
@@ -42,6 +43,26 @@ class TestPostgres(StoreConformance):
 
     def open(self, folder: Path) -> Journal:
         return Journal(self.postgres)
+
+
+@pytest.mark.sqlite
+class TestSealedMemory(StoreConformance):
+    def open(self, folder: Path) -> Journal:
+        return Journal(":memory:", seal=keyring())
+
+
+class TestSealedFile(StoreConformance):
+    def open(self, folder: Path) -> Journal:
+        return Journal(folder / "weft.db", seal=keyring())
+
+
+class TestSealedPostgres(StoreConformance):
+    @pytest.fixture(autouse=True)
+    def address(self, postgres: str) -> None:
+        self.postgres = postgres
+
+    def open(self, folder: Path) -> Journal:
+        return Journal(self.postgres, seal=keyring())
 
 
 async def test_two_journals_on_one_file_take_turns_and_keep_one_chain(tmp_path):

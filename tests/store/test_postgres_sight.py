@@ -14,7 +14,7 @@ from weft.store.service_tables import metadata
 pytestmark = pytest.mark.slow
 
 TABLES = {table.name: table for table in metadata.sorted_tables}
-KEPT_BACK = {"keys", "webhooks", "rates"}
+KEPT_BACK = {"keys", "webhooks", "rates", "data_keys"}
 BARE = (
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND NOT relrowsecurity"
 )

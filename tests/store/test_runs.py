@@ -147,7 +147,8 @@ async def test_runs_that_have_ended_are_found_by_workflow_and_end_through_their_
     await journal.append(creation("other", workflow="other"))
     await journal.append(Append("other", 1, [draft(kind="run.over", at=AT + 4)], {"status": "completed"}))
     asked = []
-    journal.database._reader.set_trace_callback(asked.append)
+    with journal.database.engine.connect() as connection:  # the one that is taken again next
+        connection.connection.dbapi_connection.set_trace_callback(asked.append)
     found = journal.runs.ended_since("w", ["completed", "failed"], AT + 1, unseen_by="nobody")
     assert [run.id for run in found] == ["b", "c", "a"]
     assert "runs_by_end" in str(journal.database._reader.execute(f"EXPLAIN QUERY PLAN {asked[-1]}").fetchall())

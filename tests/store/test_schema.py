@@ -125,7 +125,7 @@ def test_a_first_opening_that_is_cut_off_leaves_nothing_behind(tmp_path, monkeyp
             return super().execute(sql, *rest)
 
     connect = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, factory=Dying, **kwargs))
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **kwargs: connect(*args, **{**kwargs, "factory": Dying}))
     with pytest.raises(CutOff):
         Journal(tmp_path / "weft.db")
     monkeypatch.undo()

@@ -10,12 +10,14 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from weft.app.opening import open_journal
+from weft.app.parts import load
 from weft.core.errors import WeftError
 from weft.core.settings import Settings, load_settings
-from weft.store.journal import Journal
 
 _LOW_DISK = 200 * 1024 * 1024
 _PROVIDERS = (
@@ -48,6 +50,7 @@ def examine() -> list[Finding]:
     findings.append(Finding(name="settings", level="ok", text=f"{len(settings.sources)} given, the rest are defaults"))
     checks: tuple[Callable[[Settings], Finding], ...] = (_home, _disk, _journal)
     findings += [check(settings) for check in checks]
+    findings += _certificates(settings)
     findings += [_provider(*row) for row in _PROVIDERS]
     findings.append(Finding(name="provider offline", level="ok", text="offline/extract needs no key and no network"))
     return findings
@@ -95,13 +98,13 @@ def _journal(settings: Settings) -> Finding:
     if settings.store.url is None and not Path(settings.journal).exists():
         return Finding(name="journal", level="ok", text="none yet; the first run makes it")
     try:
-        journal = Journal(settings.journal)
+        journal = open_journal(settings)
         path, narrows = journal.database.path, journal.database.narrows
         count = len(journal.runs.list(limit=1_000))
         journal.close()
     except WeftError as error:
         return Finding(name="journal", level="error", text=error.message, fix=error.fix)
-    text = f"{path}, {count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}"
+    text = f"{path}, {'sealed, ' if journal.seal is not None else ''}{count}{'+' if count == 1_000 else ''} run{'' if count == 1 else 's'}"
     if settings.store.url is not None and not narrows:
         return Finding(
             name="journal",
@@ -110,6 +113,29 @@ def _journal(settings: Settings) -> Finding:
             fix="give it CREATEROLE, or make the role for it as the page about Postgres says",
         )
     return Finding(name="journal", level="ok", text=text)
+
+
+def _certificates(settings: Settings) -> list[Finding]:
+    """Those that the settings name, of the service and of commands: none is needed."""
+    server = settings.server
+    files = {
+        "server.tls_cert": server.tls_cert,
+        "server.tls_clients": server.tls_clients,
+        "tls_ca": settings.tls_ca,
+        "tls_cert": settings.tls_cert,
+    }
+    if not any(files.values()):
+        return []
+    found = load("expiring").looked_at(files, now=datetime.now(UTC), warn_days=server.tls_warn_days)
+    return [
+        Finding(
+            name=f"certificate {one.setting}",
+            level="error" if one.over else "warning" if one.problem else "ok",
+            text=one.problem or f"good until {one.until:%Y-%m-%d}",
+            fix=one.fix,
+        )
+        for one in found
+    ]
 
 
 def _provider(name: str, module: str, variables: tuple[str, ...]) -> Finding:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -76,17 +76,17 @@ class Driving:
         *,
         streaming: bool = False,
         audits: bool = True,
+        masked: Iterable[str] = (),
     ) -> None:
         self._settings = settings
         self._journal = journal
         self._programs = programs
         self._clock = SystemClock()
-        self._redactor = new_redactor()
-        self._policy = egress_policy(settings)
+        self._redactor, self._policy = new_redactor(), egress_policy(settings)
+        self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models = ModelPool()
-        self._kept = Kept(programs)
+        self._models, self._kept = ModelPool(), Kept(programs)
         self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
@@ -113,7 +113,7 @@ class Driving:
             "swarm": SwarmPerformer(),
             "function": FunctionPerformer(),
             "random": RandomPerformer(),
-            "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS)),
+            "planner": PlannerPerformer(journal, PlannedDrafts(settings.home / DRAFTS, journal.box)),
         }
         self.engine = Engine(
             journal,
@@ -303,7 +303,7 @@ class Driving:
                 known.values(),
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
-                also_masked=credentials(),
+                also_masked=(*credentials(), *self._masked),
                 values=self._secrets,
             ),
             options=ToolOptions(

@@ -16,6 +16,7 @@ from weft.app.admission.tokens import Tokens
 from weft.app.auditing.trail import Trail
 from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
+from weft.app.expiring import Reminder
 from weft.app.flags import Flags
 from weft.app.identity import Identity
 from weft.app.limits import Limits
@@ -44,9 +45,12 @@ from weft.store.gates import mark_due
 from weft.store.rates import forget as forget_rates
 from weft.store.requests import Request, find, hold, let_go
 from weft.store.runs import Run
+from weft.store.signins import forget_signins
 
 _LOG = logging.getLogger("weft.host")
 _HOUSE_S = 600.0
+_OVER_US = 86_400_000_000
+"""Sessions of browsers are kept for a day after their end: what was being read then is read to its end."""
 _GUESTS = 16
 """So many runs begin at once beyond those that are driven at most, of tenants of whom nothing is driven."""
 
@@ -76,12 +80,16 @@ class Host:
         self.conversations = Conversations(self.journal, self.replies, self.tails, self.sessions, self.clock)
         self.identity = Identity(self.journal, self.clock)
         self.sealed = Sealed(settings.home, self.clock)
-        self.cookies = Cookies(self.sealed, self.identity, hours=settings.identity.session_hours)
-        self.limits = Limits(settings.rates, self.journal, self.clock)
+        self.cookies = Cookies(
+            self.sealed, self.identity, self.journal, self.clock, hours=settings.identity.session_hours
+        )
+        self.limits = Limits(settings.rates, self.journal, self.clock, denied=self._limited)
         self.flags = Flags(self.journal, self.clock)
         self.news = News(self.journal, self.service.bus)
         self.keys = Keyring(settings.home)
         self.http = HttpClient(egress_policy(settings))
+        shown = {"server.tls_cert": settings.server.tls_cert, "server.tls_clients": settings.server.tls_clients}
+        self.certificates = Reminder(shown, self.clock, warn_days=settings.server.tls_warn_days)
         keys = KeySet(self.http, self.clock, issuer=settings.identity.issuer or "", url=settings.identity.jwks_url)
         self.tokens = Tokens(settings.identity, self.identity, keys)
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
@@ -115,9 +123,11 @@ class Host:
     async def _keep_house(self) -> None:
         """Forget what has had its time, now and then."""
         while True:
+            self.certificates.remind()
             try:
                 await self.sessions.expire()
                 await self.journal.writer.submit(forget_rates(self.clock.micros()))
+                await self.journal.writer.submit(forget_signins(self.clock.micros() - _OVER_US))
             except WeftError as error:
                 _LOG.warning("sessions could not be forgotten: %s", error.message)
             await self.clock.sleep(_HOUSE_S)
@@ -338,6 +348,11 @@ class Host:
         """Note that somebody was turned away, and how many `more` were before whom nobody noted."""
         facts = {"reason": reason, **({"more": more} if more else {})}
         self.trail.later(self.trail.entry("", "sign-in", "service", facts, outcome="denied"), soon=True)
+
+    def _limited(self, owner: Owner, reason: str) -> None:
+        facts = {"reason": reason}
+        entry = self.trail.entry(owner.principal, "limit", "service", facts, outcome="denied", tenant=owner.tenant)
+        self.trail.later(entry, soon=True)
 
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""

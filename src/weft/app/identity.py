@@ -16,6 +16,7 @@ from weft.core.owner import LOCAL, Owner
 from weft.spec.suggest import did_you_mean
 from weft.store.identity import Key, User, add_key, add_user, change_user, revoke_key
 from weft.store.journal import Journal
+from weft.store.signins import SignIn, end_signin
 
 PREFIX = "weft_"
 _LOCAL_USER = User(id=LOCAL.principal, name="the user of this machine", role="admin")
@@ -23,11 +24,12 @@ _LOCAL_USER = User(id=LOCAL.principal, name="the user of this machine", role="ad
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Somebody who has shown a key: who, and what they may do."""
+    """Somebody who has shown a key: who, and what they may do; `signin` is the session of a browser that they come with."""
 
     owner: Owner
     rights: frozenset[str]
     role: str = ""
+    signin: str = ""
 
 
 class Identity:
@@ -108,6 +110,22 @@ class Identity:
         """Take a key back."""
         await self._journal.writer.submit(revoke_key(key_id, at=self._clock.micros(), tenant=tenant))
         self._tell()
+
+    def signins(self, *, tenant: str = LOCAL.tenant, principal: str | None = None, limit: int = 1_000) -> list[SignIn]:
+        """The sessions of a user's browsers, or of everybody's in the tenant, that are not over, the newest first."""
+        return self._journal.signins.of(tenant, principal=principal, now=self._clock.micros(), limit=limit)
+
+    async def end_signin(
+        self, signin_id: str, *, tenant: str = LOCAL.tenant, principal: str | None = None
+    ) -> str | None:
+        """End a session, if it is one of `principal`'s, or anybody's where none is named; says whose it was.
+
+        What is read in its name ends as well, in whatever process.
+        """
+        ended: str | None = await self._journal.writer.submit(end_signin(tenant, signin_id, principal=principal))
+        if ended is not None:
+            self._tell()
+        return ended
 
     def _tell(self) -> None:
         with suppress(StorageError):  # then streams that are open are looked at when it is time for that

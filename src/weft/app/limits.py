@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
@@ -36,9 +37,13 @@ ASKING: ContextVar[Asking | None] = ContextVar("asking", default=None)
 
 
 class Limits:
-    """Limits of one service. The user of this machine has none."""
+    """Limits of one service. The user of this machine has none. `denied` is told whom they have kept from beginning something, and why."""
 
-    def __init__(self, settings: Rates, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, settings: Rates, journal: Journal, clock: Clock, *, denied: Callable[[Owner, str], None] | None = None
+    ) -> None:
+        self._denied = denied
+        self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
         self._settings = settings
         self._journal = journal
         self._clock = clock
@@ -55,7 +60,11 @@ class Limits:
         rates = self._rates(owner)
         if rates:
             found = await self._journal.writer.submit(take(rates, self._clock.micros()))
-            _demand(found)
+            try:
+                _demand(found)
+            except RateLimitError as refusal:
+                self._tell(owner, refusal.message)
+                raise
 
     def read(self, tenant: str, principal: str) -> None:
         """Let a request be answered, whatever it asks for.
@@ -74,6 +83,17 @@ class Limits:
             self._reads.popitem(last=False)
         if found.wait_s:
             _demand([found])
+
+    def _tell(self, owner: Owner, message: str) -> None:
+        """Whoever is refused asks again and again: once a minute is enough to know of."""
+        key, now = (owner.tenant, owner.principal), self._clock.monotonic()
+        if self._denied is None or now - self._told.get(key, -_MINUTE) < _MINUTE:
+            return
+        self._told[key] = now
+        self._told.move_to_end(key)
+        if len(self._told) > _KNOWN:
+            self._told.popitem(last=False)
+        self._denied(owner, message)
 
     def _rates(self, owner: Owner) -> list[Rate]:
         settings, asking = self._settings, ASKING.get()

@@ -64,6 +64,7 @@ class LocalService:
         self._streaming = streaming
         self._audits = audits
         self._opened: Journal | None = None
+        self._masked: list[str] = []
         self._drives: Driving | None = None
 
     @property
@@ -367,14 +368,16 @@ class LocalService:
     @property
     def _drafts(self) -> PlannedDrafts:
         planned = load("planned")
-        drafts: PlannedDrafts = planned.PlannedDrafts(self._settings.home / planned.DRAFTS)
+        box = self._journal.box if self._settings.encryption.key is not None else None
+        drafts: PlannedDrafts = planned.PlannedDrafts(self._settings.home / planned.DRAFTS, box)
         return drafts
 
     @property
     def _journal(self) -> Journal:
         if self._opened is None:
-            durability = self._durability or self._settings.durability
-            self._opened = load("journal").Journal(self._settings.journal, durability=durability)
+            self._opened = load("opening").open_journal(
+                self._settings, durability=self._durability, on_key=self._masked.append
+            )
         assert self._opened is not None
         return self._opened
 
@@ -391,8 +394,7 @@ class LocalService:
     @property
     def _driving(self) -> Driving:
         if self._drives is None:
-            self._drives = load("driving").Driving(
-                self._settings, self._journal, self._programs, streaming=self._streaming, audits=self._audits
-            )
+            how = {"streaming": self._streaming, "audits": self._audits, "masked": self._masked}
+            self._drives = load("driving").Driving(self._settings, self._journal, self._programs, **how)
         assert self._drives is not None
         return self._drives

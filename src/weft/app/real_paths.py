@@ -17,9 +17,10 @@ class RealPaths:
 
     def of(self, path: Path) -> str:
         """What `path` is without links and dots."""
-        if not path.is_absolute() or path.name in {"", ".."} or path.is_symlink():
+        folder, _, name = str(path).rpartition("/")
+        if not folder.startswith("/") or name in {"", ".."} or os.path.islink(path):  # noqa: PTH114 -- at each start of a run
             return os.path.realpath(path)
-        return f"{self._real(str(path.parent)).rstrip('/')}/{path.name}"
+        return f"{self._real(folder).rstrip('/')}/{name}"
 
     def _real(self, folder: str) -> str:
         now = monotonic()

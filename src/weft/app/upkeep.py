@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from weft.app.opening import open_journal
 from weft.core.clock import SystemClock
 from weft.core.errors import InputError
 from weft.core.settings import load_settings
@@ -38,8 +39,12 @@ def migrated(to: str | None = None) -> tuple[str | None, str]:
 
 def checked() -> Soundness:
     """Look at the whole store."""
-    with _journal() as journal:
+    settings = load_settings()
+    journal = open_journal(settings, keyless_too=True)
+    try:
         return check(journal)
+    finally:
+        journal.close()
 
 
 def backed_up(file: Path) -> dict[str, int]:
@@ -69,6 +74,7 @@ def reader_removed(role: str) -> None:
 
 @contextmanager
 def _journal() -> Iterator[Journal]:
+    # Rows are copied as they are: what is sealed stays sealed, and needs no key.
     journal = Journal(load_settings().journal)
     try:
         yield journal

@@ -213,6 +213,14 @@ COMMANDS: Mapping[str, Entry] = {
             "revoke": Entry(target=f"{_GROUPS}.identity:revoke_key", help="Take a key back."),
         },
     ),
+    "signins": Entry(
+        help="Where people are signed in with a browser.",
+        section="This machine",
+        members={
+            "list": Entry(target=f"{_GROUPS}.signins:list_signins", help="List the sessions that count."),
+            "end": Entry(target=f"{_GROUPS}.signins:end_signin", help="End one of them."),
+        },
+    ),
     "link": Entry(
         target=f"{_GROUPS}.identity:link",
         help="Print an address that signs a browser in, once.",
@@ -244,6 +252,20 @@ COMMANDS: Mapping[str, Entry] = {
             "backup": Entry(target=f"{_GROUPS}.db:backup", help="Write everything into a new file."),
             "restore": Entry(target=f"{_GROUPS}.db:restore", help="Fill an empty store from a backup."),
             "role": Entry(target=f"{_GROUPS}.db:role", help="Let a role of Postgres read one tenant alone."),
+        },
+    ),
+    "encryption": Entry(
+        help="Look after the keys that seal the store.",
+        section="This machine",
+        members={
+            "key": Entry(target=f"{_GROUPS}.encryption:key", help="Make a master key and print it."),
+            "status": Entry(target=f"{_GROUPS}.encryption:status", help="Show the keys of the store."),
+            "rotate": Entry(target=f"{_GROUPS}.encryption:rotate", help="Give tenants new data keys."),
+            "reseal": Entry(
+                target=f"{_GROUPS}.encryption:reseal", help="Seal with the newest keys what is not, or open everything."
+            ),
+            "rewrap": Entry(target=f"{_GROUPS}.encryption:rewrap", help="Wrap the data keys by another master key."),
+            "shred": Entry(target=f"{_GROUPS}.encryption:shred", help="Destroy the data keys of a tenant."),
         },
     ),
     "doctor": Entry(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
-from weft.app.local import LocalService
+from weft.app.noted import NotedService
 from weft.app.service import Service
 from weft.cli.commands import WORK
 from weft.cli.server import NAMED, Named
@@ -40,7 +40,7 @@ def elsewhere() -> bool:
 def _service(durability: str | None, *, streaming: bool) -> Service:
     remote = _remote()
     if remote is None:
-        return LocalService(durability=durability, streaming=streaming)
+        return NotedService(durability=durability, streaming=streaming)
     if durability is not None:
         raise InputError("a service says itself how it keeps its journal", fix="leave --durability out")
     url, token, tls = remote

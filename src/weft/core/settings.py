@@ -36,6 +36,16 @@ _NAMES = [
     for name, info in Settings.model_fields.items()
     for inner in (type(info.default).model_fields if isinstance(info.default, Group) else [""])
 ]
+_HIDDEN = frozenset(
+    {"telemetry.headers", "encryption", "encryption.key", "encryption.older"}
+    | {
+        f"{name}.{inner}" if inner else name
+        for name, top in Settings.model_fields.items()
+        for inner, info in (type(top.default).model_fields if isinstance(top.default, Group) else {"": top}).items()
+        if "SecretStr" in str(info.annotation)
+    }
+)
+"""What was given for these is never repeated: it may be a secret, if only by mistake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +251,7 @@ def _problem(finding: ErrorDetails, given: Mapping[str, _Given]) -> Problem:
         return Problem(rule="unknown-key", message=f"{one.label}: `{name}` is no setting", fix=fix, place=one.place)
     message = finding["msg"].removeprefix("Value error, ")
     got = finding["input"]
-    is_plain = isinstance(got, str | int | float) and name != "telemetry.headers"
+    is_plain = isinstance(got, str | int | float) and name not in _HIDDEN
     shown = f" (it is {str(_shown(got))[:60]!r})" if is_plain else ""
     return Problem(rule="wrong-value", message=f"{one.label}: `{name}`: {message}{shown}", place=one.place)
 

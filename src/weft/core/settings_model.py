@@ -6,6 +6,7 @@ Making a `Settings` by hand, as tests do, reads neither the environment nor a fi
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ from pydantic_settings import (
 from weft.core.setting_kinds import Address, Folder, Group, Names, Seconds, Url, UrlOrConsole, split
 
 PREFIX = "WEFT_"
+_REFERENCE = re.compile(r"(env|file|secrets_manager|ssm|azure_key_vault|vault):[^#\s][^#]{0,500}(#[^#]{1,200})?")
 
 
 def default_home() -> Path:
@@ -174,6 +176,9 @@ class Server(Group):
     tls_clients: Folder | None = Field(
         default=None, description="A file with the authorities (PEM) of which every caller needs a certificate."
     )
+    tls_warn_days: int = Field(
+        default=30, ge=0, le=3_650, description="So many days before a certificate is over, the service says so."
+    )
     token: SecretStr | None = Field(
         default=None, description="Callers show it as a bearer token; needed on any other address than this machine's."
     )
@@ -235,6 +240,34 @@ def _database(value: SecretStr | None) -> SecretStr | None:
     if value is not None and not value.get_secret_value().startswith(("postgresql://", "postgres://")):
         raise ValueError("it has to begin with postgresql://")
     return value
+
+
+def _reference(value: str | None) -> str | None:
+    if value is not None and not _REFERENCE.fullmatch(value):
+        # It may be the key itself, which nobody must see.
+        raise ValueError("has to name a place and a key in it, such as env:MASTER_KEY or file:weft-master")
+    return value
+
+
+Reference = Annotated[str, AfterValidator(_reference)]
+
+
+class Encryption(Group):
+    """How what users give and get is sealed in the store; in plain by default."""
+
+    key: Reference | None = Field(
+        default=None,
+        description="Where the master key is kept that seals the store, as place:key, such as env:MASTER_KEY; none seals nothing.",
+    )
+    older: Annotated[tuple[Reference, ...], NoDecode, BeforeValidator(split)] = Field(
+        default=(), description="Where master keys of before are kept, as long as anything is wrapped by them."
+    )
+    write: Literal["sealed", "plain"] = Field(
+        default="sealed", description="`plain` opens what is sealed and seals nothing more: the way back."
+    )
+    days: int = Field(
+        default=90, ge=0, le=3_650, description="After so many days a tenant gets a new data key; 0 leaves that to you."
+    )
 
 
 class Store(Group):
@@ -317,6 +350,7 @@ class Settings(BaseSettings):
     telemetry: Telemetry = Telemetry()
     server: Server = Server()
     store: Store = Store()
+    encryption: Encryption = Encryption()
     identity: IdentitySettings = IdentitySettings()
     audit: AuditShipping = AuditShipping()
 

@@ -63,6 +63,8 @@ class Bounds:
                 asking.key = caller.key
                 self._limits.read(caller.tenant, caller.principal)
         except WeftError as error:
+            if isinstance(error, PolicyError):
+                self._doorkeeper.note_refusal(error)
             await _drain(headers, receive)
             await self._refuse(scope, _Answer(send, None, asking), error)
             return

@@ -26,11 +26,15 @@ _REFUSALS, _REFUSALS_S = 60, 60.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, and what they may do: `rights` are such as ``gates:decide``, or ``*``. `key` tells one credential from another."""
+    """Who calls, and what they may do: `rights` are such as ``gates:decide``, or ``*``. `key` tells one credential from another.
+
+    `signin` is the session of a browser in whose name they call, if it is one.
+    """
 
     owner: Owner = LOCAL
     rights: frozenset[str] = EVERYTHING
     key: str = ""
+    signin: str = ""
     deny: Callable[[str, str, str, str], None] | None = field(default=None, compare=False, repr=False)
     """Told of what was denied: the tenant, who it was, the right, and where."""
 
@@ -101,7 +105,7 @@ class Doorkeeper:
         except UnknownKeyError:
             raise
         except AuthError as error:
-            self._note_refusal(error)
+            self.note_refusal(error)
             raise
 
     def _admitted(self, headers: Mapping[str, str]) -> Caller:
@@ -124,8 +128,8 @@ class Doorkeeper:
     def still(self, caller: Caller, headers: Mapping[str, str]) -> bool:
         """Whether somebody who was admitted with these headers may do all that they could then.
 
-        A key is looked up anew. For who has signed in, or shows a token of the issuer, their user stands: that a token is over
-        ends no answer that has begun.
+        A key is looked up anew. For who has signed in, or shows a token of the issuer, their user stands, and the session that was
+        not ended: that a token or a session runs out ends no answer that has begun.
         """
         shown = _bearer(headers)
         if shown.startswith(PREFIX):
@@ -134,6 +138,8 @@ class Doorkeeper:
             except AuthError:
                 return False
         session = not shown and _cookie(headers.get("cookie", ""), SESSION)
+        if caller.signin and not self._host.cookies.stands(caller.tenant, caller.signin):
+            return False
         token = self._host.settings.identity.issuer is not None and shown.count(".") == 2
         user = self._host.identity.user(caller.principal, tenant=caller.tenant) if session or token else None
         return user is None or (not user.disabled and covers(ROLES[user.role], caller.rights))
@@ -149,9 +155,10 @@ class Doorkeeper:
                 self._seen.popitem(last=False)
             owner = known.owner
             self._host.signed_in(owner, how)
-        return Caller(known.owner, known.rights, key if how == "key" else "", self._host.denied)
+        return Caller(known.owner, known.rights, key if how == "key" else "", known.signin, self._host.denied)
 
-    def _note_refusal(self, error: AuthError) -> None:
+    def note_refusal(self, error: WeftError) -> None:
+        """Note that somebody was turned away, unless that was done very often a moment ago."""
         now = self._host.clock.monotonic()
         if now - self._since > _REFUSALS_S:
             self._since, more, self._refused = now, max(0, self._refused - _REFUSALS), 0

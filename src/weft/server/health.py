@@ -34,7 +34,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
 
     @router.get("/deep")
     async def deep(response: Response) -> dict[str, Any]:
-        """The journal can be written and read, and the folders hold what they should."""
+        """The journal can be written and read, the folders hold what they should, and certificates are good for a while."""
         checks: dict[str, Any] = {}
         begun = time.perf_counter()
         try:
@@ -49,6 +49,12 @@ def install(app: FastAPI, rooms: Rooms) -> None:
             "served": len(host.library.all()),
             "broken": sorted(path.name for path in broken),
         }
+        for one in host.certificates.look():
+            checks[one.setting] = {
+                "status": "failed" if one.over else "degraded" if one.problem else "ok",
+                **({} if one.until is None else {"until": one.until.isoformat()}),
+                **({"message": one.problem, "fix": one.fix} if one.problem else {}),
+            }
         bad = any(one["status"] == "failed" for one in checks.values())
         response.status_code = 503 if bad else 200
         return {"status": "failed" if bad else "ok", "checks": checks}

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from weft.app.automation.firing import run_id_of
 from weft.app.automation.rules import HookTrigger, read
 from weft.app.hosting import Host
-from weft.app.telling.signing import verify, verify_github
+from weft.app.telling.signing import UnprovenError, verify, verify_github
 from weft.core.errors import AuthError, ConflictError, InputError, TransientError
 from weft.core.owner import LOCAL
 from weft.server.rooms import Rooms
@@ -71,13 +71,18 @@ def _admitted(
     rule = HookTrigger() if found is None else read(found.kind, found.rule)
     assert isinstance(rule, HookTrigger)
     secret = trigger_secret(host, tenant, "" if found is None else found.name, rule.version)
-    if rule.scheme == "github":
-        message_id = verify_github(secret, given, body)
-    else:
-        message_id = verify(secret, given, body, now=host.clock.micros() / 1_000_000)
+    try:
+        if rule.scheme == "github":
+            message_id = verify_github(secret, given, body)
+        else:
+            message_id = verify(secret, given, body, now=host.clock.micros() / 1_000_000)
+    except UnprovenError:
+        found, message_id = None, ""
     if found is None:
+        # One answer for all: another one would tell that there is such a trigger, or in which way it is signed to.
         raise AuthError(
-            "the signature of the message is wrong", fix="sign `id.timestamp.body` with the webhook's secret"
+            "the message is not signed with the secret of a trigger of this name",
+            fix="send Webhook-Id, Webhook-Timestamp (seconds) and Webhook-Signature over `id.timestamp.body`, or what GitHub sends",
         )
     return found, rule, message_id
 

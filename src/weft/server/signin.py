@@ -50,7 +50,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
         except AuthError as refusal:
             host.refused(refusal.message)
             raise
-        return _entered(rooms, known, to, "login")
+        return await _entered(rooms, request, known, to, "login")
 
     _others(router, rooms)
     app.include_router(router)
@@ -61,18 +61,20 @@ def _others(router: APIRouter, rooms: Rooms) -> None:
     host = rooms.host
 
     @router.get("/link")
-    async def link(code: Annotated[str, Query(max_length=2_000)]) -> Response:
+    async def link(request: Request, code: Annotated[str, Query(max_length=2_000)]) -> Response:
         """Sign the user of this machine in, once."""
         try:
             known = await use_link(host.sealed, host.journal, host.identity, host.clock, code)
         except AuthError as refusal:
             host.refused(refusal.message)
             raise
-        return _entered(rooms, known, "/", "link")
+        return await _entered(rooms, request, known, "/", "link")
 
     @router.post("/logout")
     async def leave(by: Annotated[Caller, Depends(caller_of)]) -> Response:
-        """Let go of the session of this browser."""
+        """End the session of this browser, and what is being read in its name."""
+        if by.signin:
+            await host.identity.end_signin(by.signin, tenant=by.tenant)
         await host.audit(by.principal, "sign-out", "service", tenant=by.tenant)
         response = Response(status_code=204)
         response.delete_cookie(SESSION)
@@ -85,14 +87,15 @@ def _others(router: APIRouter, rooms: Rooms) -> None:
         return JSONResponse(known | {"identity": "off" if rooms.doorkeeper.open else "on"})
 
 
-def _entered(rooms: Rooms, known: Known, to: str, how: str) -> Response:
+async def _entered(rooms: Rooms, request: Request, known: Known, to: str, how: str) -> Response:
     """What a browser gets that has signed in: its session, and the way on."""
     rooms.host.signed_in(known.owner, how)
     cookies = rooms.host.cookies
+    session = await cookies.enter(known, how, request.headers.get("user-agent", ""))
     response = RedirectResponse(to, 303)
     response.set_cookie(
         SESSION,
-        cookies.of(known),
+        session,
         max_age=int(cookies.for_s),
         httponly=True,
         samesite="lax",

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 from weft.core.canonical import sha256
 from weft.core.errors import ConflictError, MismatchError, NotFoundError
 from weft.core.ids import Entropy
+from weft.store.sealing import CONTENT, STORE, Seal, Spot, as_stored
 from weft.store.sql import Rows, Transaction
 
 _HEADS = 4_096
@@ -98,7 +99,9 @@ class Bulk(Protocol):
     def write(
         self, connection: Any, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
     ) -> Rows | None:
-        """As `move`, and write rows of ``events`` (without commitments, which only erasing fills) and the blobs that are new.
+        """As `move`, and write rows of ``events`` and the blobs that are new.
+
+        Events come with their commitment, before the hash, where they are sealed, and else without: then only erasing fills it.
 
         Whatever was said on the connection before has been done, or refused, when this returns.
         """
@@ -136,6 +139,7 @@ class Appender:
 
     entropy: Entropy
     bulk: Bulk
+    seal: Seal | None = None
     heads: dict[str, _Head] = field(default_factory=dict)
     _moves: dict[str, _Move] = field(default_factory=dict)
     _events: list[Event] = field(default_factory=list)
@@ -156,7 +160,10 @@ class Appender:
         before = head.seq
         if before < append.after:
             raise _lost(append, before)
-        self._seal(append, head)
+        if self.seal is None:
+            self._number(append, head)
+        else:
+            self._number_sealed(connection, append, head, self.seal)
         if append.patch or append.reopen:
             self._change(connection, append, head, before)
         else:
@@ -212,6 +219,8 @@ class Appender:
         """Drop what is remembered of runs and what is not written yet, after something was rolled back."""
         self.heads.clear()
         self._moves, self._events, self._blobs, self._owed = {}, [], [], []
+        if self.seal is not None:
+            self.seal.forget()
 
     def _head(self, connection: Transaction, append: Append) -> _Head:
         head = self.heads.get(append.run_id)
@@ -232,7 +241,8 @@ class Appender:
         base_run, base_seq = new.base or (None, None)
         head = _Head(append.epoch, base_seq or 0, _base_hash(connection, new), 0, new.tenant)
         if new.plan is not None:
-            connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (new.plan_hash, new.plan))
+            keep_plan(connection, new.plan_hash, new.plan)
+        inputs, options = as_stored(connection, "runs", new.tenant, (new.id,), inputs=new.inputs, options=new.options)
         connection.execute(
             "INSERT INTO runs (id,tenant,principal,session,workflow,plan_hash,status,epoch,generation,head_seq,head_hash,"
             "parent,base_run,base_seq,inputs,options,created_at,updated_at,driver) "
@@ -250,8 +260,8 @@ class Appender:
                 new.parent,
                 base_run,
                 base_seq,
-                new.inputs,
-                new.options,
+                inputs,
+                options,
                 at,
                 at,
                 new.driver,
@@ -266,7 +276,7 @@ class Appender:
         self.heads[run_id] = head
         return head
 
-    def _seal(self, append: Append, head: _Head) -> None:
+    def _number(self, append: Append, head: _Head) -> None:
         """Make rows of the drafts and take `head` to the last of them."""
         run_id, seq, previous = append.run_id, head.seq, head.hash
         salts = self.entropy(16 * len(append.drafts))
@@ -283,6 +293,26 @@ class Appender:
             self._events.append((run_id, seq, at, kind, path, outcome, data, blob, salt, previous))
         head.seq, head.hash = seq, previous
 
+    def _number_sealed(self, connection: Transaction, append: Append, head: _Head, seal: Seal) -> None:
+        """As `_number`, with salts and payloads sealed: the chain goes over the same commitments, which then are kept beside them."""
+        run_id, seq, previous, tenant = append.run_id, head.seq, head.hash, head.tenant
+        salts = self.entropy(16 * len(append.drafts))
+        for place, (at, kind, path, payload, ends) in enumerate(append.drafts):
+            seq += 1
+            salt = salts[16 * place : 16 * place + 16]
+            committed = commitment(salt, payload)
+            previous = event_hash(previous, run_id, seq, (at, kind, path), committed)
+            blob = None
+            if len(payload) > INLINE_BYTES:
+                blob = seal.name(connection, tenant, payload)
+                spot = Spot(tenant, "blobs", "bytes", (blob,))
+                self._blobs.append((tenant, blob, seal.seal(connection, spot, payload)))
+            inside = salt if blob is not None else salt + payload
+            data = seal.seal(connection, Spot(tenant, "events", "data", (run_id, seq)), inside)
+            outcome = head.generation if ends else None
+            self._events.append((run_id, seq, at, kind, path, outcome, data, blob, None, committed, previous))
+        head.seq, head.hash = seq, previous
+
     def _move(self, append: Append, head: _Head, before: int) -> None:
         move = self._moves.get(append.run_id)
         if move is None:
@@ -295,7 +325,7 @@ class Appender:
         if append.run_id in self._moves:
             self.settle(connection)
         columns = {"head_seq": head.seq, "head_hash": head.hash, "updated_at": append.drafts[-1].at}
-        columns |= append.patch or {}
+        columns |= (append.patch or {}) if self.seal is None else self._sealed(connection, append, head.tenant)
         if append.reopen:
             columns["generation"] = head.generation + 1
         done = connection.execute(
@@ -306,6 +336,12 @@ class Appender:
         self._owed.append((done, 1, append.run_id))
         head.generation += append.reopen
 
+    def _sealed(self, connection: Transaction, append: Append, tenant: str) -> Mapping[str, Any]:
+        """What an append sets in its run's row, as it is stored."""
+        patch = dict(append.patch or {})
+        texts = {name: patch[name] for name in CONTENT["runs"].texts if name in patch}
+        return patch | dict(zip(texts, as_stored(connection, "runs", tenant, (append.run_id,), **texts), strict=True))
+
     def _refusal(self, connection: Transaction, run_id: str) -> ConflictError:
         row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
         if row is not None and row[0] in TERMINAL:
@@ -313,6 +349,14 @@ class Appender:
         return ConflictError(
             "another process has taken this run over; nothing more of it is written from here", run=run_id
         )
+
+
+def keep_plan(connection: Transaction, plan_hash: str, body: bytes) -> None:
+    """Keep a plan, unless it is there."""
+    seal = connection.seal
+    if seal is not None and seal.writes:
+        body = seal.seal(connection, Spot(STORE, "plans", "body", (plan_hash,)), body)
+    connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (plan_hash, body))
 
 
 def _lost(append: Append, head: int) -> MismatchError:

@@ -7,24 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, select
 
 from weft.core import canonical
+from weft.core.errors import StorageError
 from weft.store.audit_chain import GENESIS, Head, Row, body
 from weft.store.seen import seen_by
 from weft.store.service_tables import audit, audit_heads
 from weft.store.sql import Transaction
 
-_CHUNK = 5_000
+_PAGE = 500
+"""Few enough that a page is still in the processor's cache when it is hashed: larger ones are slower."""
 _LENGTHS = {"principal": 300, "act": 100, "target": 500, "outcome": 20}
 _MAX_DATA = 16_384
+_PAGED = "SELECT {} FROM audit WHERE tenant=? AND seq>? ORDER BY seq LIMIT ?"
 _INSERT = "INSERT INTO audit (tenant, seq, at, principal, act, target, outcome, data, hash) VALUES (?,?,?,?,?,?,?,?,?)"
+_SEAL = (
+    "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (?,?,?,?,?,?) ON CONFLICT (tenant) DO UPDATE "
+    "SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, key=excluded.key, signature=excluded.signature"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +91,12 @@ class AuditFilter:
 class Audit:
     """Questions about what was done."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(
+        self, engine: Engine, path: Path | str, reading: Callable[[], AbstractContextManager[Transaction]]
+    ) -> None:
         self._engine = engine
         self._path = path
+        self._reading = reading
 
     def list(
         self, which: AuditFilter = AuditFilter(), *, tenant: str = "local", before: int | None = None, limit: int = 50
@@ -106,16 +117,30 @@ class Audit:
 
     def rows(self, tenant: str, *, after: int = 0) -> Iterator[Row]:
         """The entries after number `after` as they are stored, the oldest first; what is added meanwhile comes too."""
-        columns = [audit.c[name] for name in Row._fields]
+        return map(Row._make, chain.from_iterable(self.pages(tenant, after=after)))
+
+    def pages(self, tenant: str, *, after: int = 0) -> Iterator[Sequence[Row]]:
+        """The same in pages of plain tuples in the order of `Row`: what the driver gives, for a proof reads every entry."""
         while True:
-            query = select(*columns).where(audit.c.tenant == tenant, audit.c.seq > after)
-            with self._read(tenant) as connection:
-                # The driver's own tuples: a proof reads every entry, and needs nothing of SQLAlchemy's rows.
-                found = connection.execute(query.order_by(audit.c.seq).limit(_CHUNK)).cursor.fetchall()
-            yield from map(Row._make, found)
-            if len(found) < _CHUNK:
+            found = self._page(tenant, after)
+            yield found
+            if len(found) < _PAGE:
                 return
             after = found[-1][1]
+
+    def _page(self, tenant: str, after: int) -> Sequence[Row]:
+        given = (tenant, after, _PAGE)
+        try:
+            with self._reading() as connection:
+                found: list[Row] = connection.execute(_PAGED.format(", ".join(Row._fields)), given).fetchall()
+                return found
+        except StorageError:
+            # SQLite holds whatever was put into its file, also what is no text: a proof has to come as far as that entry.
+            raw = (f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END" for name in Row._fields)
+            with suppress(StorageError), self._reading() as connection:
+                rows = connection.execute(_PAGED.format(", ".join(raw)), given).fetchall()
+                return [Row(*map(_legible, row)) for row in rows]
+            raise
 
     def hash_of(self, tenant: str, seq: int) -> str | None:
         """The hash of an entry, if it is there."""
@@ -144,18 +169,11 @@ def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], No
             row = _row(entry, head.seq + 1)
             hash_ = sha256(body(row, head.hash)).hexdigest()
             rows.append(row._replace(hash=hash_))
-            heads[entry.tenant] = replace(head, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key, signature="")
-        connection.executemany(
-            _INSERT, [(r.tenant, r.seq, r.at, r.principal, r.act, r.target, r.outcome, r.data, r.hash) for r in rows]
-        )
+            heads[entry.tenant] = Head(tenant=entry.tenant, seq=row.seq, hash=hash_, at=entry.at, key=sealer.key)
+        connection.executemany(_INSERT, rows)
         for head in heads.values():
-            sealed = replace(head, signature=sealer.sign(head.statement()))
-            connection.execute(
-                "INSERT INTO audit_heads (tenant, seq, hash, at, key, signature) VALUES (:tenant, :seq, :hash, :at, :key, "
-                ":signature) ON CONFLICT (tenant) DO UPDATE SET seq=excluded.seq, hash=excluded.hash, at=excluded.at, "
-                "key=excluded.key, signature=excluded.signature",
-                asdict(sealed),
-            )
+            signature = sealer.sign(head.statement())
+            connection.execute(_SEAL, (head.tenant, head.seq, head.hash, head.at, head.key, signature))
 
     return work
 
@@ -180,6 +198,16 @@ def _row(entry: Entry, seq: int) -> Row:
     return Row(tenant=entry.tenant, seq=seq, at=entry.at, data=data, **texts)
 
 
+def _legible(value: Any) -> Any:
+    """A column's value; for what is no text, one that is in no entry."""
+    try:
+        return value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        return "\0"
+
+
 def _clean(text: str, most: int) -> str:
     """A text as every database can hold it: no lone surrogates, no NUL."""
+    if text.isascii() and len(text) <= most and "\0" not in text:
+        return text
     return text[:most].encode(errors="replace").decode().replace("\0", "\ufffd")

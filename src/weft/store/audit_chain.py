@@ -7,15 +7,17 @@ hash is the SHA-256 of that body. A line of an export is the body with the hash 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import chain
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 
 GENESIS = "0" * 64
 """What stands for the hash of an entry before the first one."""
 _HASHED = ',"hash":"'
+_CHANGED = "it, or the one before it, is not what was written"
 _TAIL = len(_HASHED) + 64 + len('"}')
 _PREV = ',"prev":"'
 _BEFORE = _TAIL + len(_PREV) + 64 + len('"')
@@ -87,16 +89,19 @@ class Finding:
         return self.first + self.entries - 1
 
 
-def check_rows(tenant: str, rows: Iterable[Row]) -> Finding:
-    """Check the entries of a tenant as they are stored, the oldest first."""
+def check_rows(tenant: str, pages: Iterable[Sequence[Row]]) -> Finding:
+    """Check the entries of a tenant as they are stored, the oldest first, in pages; plain tuples in the order of `Row` do."""
     prev, expected = GENESIS, 1
-    for row in rows:
-        if row.seq != expected:
-            return _bad(tenant, 1, expected, prev, _out_of_order(expected, row.seq))
-        if sha256(body(row, prev)).hexdigest() != row.hash:
-            return _bad(tenant, 1, expected, prev, "it, or the one before it, is not what was written")
-        prev = row.hash
-        expected += 1
+    try:
+        for row in chain.from_iterable(pages):
+            if row[1] != expected:
+                return _bad(tenant, 1, expected, prev, _out_of_order(expected, row[1]))
+            if sha256(body(row, prev)).hexdigest() != row[8]:
+                return _bad(tenant, 1, expected, prev, _CHANGED)
+            prev = row[8]
+            expected += 1
+    except TypeError:  # SQLite keeps bytes for a text, or a text for a number
+        return _bad(tenant, 1, expected, prev, _CHANGED)
     return Finding(tenant=tenant, entries=expected - 1, hash=prev)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, and_, func, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
+from weft.store.sealing import Seal, as_stored, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.tables import automations, firings
@@ -64,9 +65,10 @@ class Firing:
 class Automations:
     """Questions about automations and what they have started."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(self, engine: Engine, path: Path | str, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = path
+        self._seal = seal
 
     def get(self, name: str, *, tenant: str = "local") -> Automation:
         """The automation of this name.
@@ -79,7 +81,7 @@ class Automations:
             row = connection.execute(query).first()
         if row is None:
             raise _unknown(name)
-        return _automation(row)
+        return self._automation(row)
 
     def of_kind(self, *kinds: str, tenant: str = "local") -> list[Automation]:
         """The automations of these kinds, or all of them, by name."""
@@ -87,7 +89,7 @@ class Automations:
         if kinds:
             query = query.where(automations.c.kind.in_(kinds))
         with self._read(tenant) as connection:
-            return [_automation(row) for row in connection.execute(query)]
+            return [self._automation(row) for row in connection.execute(query)]
 
     def active(self, at: int) -> list[Automation]:
         """What has to be looked after now, of every tenant: triggers, and schedules whose time has come; none that are paused."""
@@ -98,7 +100,7 @@ class Automations:
             .order_by(automations.c.next_at, automations.c.name)
         )
         with self._read() as connection:
-            return [_automation(row) for row in connection.execute(query)]
+            return [self._automation(row) for row in connection.execute(query)]
 
     def next_at(self) -> int | None:
         """When the next schedule, of any tenant, is due."""
@@ -116,7 +118,7 @@ class Automations:
             .limit(limit)
         )
         with self._read(tenant) as connection:
-            return [_firing(row) for row in connection.execute(query)]
+            return [self._firing(row) for row in connection.execute(query)]
 
     def known(self, name: str, key: str, *, tenant: str = "local") -> bool:
         """Whether this occasion of an automation has been seen."""
@@ -140,7 +142,7 @@ class Automations:
             .limit(limit)
         )
         with self._read() as connection:
-            return [_firing(row) for row in connection.execute(query)]
+            return [self._firing(row) for row in connection.execute(query)]
 
     def last_started(self, name: str, *, before: Firing, tenant: str = "local") -> Firing | None:
         """The latest firing of an automation before this one that has, or will have, a run."""
@@ -153,7 +155,16 @@ class Automations:
         )
         with self._read(tenant) as connection:
             row = connection.execute(query).first()
-        return None if row is None else _firing(row)
+        return None if row is None else self._firing(row)
+
+    def _automation(self, row: Row[Any]) -> Automation:
+        data = opened(self._seal, "automations", row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        plain = {name: json.loads(data[name]) for name in ("rule", "request")}
+        return Automation(**{**data, **plain, "paused": bool(data["paused"])})
+
+    def _firing(self, row: Row[Any]) -> Firing:
+        data = opened(self._seal, "firings", row._mapping)  # noqa: SLF001 -- same
+        return Firing(**{**data, "variables": json.loads(data["variables"])})
 
     def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
         return seen_by(self._engine, self._path, tenant)
@@ -167,6 +178,7 @@ def add(automation: Automation) -> Callable[[Transaction], None]:
     """
 
     def work(connection: Transaction) -> None:
+        rule, request = _stored(connection, automation)
         done = connection.execute(
             "INSERT INTO automations (tenant, name, kind, rule, request, paused, next_at, created_at) "
             "VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
@@ -174,8 +186,8 @@ def add(automation: Automation) -> Callable[[Transaction], None]:
                 automation.tenant,
                 automation.name,
                 automation.kind,
-                json.dumps(dict(automation.rule)),
-                json.dumps(dict(automation.request)),
+                rule,
+                request,
                 int(automation.paused),
                 automation.next_at,
                 automation.created_at,
@@ -198,9 +210,10 @@ def set_paused(changed: Automation) -> Callable[[Transaction], None]:
     """
 
     def work(connection: Transaction) -> None:
+        rule, _ = _stored(connection, changed)
         done = connection.execute(
             "UPDATE automations SET paused=?, next_at=?, rule=? WHERE tenant=? AND name=?",
-            (int(changed.paused), changed.next_at, json.dumps(dict(changed.rule)), changed.tenant, changed.name),
+            (int(changed.paused), changed.next_at, rule, changed.tenant, changed.name),
         )
         if done.rowcount != 1:
             raise _unknown(changed.name)
@@ -216,11 +229,12 @@ def change(changed: Automation) -> Callable[[Transaction], None]:
     """
 
     def work(connection: Transaction) -> None:
+        rule, request = _stored(connection, changed)
         done = connection.execute(
             "UPDATE automations SET rule=?, request=?, next_at=? WHERE tenant=? AND name=? AND kind=?",
             (
-                json.dumps(dict(changed.rule)),
-                json.dumps(dict(changed.request)),
+                rule,
+                request,
                 changed.next_at,
                 changed.tenant,
                 changed.name,
@@ -262,6 +276,9 @@ def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[
             first = firing_list[0]
             connection.execute(_FORGET, (first.tenant, first.automation, first.at - KEPT_DAYS * 86_400_000_000))
         for one in firing_list:
+            where = (one.tenant, one.automation, one.key)
+            said = json.dumps(dict(one.variables))
+            variables, reason = as_stored(connection, "firings", one.tenant, where, variables=said, reason=one.reason)
             done = connection.execute(
                 "INSERT INTO firings (tenant, automation, key, status, run_id, variables, reason, nominal, at) "
                 "SELECT tenant, name, ?, ?, ?, ?, ?, ?, ? FROM automations WHERE tenant=? AND name=? AND paused=0 "
@@ -270,8 +287,8 @@ def fire(firing_list: list[Firing], *, next_at: int | None = None) -> Callable[[
                     one.key,
                     one.status,
                     one.run_id,
-                    json.dumps(dict(one.variables)),
-                    one.reason,
+                    variables,
+                    reason,
                     one.nominal,
                     one.at,
                     one.tenant,
@@ -294,9 +311,11 @@ def settle(firing: Firing, status: str, reason: str = "") -> Callable[[Transacti
     """Work for the writer: say what became of a firing; False when somebody else has said it."""
 
     def work(connection: Transaction) -> bool:
+        where = (firing.tenant, firing.automation, firing.key)
+        (said,) = as_stored(connection, "firings", firing.tenant, where, reason=reason)
         done = connection.execute(
             "UPDATE firings SET status=?, reason=? WHERE tenant=? AND automation=? AND key=? AND status=?",
-            (status, reason, firing.tenant, firing.automation, firing.key, firing.status),
+            (status, said, *where, firing.status),
         )
         return done.rowcount == 1
 
@@ -309,18 +328,7 @@ def _unknown(name: str) -> NotFoundError:
     )
 
 
-def _automation(row: Row[Any]) -> Automation:
-    data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
-    return Automation(
-        **{
-            **data,
-            "rule": json.loads(data["rule"]),
-            "request": json.loads(data["request"]),
-            "paused": bool(data["paused"]),
-        }
-    )
-
-
-def _firing(row: Row[Any]) -> Firing:
-    data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
-    return Firing(**{**data, "variables": json.loads(data["variables"])})
+def _stored(connection: Transaction, one: Automation) -> list[str | None]:
+    """The rule and the request of an automation as they are stored."""
+    rule, request = json.dumps(dict(one.rule)), json.dumps(dict(one.request))
+    return as_stored(connection, "automations", one.tenant, (one.tenant, one.name), rule=rule, request=request)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, select
 
+from weft.store.sealing import Seal
 from weft.store.seen import seen_by
 from weft.store.service_tables import chains, sessions
 from weft.store.sql import Transaction
@@ -29,16 +30,19 @@ class Chain:
 class Chains:
     """Questions about conversations by their hash."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(self, engine: Engine, path: Path | str, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = path
+        self._seal = seal
 
     def following(self, chain: str, principal: str, *, tenant: str = "local", limit: int = 8) -> list[tuple[str, str]]:
         """The sessions and runs of somebody in which this conversation was answered, the latest first."""
+        named = None if self._seal is None else self._seal.known_name(tenant, chain.encode())
+        wanted = [chain] if named is None else [chain, named]
         query = (
             select(chains.c.session, chains.c.run_id)
             .join(sessions, (sessions.c.tenant == chains.c.tenant) & (sessions.c.id == chains.c.session))
-            .where(chains.c.tenant == tenant, chains.c.principal == principal, chains.c.chain == chain)
+            .where(chains.c.tenant == tenant, chains.c.principal == principal, chains.c.chain.in_(wanted))
             .order_by(chains.c.at.desc())
             .limit(limit)
         )
@@ -53,10 +57,13 @@ def remember(one: Chain) -> Callable[[Transaction], None]:
     """Work for the writer: keep a chain."""
 
     def work(connection: Transaction) -> None:
+        seal, chain = connection.seal, one.chain
+        if seal is not None and seal.writes:
+            chain = seal.name(connection, one.tenant, chain.encode())
         connection.execute(
             "INSERT INTO chains (tenant, run_id, principal, chain, session, at) VALUES (?,?,?,?,?,?) "
             "ON CONFLICT DO NOTHING",
-            (one.tenant, one.run_id, one.principal, one.chain, one.session, one.at),
+            (one.tenant, one.run_id, one.principal, chain, one.session, one.at),
         )
 
     return work

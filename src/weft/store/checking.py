@@ -12,13 +12,14 @@ from weft.store.schema import HEAD
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soundness:
-    """What a check has found: each of the `problems` is one sentence."""
+    """What a check has found: each of the `problems` is one sentence. `sealed` payloads were not looked into, for want of the key."""
 
     where: str
     schema: str
     runs: int
     events: int
     problems: tuple[str, ...]
+    sealed: int = 0
 
     @property
     def sound(self) -> bool:
@@ -33,7 +34,7 @@ def check(journal: Journal) -> Soundness:
         StorageError: the database cannot be read.
     """
     problems = [f"the database says: {said}" for said in journal.database.flaws()]
-    runs = events = 0
+    runs = events = sealed = 0
     for run_id in list(_ids(journal)):
         runs += 1
         try:
@@ -45,9 +46,17 @@ def check(journal: Journal) -> Soundness:
             problems.append(error.message)
             continue
         events += verdict.events
+        sealed += verdict.sealed
         if not verdict.intact:
             problems.append(f"run {run_id}: event {verdict.bad_seq} is not what was appended: {verdict.reason}")
-    return Soundness(where=str(journal.database.path), schema=HEAD, runs=runs, events=events, problems=tuple(problems))
+    return Soundness(
+        where=str(journal.database.path),
+        schema=HEAD,
+        runs=runs,
+        events=events,
+        problems=tuple(problems),
+        sealed=sealed,
+    )
 
 
 def _ids(journal: Journal) -> Iterator[str]:

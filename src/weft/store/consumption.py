@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy import Connection, Engine, and_, select
 
 from weft.core.usage import Usage
+from weft.store.history import payload_of
+from weft.store.sealing import Seal
 from weft.store.seen import seen_by
 from weft.store.tables import blobs, events, runs
 
@@ -31,9 +33,10 @@ class Consumed:
 class Consumption:
     """Questions about what was consumed."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(self, engine: Engine, path: Path | str, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = path
+        self._seal = seal
 
     def runs(
         self, since: int, until: int, *, workflow: str | None = None, tenant: str = "local", limit: int
@@ -50,10 +53,15 @@ class Consumption:
 
     def of(self, run_id: str, workflow: str, since: int, until: int) -> Iterator[Consumed]:
         """What the steps of one run consumed in a span of time. Child runs have their own."""
-        payload = func.coalesce(events.c.data, blobs.c.bytes).label("payload")
         blob = and_(blobs.c.hash == events.c.blob, blobs.c.tenant == runs.c.tenant)
         query = (
-            select(events.c.at, events.c.kind, events.c.path, payload)
+            select(
+                *(
+                    events.c[name]
+                    for name in ("seq", "at", "kind", "path", "data", "blob", "salt", "commitment", "hash")
+                ),
+                *(runs.c.tenant, blobs.c.bytes),
+            )
             .select_from(events.join(runs, runs.c.id == events.c.run_id).outerjoin(blobs, blob))
             .where(events.c.run_id == run_id, events.c.kind.in_(("step.started", "step.completed")))
             .where(events.c.at < until)
@@ -63,7 +71,7 @@ class Consumption:
             rows = connection.execute(query).all()
         begun: dict[str, tuple[str, str]] = {}
         for row in rows:
-            data = bytes(row.payload or b"")
+            data = payload_of(run_id, tuple(row), self._seal)
             if row.kind == "step.started" and b'"type":"model"' in data:
                 begun[row.path] = _asked(json.loads(data))
             elif row.kind == "step.completed" and row.at >= since and b'"usage"' in data:

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlalchemy import create_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import QueuePool, StaticPool
 
 from weft.core.errors import StorageError, WeftError
 from weft.store import schema
@@ -27,6 +27,7 @@ from weft.store.append import OPEN, Blob, Bulk, Event, Move
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
 from weft.store.port import Bell, Complaints, Drivers, Work
+from weft.store.sealing import Seal
 from weft.store.sql import Rows
 
 Durability = Literal["full", "fast"]
@@ -35,8 +36,19 @@ BUSY_S = 5.0
 """How long a program that is not Weft may keep the database locked before we complain (seconds)."""
 _CHECKPOINT_PAGES = 2_000
 _CHECK_EVERY = 64
+_EVENTS = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)"
+_SEALED = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+_REINDEX = "INSERT INTO messages_words(messages_words) VALUES ('rebuild')"
+_PLAIN = 10
+"""Values of an event that is not sealed."""
 _MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + OPEN  # noqa: S608 -- ours
 """What most appends say of their run: that its head is another one."""
+
+
+class SqliteConnection(sqlite3.Connection):
+    """See `weft.store.sql.Transaction`."""
+
+    seal: Seal | None = None
 
 
 @cache
@@ -60,7 +72,8 @@ class _SqliteBulk:
         if blobs:
             connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
         if events:
-            connection.executemany("INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)", events)
+            # Sealed ones bring their commitment along.
+            connection.executemany(_SEALED if len(events[0]) > _PLAIN else _EVENTS, events)
         return moved
 
 
@@ -80,7 +93,7 @@ class SqliteDatabase:
         self.in_memory = path == MEMORY
         self._lock_fd: int | None = None
         self._thread_lock = threading.Lock()
-        self._memory: sqlite3.Connection | None = None
+        self._memory: SqliteConnection | None = None
         self._reading = threading.Lock()
         self._batches = 0
         self.complaints = Complaints(
@@ -97,9 +110,17 @@ class SqliteDatabase:
         except WeftError:
             self._let_go()
             raise
-        self.engine = create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        self.engine = self._engine()
         self.drivers: Drivers = FileDrivers(on_disk.parent / "drivers" if on_disk else None)
         self.bell: Bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
+
+    def _engine(self) -> Engine:
+        """For reading, with a connection for each thread that reads: one that two of them use at once can end the process."""
+        if self.in_memory:
+            return create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
+        return create_engine(
+            "sqlite://", creator=self.connect, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True
+        )
 
     def _upgrade(self) -> None:
         connection = self.connect()
@@ -127,13 +148,18 @@ class SqliteDatabase:
                 fix="point WEFT_HOME at a folder that you may write to",
             ) from error
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self) -> SqliteConnection:
         """A new connection in autocommit mode (in memory: always the same one)."""
         if self._memory is not None:
             return self._memory
         with translated(self.path):
             connection = sqlite3.connect(
-                self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False, cached_statements=64
+                self.path,
+                timeout=self._busy_s,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=64,
+                factory=SqliteConnection,
             )
             try:
                 self._configure(connection)
@@ -142,7 +168,7 @@ class SqliteDatabase:
                 raise
         return connection
 
-    def _configure(self, connection: sqlite3.Connection) -> None:
+    def _configure(self, connection: SqliteConnection) -> None:
         connection.execute("PRAGMA wal_autocheckpoint=0")
         if self.in_memory:
             self._memory = connection
@@ -243,7 +269,7 @@ class SqliteDatabase:
         return in_our_words(error, self.path)
 
     @contextmanager
-    def reading(self, tenant: str | None = None) -> Iterator[sqlite3.Connection]:
+    def reading(self, tenant: str | None = None) -> Iterator[SqliteConnection]:
         """See `weft.store.port.Database`. A file knows no tenants."""
         del tenant
         with self._reading, translated(self.path):
@@ -269,7 +295,7 @@ class SqliteDatabase:
                 self.disconnect(connection)
 
     @contextmanager
-    def loading(self) -> Iterator[sqlite3.Connection]:
+    def loading(self) -> Iterator[SqliteConnection]:
         """See `weft.store.port.Database`."""
         connection = self.connect()
         with self.exclusive(), translated(self.path):
@@ -287,10 +313,19 @@ class SqliteDatabase:
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(20)")]
         return [] if found == ["ok"] else found
 
+    def scrub(self) -> None:
+        """See `weft.store.port.Database`. The index of words keeps what was deleted until it is made anew, and goes by places that move."""
+        with self.exclusive(), translated(self.path):
+            connection = self.connect()
+            for statement in (_REINDEX, "VACUUM", _REINDEX, "PRAGMA wal_checkpoint(TRUNCATE)"):
+                connection.execute(statement).fetchall()
+            self.disconnect(connection)
+
     def close(self) -> None:
         """Let go of the file."""
         if not self.in_memory:
             with self.exclusive():
+                self.engine.dispose()
                 self._reader.close()
         self._let_go()
 

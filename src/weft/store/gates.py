@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine, Row, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
+from weft.store.sealing import Seal, as_stored, of_run, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.tables import gates, runs
@@ -54,9 +55,10 @@ class Verdict:
 class Gates:
     """Questions about gates, and the acts that change one."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(self, engine: Engine, path: Path | str, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = path
+        self._seal = seal
 
     def get(self, gate_id: str, *, tenant: str | None = None) -> Gate:
         """The gate with this id; with a `tenant`, only one of theirs: what is another's is not there.
@@ -68,13 +70,13 @@ class Gates:
             row = connection.execute(_query().where(gates.c.id == gate_id)).first()
         if row is None or (tenant is not None and row.tenant != tenant):
             raise NotFoundError(f"there is no gate {gate_id!r}", fix="`weft gates` shows what waits for an answer")
-        return _gate(row)
+        return self._gate(row)
 
     def of(self, run_id: str) -> list[Gate]:
         """All gates of a run, in the order in which they were opened."""
         query = _query().where(gates.c.run_id == run_id).order_by(gates.c.opened_at, gates.c.path)
         with self._read() as connection:
-            return [_gate(row) for row in connection.execute(query)]
+            return [self._gate(row) for row in connection.execute(query)]
 
     def open(self, *, tenant: str = "local", limit: int = 100) -> list[Gate]:
         """Open gates of all runs, the newest first."""
@@ -85,7 +87,7 @@ class Gates:
             .limit(limit)
         )
         with self._read(tenant) as connection:
-            return [_gate(row) for row in connection.execute(query)]
+            return [self._gate(row) for row in connection.execute(query)]
 
     def search(
         self,
@@ -107,13 +109,16 @@ class Gates:
             query = query.where(or_(gates.c.opened_at < at, (gates.c.opened_at == at) & (gates.c.id > last)))
         query = query.order_by(gates.c.opened_at.desc(), gates.c.id).limit(limit)
         with self._read(tenant) as connection:
-            return [_gate(row) for row in connection.execute(query)]
+            return [self._gate(row) for row in connection.execute(query)]
 
     def decision(self, gate_id: str) -> dict[str, Any] | None:
         """What was decided at a gate, or None while nothing is."""
         with self._read() as connection:
-            text = connection.execute(select(gates.c.decision).where(gates.c.id == gate_id)).scalar_one_or_none()
-        found: dict[str, Any] | None = None if text is None else json.loads(text)
+            query = select(gates.c.id, gates.c.tenant, gates.c.decision).where(gates.c.id == gate_id)
+            row = connection.execute(query).one_or_none()
+        if row is None or row.decision is None:
+            return None
+        found: dict[str, Any] = json.loads(opened(self._seal, "gates", row._mapping)["decision"])  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
         return found
 
     def decided(self, gate_ids: Collection[str]) -> bool:
@@ -121,6 +126,11 @@ class Gates:
         query = select(gates.c.id).where(gates.c.id.in_(list(gate_ids)), gates.c.decision.is_not(None)).limit(1)
         with self._read() as connection:
             return connection.execute(query).first() is not None
+
+    def _gate(self, row: Row[Any]) -> Gate:
+        data = opened(self._seal, "gates", row._mapping)  # noqa: SLF001 -- same
+        decision = json.loads(data["decision"] or "null")
+        return Gate(**{**data, "request": json.loads(data["request"]), "decision": decision})
 
     def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
         return seen_by(self._engine, self._path, tenant)
@@ -133,10 +143,11 @@ def open_gate(
     text = json.dumps(dict(request))
 
     def work(connection: Transaction) -> None:
+        (stored,) = as_stored(connection, "gates", of_run(connection, run_id), (gate_id,), request=text)
         connection.execute(
             "INSERT INTO gates (id, tenant, run_id, path, status, opened_at, due, request) "
             "SELECT ?, tenant, id, ?, 'open', ?, CAST(? AS BIGINT), ? FROM runs WHERE id=?",
-            (gate_id, path, at, due, text, run_id),
+            (gate_id, path, at, due, stored, run_id),
         )
 
     return work
@@ -168,25 +179,28 @@ def decide(
 
     def work(connection: Transaction) -> Verdict:
         row = connection.execute(
-            "SELECT g.status, g.decision, g.due, g.request, g.run_id, r.status FROM gates g JOIN runs r ON r.id = g.run_id "
+            "SELECT g.status, g.decision, g.due, g.request, g.run_id, r.status, g.tenant FROM gates g JOIN runs r ON r.id = g.run_id "
             "WHERE g.id=?",
             (gate_id,),
         ).fetchone()
         if row is None:
             raise NotFoundError(f"there is no gate {gate_id!r}", fix="`weft gates` shows what waits for an answer")
-        status, known, due, request, run_id, run_status = row
+        status, known, due, request, run_id, run_status, tenant = row
+        stored = {"id": gate_id, "tenant": tenant, "decision": known, "request": request}
+        told = opened(connection.seal, "gates", stored)
         if known is not None:
-            return Verdict(json.loads(known), won=False)
+            return Verdict(json.loads(told["decision"]), won=False)
         if status != "open" or run_status in TERMINAL:
             why = f"the run has ended ({run_status})" if run_status in TERMINAL else "the run went on without an answer"
             raise ConflictError(
                 f"nobody is asked any more: {why}", fix=f"`weft show {run_id}` shows what happened", run=run_id
             )
         late = due is not None and at >= due
-        final = expired(json.loads(request)) if late else decision
+        final = expired(json.loads(told["request"])) if late else decision
+        (text,) = as_stored(connection, "gates", tenant, (gate_id,), decision=json.dumps(dict(final)))
         connection.execute(
             "UPDATE gates SET status=?, decision=?, closed_at=? WHERE id=?",
-            ("expired" if final.get("how") == "deadline" else "decided", json.dumps(dict(final)), at, gate_id),
+            ("expired" if final.get("how") == "deadline" else "decided", text, at, gate_id),
         )
         mark_due(connection, run_id, at)
         return Verdict(final, won=final == decision)
@@ -203,9 +217,3 @@ def mark_due(connection: Transaction, run_id: str, at: int) -> None:
 
 def _query() -> Any:
     return select(gates, runs.c.workflow).join(runs, runs.c.id == gates.c.run_id)
-
-
-def _gate(row: Row[Any]) -> Gate:
-    data = dict(row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
-    decision = json.loads(data["decision"] or "null")
-    return Gate(**{**data, "request": json.loads(data["request"]), "decision": decision})

@@ -11,15 +11,18 @@ from weft.core.canonical import loads, sha256
 from weft.core.errors import MismatchError, NotFoundError, Place
 from weft.core.event import Event
 from weft.store.append import GENESIS, commitment, event_hash
+from weft.store.sealing import Seal, ShreddedError, Spot, broken, is_sealed, open_bytes
 from weft.store.sql import Transaction
 
 _SELECT = (
-    "SELECT e.seq, e.at, e.kind, e.path, COALESCE(e.data, b.bytes), e.blob, e.salt, e.commitment, e.hash "
+    "SELECT e.seq, e.at, e.kind, e.path, e.data, e.blob, e.salt, e.commitment, e.hash, r.tenant, b.bytes "
     "FROM events e JOIN runs r ON r.id = e.run_id "
     "LEFT JOIN blobs b ON b.tenant = r.tenant AND b.hash = e.blob "
     "WHERE e.run_id=? AND e.seq>? AND e.seq<=? ORDER BY e.seq"
 )
 _ENDLESS = 2**62
+SALT = 16
+"""Bytes that stand before a payload where it is sealed."""
 _LOOKS = 20
 """How often a run is looked at that grows while it is."""
 
@@ -46,13 +49,17 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a check of a run's hash chain found. `bad_seq` is the first event that does not fit, if any."""
+    """What a check of a run's hash chain found. `bad_seq` is the first event that does not fit, if any.
+
+    `sealed` payloads could not be looked at, for there was no key: of them only the place in the chain is proved.
+    """
 
     run_id: str
     events: int
     bad_seq: int | None = None
     reason: str = ""
     erased: int = 0
+    sealed: int = 0
 
     @property
     def intact(self) -> bool:
@@ -74,24 +81,32 @@ class Verdict:
             )
 
 
-def read(connection: Transaction, run_id: str, *, after: int = 0, limit: int = -1) -> Iterator[Event]:
+def read(
+    connection: Transaction, run_id: str, *, after: int = 0, limit: int = -1, seal: Seal | None = None
+) -> Iterator[Event]:
     """The events of a run after sequence number `after`, oldest first. An erased payload reads as ``{"$erased": true}``.
 
     Those that a fork shares with the run it was forked from are its own past: they name the fork.
 
     Raises:
         MismatchError: a payload is not readable.
+        StorageError: it is sealed, and its key is not there.
     """
-    rows = itertools.chain.from_iterable(
-        connection.execute(_SELECT, (part.run_id, max(after, part.after), part.until))
+    rows = (
+        (part.run_id, row)
         for part in lineage(connection, run_id)
         if part.until > after
+        for row in connection.execute(_SELECT, (part.run_id, max(after, part.after), part.until))
     )
-    for seq, at, kind, path, data, _, _, erased, hash_ in itertools.islice(rows, None if limit < 0 else limit):
+    for owner, row in itertools.islice(rows, None if limit < 0 else limit):
+        seq, at, kind, path, data, _, _, erased, hash_, _, blob = row
         try:
-            value: Any = {"$erased": True} if data is None and erased is not None else loads(data)
+            if erased is not None:
+                value: Any = _sealed_value(owner, row, seal)
+            else:
+                value = loads(blob if data is None else data)
             event = Event(run_id, seq, at, kind, path, value, hash_.hex())
-        except (ValueError, AttributeError, RecursionError) as error:
+        except (ValueError, AttributeError, RecursionError, MismatchError) as error:
             raise MismatchError(
                 f"event {seq} of run {run_id} cannot be read",
                 fix=f"`weft verify {run_id}` names the first bad event; restore the database from a backup",
@@ -100,6 +115,48 @@ def read(connection: Transaction, run_id: str, *, after: int = 0, limit: int = -
                 seq=seq,
             ) from error
         yield event
+
+
+def _sealed_value(run_id: str, row: tuple[Any, ...], seal: Seal | None) -> Any:
+    """What an event says whose commitment is kept beside it: it is sealed, or it was erased."""
+    data, hidden, salted = row[4], row[10], row[7]
+    if data is None and hidden is None:
+        return {"$erased": True}
+    try:
+        salt, payload = opened_event(run_id, row, seal)
+    except ShreddedError:
+        return {"$erased": True}
+    if commitment(salt, payload) != salted:
+        raise ValueError("it is not what was committed to")
+    return loads(payload)
+
+
+def payload_of(run_id: str, row: tuple[Any, ...], seal: Seal | None) -> bytes:
+    """The payload in a row as `_SELECT` has them; empty when it was erased."""
+    data, erased, blob = row[4], row[7], row[10]
+    if erased is None or (data is None and blob is None):
+        return bytes((blob if data is None else data) or b"")
+    try:
+        return opened_event(run_id, row, seal)[1]
+    except ShreddedError:
+        return b""
+
+
+def opened_event(run_id: str, row: tuple[Any, ...], seal: Seal | None) -> tuple[bytes, bytes]:
+    """The salt and the payload of a row of `_SELECT` that is sealed.
+
+    Raises:
+        MismatchError: it is not what was sealed.
+        StorageError: its key is not there.
+    """
+    seq, _, _, _, data, blob, _, _, _, tenant, hidden = row
+    spot = Spot(tenant, "events", "data", (run_id, seq))
+    if not is_sealed(data) or not (blob is None or is_sealed(hidden)):
+        raise broken(spot)
+    inside = open_bytes(seal, spot, data)
+    if blob is None:
+        return inside[:SALT], inside[SALT:]
+    return inside, open_bytes(seal, Spot(tenant, "blobs", "bytes", (blob,)), hidden)
 
 
 def lineage(connection: Transaction, run_id: str) -> list[Part]:
@@ -111,15 +168,17 @@ def lineage(connection: Transaction, run_id: str) -> list[Part]:
     return parts[::-1]
 
 
-def verify(connection: Transaction, run_id: str) -> Verdict:
+def verify(connection: Transaction, run_id: str, *, seal: Seal | None = None) -> Verdict:
     """Recompute the hash chain of a run and compare it with what is stored and with the run's head.
+
+    Sealed payloads are compared with the chain too where there is a `seal`; without one, only what the chain holds of them.
 
     Raises:
         NotFoundError: there is no such run, or it has been removed meanwhile.
     """
     for _ in range(_LOOKS):
         head = head_of(connection, run_id)
-        verdict = _compare(connection, run_id, head)
+        verdict = _compare(connection, run_id, head, seal)
         # What somebody appends or removes between two of our statements is no flaw: then the run's head has moved.
         if verdict.intact or head_of(connection, run_id) == head:
             break
@@ -138,8 +197,8 @@ def head_of(connection: Transaction, run_id: str) -> tuple[int, bytes]:
     return head[0], head[1]
 
 
-def _compare(connection: Transaction, run_id: str, head: tuple[int, bytes]) -> Verdict:
-    chain = _Chain(head[0])
+def _compare(connection: Transaction, run_id: str, head: tuple[int, bytes], seal: Seal | None) -> Verdict:
+    chain = _Chain(head[0], seal)
     for part in lineage(connection, run_id):
         for row in connection.execute(_SELECT, (part.run_id, part.after, part.until)):
             if flaw := chain.take(part.run_id, row):
@@ -148,7 +207,7 @@ def _compare(connection: Transaction, run_id: str, head: tuple[int, bytes]) -> V
         return Verdict(run_id, chain.events, chain.events + 1, f"it is missing, the run has {head[0]} events")
     if chain.previous != head[1]:
         return Verdict(run_id, chain.events, chain.events, "the run's head does not fit it")
-    return Verdict(run_id, chain.events, erased=chain.erased)
+    return Verdict(run_id, chain.events, erased=chain.erased, sealed=chain.sealed)
 
 
 @dataclass(slots=True)
@@ -156,22 +215,47 @@ class _Chain:
     """The chain as recomputed so far; `events` is the number of the event that was looked at last."""
 
     head_seq: int
+    seal: Seal | None
     previous: bytes = GENESIS
     events: int = 0
     erased: int = 0
+    sealed: int = 0
 
     def take(self, run_id: str, row: tuple[Any, ...]) -> str:
         """Look at the next event, which `run_id` has written; says what is wrong with it, or nothing."""
-        seq, at, kind, path, data, blob, salt, kept, hash_ = row
+        seq, at, kind, path, data, blob, salt, kept, hash_, _, hidden = row
         self.events += 1
         if seq != self.events or seq > self.head_seq:
             return "it is missing" if seq != self.events else f"the run has only {self.head_seq} events"
-        held = kept if data is None else data
-        if not isinstance(held, bytes) or not isinstance(salt or b"", bytes):
-            return "its payload is missing" if held is None else "its payload has been changed"
-        if blob is not None and data is not None and sha256(data) != blob:
-            return "its blob has been changed"
-        self.erased += data is None
-        committed = kept if data is None else commitment(salt or b"", data)
+        payload = hidden if data is None else data
+        if payload is not None and kept is not None:
+            committed, flaw = self._looked_into(run_id, row)
+            if flaw:
+                return flaw
+        else:
+            held = kept if payload is None else payload
+            if not isinstance(held, bytes) or not isinstance(salt or b"", bytes):
+                return "its payload is missing" if held is None else "its payload has been changed"
+            if blob is not None and payload is not None and sha256(payload) != blob:
+                return "its blob has been changed"
+            self.erased += payload is None
+            committed = held if payload is None else commitment(salt or b"", payload)
         self.previous = event_hash(self.previous, run_id, seq, (at, kind, path), committed)
         return "" if self.previous == hash_ else "its content does not fit its hash"
+
+    def _looked_into(self, run_id: str, row: tuple[Any, ...]) -> tuple[bytes, str]:
+        """The commitment of an event that is sealed, and what is wrong with it, or nothing."""
+        salt, kept = row[6], row[7]
+        if not isinstance(kept, bytes) or salt is not None:
+            return b"", "its payload has been changed"
+        if self.seal is None and is_sealed(row[4]) and (row[5] is None or is_sealed(row[10])):
+            self.sealed += 1
+            return kept, ""
+        try:
+            fits = commitment(*opened_event(run_id, row, self.seal)) == kept
+        except ShreddedError:
+            self.erased += 1
+            return kept, ""
+        except MismatchError:
+            fits = False
+        return kept, "" if fits else "what is sealed of it has been changed"

@@ -11,6 +11,7 @@ from typing import Any
 
 from weft.core.errors import StorageError
 from weft.store.port import Bell
+from weft.store.sealing import Spot, as_stored, is_sealed, of_run, open_text
 from weft.store.sql import Transaction
 
 
@@ -35,9 +36,11 @@ class Inbox:
         """Work for the writer: leave a message; the result says whether it is new."""
 
         def work(connection: Transaction) -> bool:
+            tenant = of_run(connection, run_id)
+            (text,) = as_stored(connection, "inbox", tenant, (run_id, key), data=json.dumps(data))
             done = connection.execute(
                 "INSERT INTO inbox (run_id, key, kind, data, at) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING",
-                (run_id, key, kind, json.dumps(data), at),
+                (run_id, key, kind, text, at),
             )
             return done.rowcount == 1
 
@@ -50,7 +53,7 @@ class Inbox:
         def work(connection: Transaction) -> list[Message]:
             rows = connection.execute("SELECT id, run_id, key, kind, data FROM inbox WHERE taken=0 ORDER BY id")
             mine = [
-                Message(id_, run_id, key, kind, json.loads(data))
+                Message(id_, run_id, key, kind, json.loads(_said(connection, run_id, key, data)))
                 for id_, run_id, key, kind, data in rows.fetchall()
                 if run_id in wanted
             ]
@@ -70,6 +73,12 @@ class Inbox:
     def bell(self) -> tuple[int, int]:
         """A value that changes when somebody rings."""
         return self._bell.heard()
+
+
+def _said(connection: Transaction, run_id: str, key: str, text: str) -> str:
+    if not is_sealed(text):
+        return text
+    return open_text(connection.seal, Spot(of_run(connection, run_id), "inbox", "data", (run_id, key)), text)
 
 
 class FileBell:

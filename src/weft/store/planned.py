@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from weft.core.canonical import dumps, strict_loads
-from weft.core.errors import InputError, StorageError
+from weft.core.errors import InputError, MismatchError, StorageError
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _LARGEST = 1_000_000
@@ -38,11 +38,22 @@ class Kept:
         return asdict(self)
 
 
-class PlannedDrafts:
-    """The drafts in a folder."""
+class Box(Protocol):
+    """Seals what a file is to hold, under the file's name."""
 
-    def __init__(self, folder: Path) -> None:
+    def closed(self, name: str, plain: bytes) -> bytes:
+        """`plain` as the file is to hold it."""
+
+    def opened(self, name: str, held: bytes) -> bytes:
+        """What a file holds, sealed or not."""
+
+
+class PlannedDrafts:
+    """The drafts in a folder. They are sealed in a `box` where the store is."""
+
+    def __init__(self, folder: Path, box: Box | None = None) -> None:
         self._folder = folder
+        self._box = box
 
     def find(self, key: str, at: int) -> Kept | None:
         """The draft under `key`, unless it has expired at that time or cannot be read."""
@@ -58,7 +69,8 @@ class PlannedDrafts:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             ready = self._folder / f"{kept.key}.{os.getpid()}.new"
-            ready.write_bytes(dumps(kept.as_json()))
+            data = dumps(kept.as_json())
+            ready.write_bytes(data if self._box is None else self._box.closed(kept.key, data))
             ready.replace(self._folder / f"{kept.key}.json")
             files = self._files()
             for file in sorted(files, key=_age)[: max(0, len(files) - KEPT)]:
@@ -97,9 +109,11 @@ class PlannedDrafts:
         return [file for file in self._folder.glob("*.json") if _KEY.fullmatch(file.stem)]
 
     def _read(self, file: Path) -> Kept | None:
-        with suppress(OSError, ValueError, TypeError, RecursionError):
+        # One that is sealed and does not open is as good as none: it can be made again.
+        with suppress(OSError, ValueError, TypeError, RecursionError, MismatchError, StorageError):
             if file.stat().st_size <= _LARGEST:
-                kept = Kept(**strict_loads(file.read_bytes()))
+                data = file.read_bytes()
+                kept = Kept(**strict_loads(data if self._box is None else self._box.opened(file.stem, data)))
                 return kept if isinstance(kept.draft, dict) and isinstance(kept.expires, int) else None
         return None
 

@@ -131,5 +131,8 @@ class Database(Protocol):
     def flaws(self) -> Sequence[str]:
         """What is wrong with it, by its own word."""
 
+    def scrub(self) -> None:
+        """Leave nothing on the disk of what was overwritten or deleted, as far as the database lets us."""
+
     def close(self) -> None:
         """Let go of everything but the writer's connection."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from weft.store.sealing import Spot, as_stored, open_text
 from weft.store.sql import Transaction
 
 
@@ -44,14 +45,19 @@ def hold(request: Request) -> Callable[[Transaction], Held]:
             "SELECT run_id, body FROM requests WHERE tenant=? AND principal=? AND scope=? AND key=?", where
         ).fetchone()
         if row is not None:
-            return Held(row[0], first=False, same=row[1] == request.body)
+            return Held(row[0], first=False, same=_body(connection, where, row[1]) == request.body)
+        (body,) = as_stored(connection, "requests", request.tenant, where, body=request.body)
         connection.execute(
             "INSERT INTO requests (tenant, principal, scope, key, body, run_id, at, until) VALUES (?,?,?,?,?,?,?,?)",
-            (*where, request.body, request.run_id, request.at, request.until),
+            (*where, body, request.run_id, request.at, request.until),
         )
         return Held(request.run_id, first=True, same=True)
 
     return work
+
+
+def _body(connection: Transaction, where: tuple[str, ...], text: str) -> str:
+    return open_text(connection.seal, Spot(where[0], "requests", "body", where), text)
 
 
 def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[Transaction], Request | None]:
@@ -64,7 +70,8 @@ def find(tenant: str, principal: str, scope: str, key: str) -> Callable[[Transac
         ).fetchone()
         if row is None:
             return None
-        body, run_id, at, until = row
+        text, run_id, at, until = row
+        body = _body(connection, (tenant, principal, scope, key), text)
         return Request(
             tenant=tenant, principal=principal, scope=scope, key=key, body=body, run_id=run_id, at=at, until=until
         )

@@ -16,9 +16,10 @@ from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
-from weft.store.append import TERMINAL, NewRun
+from weft.store.append import TERMINAL, NewRun, keep_plan
 from weft.store.listing import RunFilter, page
 from weft.store.port import Drivers
+from weft.store.sealing import STORE, Seal, Spot, open_bytes, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.tables import ENDED, firings, plans, runs
@@ -93,7 +94,9 @@ class Runs:
         drivers: Drivers,
         path: Path | str,
         at_once: Callable[[str | None], AbstractContextManager[Transaction]],
+        seal: Seal | None = None,
     ) -> None:
+        self._seal = seal
         self._engine = engine
         self._at_once = at_once
         self._drivers = drivers
@@ -234,7 +237,7 @@ class Runs:
         """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
 
         def work(connection: Transaction) -> None:
-            connection.execute("INSERT INTO plans VALUES (?,?) ON CONFLICT DO NOTHING", (plan_hash, body))
+            keep_plan(connection, plan_hash, body)
 
         return work
 
@@ -250,7 +253,7 @@ class Runs:
         if body is None:
             raise NotFoundError(f"there is no plan {plan_hash!r}", fix="restore the database from a backup")
         try:
-            return json.loads(body)
+            return json.loads(open_bytes(self._seal, Spot(STORE, "plans", "body", (plan_hash,)), body))
         except ValueError as error:
             raise MismatchError(
                 f"the stored plan {plan_hash[:12]} cannot be read", fix="restore the database from a backup"
@@ -317,6 +320,7 @@ class Runs:
 
     def _made(self, data: dict[str, Any]) -> Run:
         driver = data.pop("driver")
+        data = opened(self._seal, "runs", data)
         return Run(
             **{
                 **data,

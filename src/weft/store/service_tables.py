@@ -5,7 +5,7 @@ Times are integers, microseconds since the epoch, UTC; JSON is text. Every row n
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, PrimaryKeyConstraint, Table, Text, text
+from sqlalchemy import Column, Index, Integer, LargeBinary, PrimaryKeyConstraint, Table, Text, text
 
 from weft.store.tables import metadata
 
@@ -230,4 +230,30 @@ keys = Table(  # credentials of users; what a caller shows is never stored, only
     Column("rights", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("tenant", "id"),
     Index("keys_by_hash", "hash", unique=True),
+)
+
+signins = Table(  # sessions of browsers that nobody has ended
+    "signins",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("how", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("created_at", Integer, nullable=False),
+    Column("expires_at", Integer, nullable=False),
+    PrimaryKeyConstraint("tenant", "id"),
+    Index("signins_by_user", "tenant", "principal", "created_at"),
+)
+
+data_keys = Table(  # the keys that seal what tenants keep here, wrapped by a master key that is kept elsewhere
+    "data_keys",
+    metadata,
+    Column("tenant", Text, nullable=False),  # empty for what belongs to no tenant
+    Column("version", Integer, nullable=False),  # 0 names content, those from 1 on seal it
+    Column("wrapped", LargeBinary),  # null once it was shredded
+    Column("master", Text, nullable=False),  # the id of the master key
+    Column("created_at", Integer, nullable=False),
+    Column("ended_at", Integer),
+    PrimaryKeyConstraint("tenant", "version"),
 )

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, and_, exists, func, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Select, and_, exists, func, or_, select, text
 
 from weft.core.errors import NotFoundError
 from weft.store.append import TERMINAL
+from weft.store.sealing import Seal, as_stored, opened
 from weft.store.seen import seen_by
 from weft.store.service_tables import messages, sessions
 from weft.store.sql import Transaction
@@ -24,6 +25,8 @@ from weft.store.tables import runs
 
 _WORDS = re.compile(r"\w+")
 _MOST_WORDS = 20
+_MOST_SOUGHT = 20_000
+"""Messages of one person that are looked through where they are sealed, the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +80,10 @@ _MATCHING = {"sqlite": _in_sqlite, "postgresql": _in_postgres}
 class Sessions:
     """Questions about conversations."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(self, engine: Engine, path: Path | str, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = path
+        self._seal = seal
 
     def get(self, session_id: str, *, tenant: str = "local", principal: str | None = None) -> Session:
         """The session of this id; with `principal`, only if it is theirs.
@@ -94,7 +98,7 @@ class Sessions:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(f"there is no session {session_id!r}", fix="list the sessions to see those there are")
-        return Session(**row._mapping)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        return self._session(row)
 
     def of(
         self,
@@ -115,17 +119,19 @@ class Sessions:
             query = query.where(or_(sessions.c.updated_at < at, later))
         query = query.order_by(sessions.c.updated_at.desc(), sessions.c.id.desc()).limit(limit)
         with self._read(tenant) as connection:
-            return [Session(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+            return [self._session(row) for row in connection.execute(query)]
 
     def turns(self, session_id: str, *, tenant: str = "local") -> list[tuple[str, str, dict[str, Any]]]:
         """The runs of a session that no other run has started, oldest first: id, status and options."""
         query = (
-            select(runs.c.id, runs.c.status, runs.c.options)
+            select(runs.c.id, runs.c.tenant, runs.c.status, runs.c.options)
             .where(runs.c.tenant == tenant, runs.c.session == session_id, runs.c.parent.is_(None))
             .order_by(runs.c.created_at, runs.c.id)
         )
         with self._read(tenant) as connection:
-            return [(row.id, row.status, json.loads(row.options)) for row in connection.execute(query)]
+            rows = connection.execute(query).all()
+        found = (opened(self._seal, "runs", row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        return [(one["id"], one["status"], json.loads(one["options"])) for one in found]
 
     def unread(self, *, principal: str, tenant: str = "local", limit: int = 500) -> list[str]:
         """Runs of somebody's sessions that have ended and whose words are not in ``messages`` yet, oldest first."""
@@ -146,6 +152,8 @@ class Sessions:
         terms = _WORDS.findall(words)[:_MOST_WORDS]
         if not terms:
             return []
+        if self._seal is not None:
+            return self._sought(terms, principal, tenant)[:limit]
         query = (
             _MATCHING[self._engine.dialect.name](terms)
             .where(messages.c.tenant == tenant, messages.c.principal == principal)
@@ -154,13 +162,36 @@ class Sessions:
         )
         with self._read(tenant) as connection:
             rows = connection.execute(query)
-            return [Spoken(**row._mapping) for row in rows]  # noqa: SLF001 -- same
+            return [Spoken(**opened(None, "messages", row._mapping)) for row in rows]  # noqa: SLF001 -- same
+
+    def _sought(self, terms: Sequence[str], principal: str, tenant: str) -> list[Spoken]:
+        """As `search`, where words are sealed and no index knows them: the newest messages are opened and looked through."""
+        query = (
+            select(messages)
+            .where(messages.c.tenant == tenant, messages.c.principal == principal)
+            .order_by(messages.c.at.desc())
+            .limit(_MOST_SOUGHT)
+        )
+        *whole, last = [term.casefold() for term in terms]
+        found: list[tuple[int, Spoken]] = []
+        with self._read(tenant) as connection:
+            for row in connection.execute(query):
+                one = Spoken(**opened(self._seal, "messages", row._mapping))  # noqa: SLF001 -- same
+                words = _WORDS.findall(one.content.casefold())
+                hits = [sum(word == term for word in words) for term in whole]
+                hits.append(sum(word.startswith(last) for word in words))
+                if all(hits):
+                    found.append((sum(hits), one))
+        return [one for _, one in sorted(found, key=lambda hit: (-hit[0], -hit[1].at))]
+
+    def _session(self, row: Row[Any]) -> Session:
+        return Session(**opened(self._seal, "sessions", row._mapping))  # noqa: SLF001 -- same
 
     def expired(self, at: int, *, limit: int = 100) -> list[Session]:
         """Sessions that are to be forgotten at `at`."""
         query = select(sessions).where(sessions.c.expires_at <= at).order_by(sessions.c.expires_at).limit(limit)
         with self._read() as connection:
-            return [Session(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+            return [self._session(row) for row in connection.execute(query)]
 
     def count(self, *, principal: str, tenant: str = "local") -> int:
         """How many sessions somebody has."""
@@ -179,6 +210,7 @@ def open_session(session: Session) -> Callable[[Transaction], bool]:
     """
 
     def work(connection: Transaction) -> bool:
+        (title,) = as_stored(connection, "sessions", session.tenant, (session.tenant, session.id), title=session.title)
         connection.execute(
             "INSERT INTO sessions (tenant, id, principal, target, title, head, created_at, updated_at, expires_at) "
             "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
@@ -187,7 +219,7 @@ def open_session(session: Session) -> Callable[[Transaction], bool]:
                 session.id,
                 session.principal,
                 session.target,
-                session.title,
+                title,
                 session.head,
                 session.created_at,
                 session.updated_at,
@@ -218,9 +250,9 @@ def rename(session: Session, title: str, *, at: int) -> Callable[[Transaction], 
     """Work for the writer: give a session another title."""
 
     def work(connection: Transaction) -> None:
-        connection.execute(
-            "UPDATE sessions SET title=?, updated_at=? WHERE tenant=? AND id=?", (title, at, session.tenant, session.id)
-        )
+        where = (session.tenant, session.id)
+        (text,) = as_stored(connection, "sessions", session.tenant, where, title=title)
+        connection.execute("UPDATE sessions SET title=?, updated_at=? WHERE tenant=? AND id=?", (text, at, *where))
 
     return work
 
@@ -244,7 +276,14 @@ def write_down(said: Sequence[Spoken]) -> Callable[[Transaction], None]:
         connection.executemany(
             "INSERT INTO messages (tenant, run_id, role, session, principal, content, at) VALUES (?,?,?,?,?,?,?) "
             "ON CONFLICT DO NOTHING",
-            [(one.tenant, one.run_id, one.role, one.session, one.principal, one.content, one.at) for one in said],
+            [
+                (one.tenant, one.run_id, one.role, one.session, one.principal, _content(connection, one), one.at)
+                for one in said
+            ],
         )
 
     return work
+
+
+def _content(connection: Transaction, one: Spoken) -> str | None:
+    return as_stored(connection, "messages", one.tenant, (one.run_id, one.role), content=one.content)[0]

@@ -11,6 +11,7 @@ from typing import Any
 from weft.core.errors import ConflictError, NotFoundError
 from weft.store.append import TERMINAL
 from weft.store.gates import mark_due
+from weft.store.sealing import Seal, as_stored, opened
 from weft.store.sql import Transaction
 
 _NAMES = ("id", "run_id", "key", "name", "data", "sender", "at")
@@ -33,15 +34,22 @@ class SentSignal:
 class Signals:
     """Questions about signals."""
 
-    def __init__(self, read: Callable[[], AbstractContextManager[Transaction]]) -> None:
+    def __init__(self, read: Callable[[], AbstractContextManager[Transaction]], seal: Seal | None = None) -> None:
         self._read = read
+        self._seal = seal
 
     def pending(self, run_id: str) -> list[SentSignal]:
         """The signals of a run that no wait has taken yet, oldest first."""
         with self._read() as connection:
             rows = connection.execute(_PENDING, (run_id,)).fetchall()
-        found = (dict(zip(_NAMES, row, strict=True)) for row in rows)
+            tenant = _tenant(connection, run_id) if rows and self._seal is not None else ""
+        found = (opened(self._seal, "signals", dict(zip(_NAMES, row, strict=True)), tenant) for row in rows)
         return [SentSignal(**{**one, "data": json.loads(one["data"])}) for one in found]
+
+
+def _tenant(connection: Transaction, run_id: str) -> str:
+    row = connection.execute("SELECT tenant FROM runs WHERE id=?", (run_id,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -> Callable[[Transaction], bool]:
@@ -53,7 +61,7 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
     """
 
     def work(connection: Transaction) -> bool:
-        row = connection.execute("SELECT status FROM runs WHERE id=?", (run_id,)).fetchone()
+        row = connection.execute("SELECT status, tenant FROM runs WHERE id=?", (run_id,)).fetchone()
         if row is None:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         known = connection.execute("SELECT 1 FROM signals WHERE run_id=? AND key=?", (run_id, key)).fetchone()
@@ -63,9 +71,10 @@ def send(run_id: str, *, name: str, data: str, key: str, sender: str, at: int) -
                 fix=f"`weft show {run_id}` shows it",
                 run=run_id,
             )
+        (text,) = as_stored(connection, "signals", row[1], (run_id, key), data=data)
         done = connection.execute(
             "INSERT INTO signals (run_id, key, name, data, sender, at) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING",
-            (run_id, key, name, data, sender, at),
+            (run_id, key, name, text, sender, at),
         )
         mark_due(connection, run_id, at)
         return done.rowcount == 1

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
+from weft.store.sealing import Seal
+
 
 class Rows(Protocol):
     """What a statement came to."""
@@ -29,6 +31,9 @@ class Rows(Protocol):
 
 class Transaction(Protocol):
     """Where statements are run: inside the transaction of a batch, or each by itself for reading."""
+
+    seal: Seal | None
+    """What seals what is written here, if anything does."""
 
     def execute(self, sql: str, parameters: Any = ..., /) -> Rows:
         """Run one statement."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, select
 
+from weft.store.sealing import Seal, Spot, as_stored, open_text, opened
 from weft.store.seen import seen_by
 from weft.store.service_tables import webhooks
 from weft.store.sql import Transaction
@@ -43,9 +44,10 @@ class Hook:
 class Hooks:
     """Questions about who is told."""
 
-    def __init__(self, engine: Engine, path: object) -> None:
+    def __init__(self, engine: Engine, path: object, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = str(path)
+        self._seal = seal
 
     def of(self, run_id: str, *, tenant: str) -> list[Hook]:
         """Those of a run, the oldest first."""
@@ -53,39 +55,43 @@ class Hooks:
             webhooks.c.tenant == tenant, webhooks.c.run_id == run_id, webhooks.c.kind == _KIND
         )
         with seen_by(self._engine, self._path, tenant) as connection:
-            return [_hook(row) for row in connection.execute(query.order_by(webhooks.c.created_at, webhooks.c.id))]
+            return [self._hook(row) for row in connection.execute(query.order_by(webhooks.c.created_at, webhooks.c.id))]
 
     def unfinished(self) -> list[str]:
         """The runs whose hooks have not been told everything."""
         query = (
-            select(webhooks.c.run_id, webhooks.c.config, runs.c.head_seq)
+            select(webhooks.c.tenant, webhooks.c.id, webhooks.c.run_id, webhooks.c.config, runs.c.head_seq)
             .join(runs, runs.c.id == webhooks.c.run_id)
             .where(webhooks.c.kind == _KIND, webhooks.c.paused == 0)
         )
         with seen_by(self._engine, self._path, None) as connection:
-            rows = connection.execute(query)
-            return sorted({row.run_id for row in rows if json.loads(row.config).get("after", 0) <= row.head_seq})
+            rows = connection.execute(query).all()
+        found = (opened(self._seal, "webhooks", row._mapping) for row in rows)  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        return sorted({one["run_id"] for one in found if json.loads(one["config"]).get("after", 0) <= one["head_seq"]})
 
-
-def _hook(row: Row[Any]) -> Hook:
-    config = json.loads(row.config)
-    return Hook(
-        tenant=row.tenant,
-        principal=row.principal,
-        run_id=row.run_id,
-        id=config["id"],
-        url=row.url,
-        created_at=row.created_at,
-        config=config,
-        secret=json.loads(row.secret),
-        after=int(config.get("after", 0)),
-    )
+    def _hook(self, row: Row[Any]) -> Hook:
+        data = opened(self._seal, "webhooks", row._mapping)  # noqa: SLF001 -- same
+        config = json.loads(data["config"])
+        return Hook(
+            tenant=data["tenant"],
+            principal=data["principal"],
+            run_id=data["run_id"],
+            id=config["id"],
+            url=data["url"],
+            created_at=data["created_at"],
+            config=config,
+            secret=json.loads(data["secret"]),
+            after=int(config.get("after", 0)),
+        )
 
 
 def put(hook: Hook) -> Callable[[Transaction], None]:
     """Work for the writer: keep a hook, in the place of one with its id."""
 
     def work(connection: Transaction) -> None:
+        config = json.dumps({**hook.config, "id": hook.id, "after": hook.after})
+        texts = {"url": hook.url, "config": config, "secret": json.dumps(dict(hook.secret))}
+        url, config_, secret = as_stored(connection, "webhooks", hook.tenant, (hook.tenant, hook.row), **texts)
         connection.execute(
             "INSERT INTO webhooks (tenant, id, principal, kind, url, topics, run_id, config, secret, paused, created_at)"
             " VALUES (?,?,?,?,?,?,?,?,?,0,?) ON CONFLICT (tenant, id) DO UPDATE SET principal=excluded.principal, "
@@ -95,11 +101,11 @@ def put(hook: Hook) -> Callable[[Transaction], None]:
                 hook.row,
                 hook.principal,
                 _KIND,
-                hook.url,
+                url,
                 "[]",
                 hook.run_id,
-                json.dumps({**hook.config, "id": hook.id, "after": hook.after}),
-                json.dumps(dict(hook.secret)),
+                config_,
+                secret,
                 hook.created_at,
             ),
         )
@@ -114,7 +120,9 @@ def told(hook: Hook, *, after: int, over: bool) -> Callable[[Transaction], None]
         where = (hook.tenant, hook.row)
         row = connection.execute("SELECT config FROM webhooks WHERE tenant=? AND id=?", where).fetchone()
         if row is not None:
-            config = json.dumps({**json.loads(row[0]), "after": after})
+            known = open_text(connection.seal, Spot(hook.tenant, "webhooks", "config", where), row[0])
+            text = json.dumps({**json.loads(known), "after": after})
+            (config,) = as_stored(connection, "webhooks", hook.tenant, where, config=text)
             connection.execute(
                 "UPDATE webhooks SET config=?, paused=? WHERE tenant=? AND id=?", (config, int(over), *where)
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Engine, and_, func, or_, select
 
 from weft.store.runs import OPEN
+from weft.store.sealing import Seal, as_stored, opened
 from weft.store.seen import seen_by
 from weft.store.service_tables import task_messages
 from weft.store.sql import Transaction
@@ -42,9 +43,10 @@ class SaidTo:
 class Tasks:
     """Questions about runs as tasks."""
 
-    def __init__(self, engine: Engine, path: object) -> None:
+    def __init__(self, engine: Engine, path: object, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = str(path)
+        self._seal = seal
 
     def page(self, wanted: TaskFilter, *, before: tuple[int, str] | None = None, limit: int = 50) -> list[str]:
         """The ids of runs that no other run has started, the latest change first; `before` is the place of the page's end."""
@@ -78,7 +80,8 @@ class Tasks:
             .order_by(task_messages.c.at, task_messages.c.message)
         )
         with seen_by(self._engine, self._path, tenant) as connection:
-            return [SaidTo(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+            rows = connection.execute(query).all()
+        return [SaidTo(**opened(self._seal, "task_messages", row._mapping)) for row in rows]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
 
 def _conditions(wanted: TaskFilter) -> Sequence[ColumnElement[bool]]:
@@ -97,10 +100,12 @@ def say(said: SaidTo) -> Callable[[Transaction], bool]:
     """Work for the writer: keep what was said; false when the same message is there already."""
 
     def work(connection: Transaction) -> bool:
+        where = (said.tenant, said.run_id, said.message, said.kind)
+        (body,) = as_stored(connection, "task_messages", said.tenant, where, body=said.body)
         done = connection.execute(
             "INSERT INTO task_messages (tenant, run_id, message, kind, body, principal, at) VALUES (?,?,?,?,?,?,?) "
             "ON CONFLICT DO NOTHING",
-            (said.tenant, said.run_id, said.message, said.kind, said.body, said.principal, said.at),
+            (*where, body, said.principal, said.at),
         )
         return done.rowcount > 0
 

@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select
 
 from weft.core.errors import ConflictError, NotFoundError
+from weft.store.sealing import Seal, as_stored, opened
 from weft.store.seen import seen_by
 from weft.store.service_tables import deliveries, webhooks
 from weft.store.sql import Transaction
@@ -60,15 +61,16 @@ class Delivery:
 class Webhooks:
     """Questions about webhooks and what they were told."""
 
-    def __init__(self, engine: Engine, path: Path | str) -> None:
+    def __init__(self, engine: Engine, path: Path | str, seal: Seal | None = None) -> None:
         self._engine = engine
         self._path = path
+        self._seal = seal
 
     def active(self, *kinds: str) -> list[Webhook]:
         """All that are not paused, of these forms."""
         query = select(webhooks).where(webhooks.c.paused == 0, webhooks.c.kind.in_(kinds))
         with self._read() as connection:
-            return [_webhook(row) for row in connection.execute(query)]
+            return [self._webhook(row) for row in connection.execute(query)]
 
     def of(self, *, tenant: str = "local", run_id: str | None = None, kinds: Sequence[str] = ()) -> list[Webhook]:
         """The webhooks of a tenant, oldest first; those about one run when it is named."""
@@ -78,7 +80,7 @@ class Webhooks:
         if kinds:
             query = query.where(webhooks.c.kind.in_(kinds))
         with self._read(tenant) as connection:
-            return [_webhook(row) for row in connection.execute(query)]
+            return [self._webhook(row) for row in connection.execute(query)]
 
     def get(self, webhook_id: str, *, tenant: str = "local") -> Webhook:
         """The webhook of this id.
@@ -91,7 +93,7 @@ class Webhooks:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(f"there is no webhook {webhook_id!r}", fix="list the webhooks to see those there are")
-        return _webhook(row)
+        return self._webhook(row)
 
     def due(self, at: int, *, limit: int = 100) -> list[Delivery]:
         """What is to be told at `at`, what has waited longest first."""
@@ -102,7 +104,7 @@ class Webhooks:
             .limit(limit)
         )
         with self._read() as connection:
-            return [Delivery(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+            return [self._delivery(row) for row in connection.execute(query)]
 
     def told(self, webhook: Webhook, *, limit: int = 50) -> list[Delivery]:
         """What a webhook was told or is to be told, the latest first."""
@@ -113,7 +115,7 @@ class Webhooks:
             .limit(limit)
         )
         with self._read(webhook.tenant) as connection:
-            return [Delivery(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+            return [self._delivery(row) for row in connection.execute(query)]
 
     def latest(self, webhook: Webhook) -> int:
         """When the newest thing was found that a webhook was told of: what is newer may have been missed."""
@@ -124,15 +126,17 @@ class Webhooks:
             found = connection.execute(query).scalar_one_or_none()
         return max(webhook.created_at, found or 0)
 
+    def _webhook(self, row: Row[Any]) -> Webhook:
+        data = opened(self._seal, "webhooks", {**row._mapping, "secret": ""})  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+        data.pop("secret")
+        data |= {"topics": tuple(json.loads(data["topics"])), "config": json.loads(data["config"])}
+        return Webhook(**{**data, "paused": bool(data["paused"])})
+
+    def _delivery(self, row: Row[Any]) -> Delivery:
+        return Delivery(**opened(self._seal, "deliveries", row._mapping))  # noqa: SLF001 -- same
+
     def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
         return seen_by(self._engine, self._path, tenant)
-
-
-def _webhook(row: Row[Any]) -> Webhook:
-    data = dict(row._mapping)  # noqa: SLF001 -- same
-    data.pop("secret")
-    data |= {"topics": tuple(json.loads(data["topics"])), "config": json.loads(data["config"])}
-    return Webhook(**{**data, "paused": bool(data["paused"])})
 
 
 def add(webhook: Webhook) -> Callable[[Transaction], None]:
@@ -148,6 +152,9 @@ def add(webhook: Webhook) -> Callable[[Transaction], None]:
         ).fetchone()
         if known is not None:
             raise ConflictError(f"there is a webhook {webhook.id!r} already", fix="choose another id")
+        where = (webhook.tenant, webhook.id)
+        text = json.dumps(dict(webhook.config))
+        url, config = as_stored(connection, "webhooks", webhook.tenant, where, url=webhook.url, config=text)
         connection.execute(
             "INSERT INTO webhooks (tenant, id, principal, kind, url, topics, run_id, config, paused, created_at) "
             "VALUES (?,?,?,?,?,?,?,?,?,?)",
@@ -156,10 +163,10 @@ def add(webhook: Webhook) -> Callable[[Transaction], None]:
                 webhook.id,
                 webhook.principal,
                 webhook.kind,
-                webhook.url,
+                url,
                 json.dumps(list(webhook.topics)),
                 webhook.run_id,
-                json.dumps(dict(webhook.config)),
+                config,
                 int(webhook.paused),
                 webhook.created_at,
             ),
@@ -172,14 +179,15 @@ def change(webhook: Webhook) -> Callable[[Transaction], None]:
     """Work for the writer: pause a webhook or let it go on, and keep its settings."""
 
     def work(connection: Transaction) -> None:
+        where = (webhook.tenant, webhook.id)
+        (config,) = as_stored(connection, "webhooks", webhook.tenant, where, config=json.dumps(dict(webhook.config)))
         connection.execute(
             "UPDATE webhooks SET paused=?, config=?, topics=? WHERE tenant=? AND id=?",
             (
                 int(webhook.paused),
-                json.dumps(dict(webhook.config)),
+                config,
                 json.dumps(list(webhook.topics)),
-                webhook.tenant,
-                webhook.id,
+                *where,
             ),
         )
 
@@ -204,11 +212,18 @@ def enqueue(found: Sequence[Delivery]) -> Callable[[Transaction], int]:
         done = connection.executemany(
             "INSERT INTO deliveries (tenant, webhook, id, status, attempts, next_at, body, answer, created_at) "
             "VALUES (?,?,?,'due',0,?,?,'',?) ON CONFLICT DO NOTHING",
-            [(one.tenant, one.webhook, one.id, one.next_at, one.body, one.created_at) for one in found],
+            [
+                (one.tenant, one.webhook, one.id, one.next_at, _stored(connection, one, body=one.body), one.created_at)
+                for one in found
+            ],
         )
         return max(0, done.rowcount)
 
     return work
+
+
+def _stored(connection: Transaction, one: Delivery, **text: str) -> str | None:
+    return as_stored(connection, "deliveries", one.tenant, (one.tenant, one.webhook, one.id), **text)[0]
 
 
 def settle(delivery: Delivery) -> Callable[[Transaction], None]:
@@ -217,9 +232,10 @@ def settle(delivery: Delivery) -> Callable[[Transaction], None]:
 
     def work(connection: Transaction) -> None:
         where = (delivery.tenant, delivery.webhook, delivery.id)
+        answer = _stored(connection, delivery, answer=delivery.answer)
         connection.execute(
             "UPDATE deliveries SET status=?, attempts=?, next_at=?, answer=? WHERE tenant=? AND webhook=? AND id=?",
-            (delivery.status, delivery.attempts, delivery.next_at, delivery.answer, *where),
+            (delivery.status, delivery.attempts, delivery.next_at, answer, *where),
         )
         connection.execute(
             "DELETE FROM deliveries WHERE tenant=? AND webhook=? AND status!='due' AND created_at<?", (*where[:2], old)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
 from weft.core.canonical import sha256
 from weft.core.errors import NotFoundError
+from weft.store.sealing import Seal, Spot, as_stored, open_text, opened
 from weft.store.seen import seen_by
 from weft.store.service_tables import workflows
 from weft.store.sql import Transaction
@@ -38,8 +40,13 @@ class Workflows:
     """Questions about registered workflows."""
 
     def __init__(
-        self, engine: Engine, path: Path | str, at_once: Callable[[str | None], AbstractContextManager[Transaction]]
+        self,
+        engine: Engine,
+        path: Path | str,
+        at_once: Callable[[str | None], AbstractContextManager[Transaction]],
+        seal: Seal | None = None,
     ) -> None:
+        self._seal = seal
         self._engine = engine
         self._at_once = at_once
         self._path = path
@@ -59,13 +66,13 @@ class Workflows:
             .order_by(workflows.c.name)
         )
         with self._read(tenant) as connection:
-            return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
+            return [self._made(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- SQLAlchemy's documented way to a mapping
 
     def newest(self, name: str, *, tenant: str = "local") -> Registered | None:
         """The newest version of a workflow, if it is registered."""
         with self._at_once(tenant) as connection:
             row = connection.execute(_NEWEST, (tenant, name)).fetchone()
-        return None if row is None else Registered(**dict(zip(_NAMES, row, strict=True)))
+        return None if row is None else self._made(dict(zip(_NAMES, row, strict=True)))
 
     def versions(self, name: str, *, tenant: str = "local") -> list[Registered]:
         """All versions of a workflow, the newest first."""
@@ -75,7 +82,7 @@ class Workflows:
             .order_by(workflows.c.version.desc())
         )
         with self._read(tenant) as connection:
-            return [Registered(**row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
+            return [self._made(row._mapping) for row in connection.execute(query)]  # noqa: SLF001 -- same
 
     def get(self, name: str, version: int | None = None, *, tenant: str = "local") -> Registered:
         """One version of a workflow, the newest by default.
@@ -89,6 +96,9 @@ class Workflows:
                 return one
         what = f"version {version} of {name!r}" if found else f"workflow {name!r}"
         raise NotFoundError(f"there is no {what}", fix="list the workflows to see what is registered")
+
+    def _made(self, row: Mapping[Any, Any]) -> Registered:
+        return Registered(**opened(self._seal, "workflows", row))
 
     def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
         return seen_by(self._engine, self._path, tenant)
@@ -112,7 +122,7 @@ def register(
                 version=row[0],
                 hash=hash_,
                 source=source,
-                note=row[2],
+                note=open_text(connection.seal, Spot(tenant, "workflows", "note", (tenant, name, row[0])), row[2]),
                 principal=row[3],
                 created_at=row[4],
                 tenant=tenant,
@@ -127,10 +137,13 @@ def register(
             created_at=at,
             tenant=tenant,
         )
+        stored, said = as_stored(
+            connection, "workflows", tenant, (tenant, name, made.version), source=source, note=note
+        )
         connection.execute(
             "INSERT INTO workflows (tenant, name, version, hash, source, note, principal, created_at) "
             "VALUES (?,?,?,?,?,?,?,?)",
-            (tenant, name, made.version, hash_, source, note, principal, at),
+            (tenant, name, made.version, hash_, stored, said, principal, at),
         )
         return made
 

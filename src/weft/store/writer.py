@@ -20,6 +20,7 @@ from weft.core.errors import ConflictError, InternalError, StorageError, WeftErr
 from weft.core.ids import Entropy
 from weft.store.append import Append, Appender
 from weft.store.port import Database, Work
+from weft.store.sealing import Seal
 from weft.store.sql import Transaction
 
 
@@ -48,11 +49,19 @@ class Writer:
     With `inline`, work is committed by the caller's own thread before `submit` returns: simulations need that.
     """
 
-    def __init__(self, database: Database, *, entropy: Entropy = os.urandom, inline: bool = False) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        entropy: Entropy = os.urandom,
+        inline: bool = False,
+        seal: Seal | None = None,
+    ) -> None:
         self._database = database
         self._connection = database.connect()
+        self._connection.seal = seal
         self._complaints = database.complaints
-        self._appender = Appender(entropy, database.bulk)
+        self._appender = Appender(entropy, database.bulk, seal if seal is not None and seal.writes else None)
         self._queue: queue.SimpleQueue[Sequence[_Item] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import pytest
+
 from weft.app.hosting import Host
 from weft.app.serving import tails
 from weft.app.serving.turns import Turn
 from weft.bus.envelope import DELTA, Envelope
 from weft.engine.questions import Answer
 
+pytestmark = pytest.mark.slow
 MANY = 20_000
 
 

@@ -30,11 +30,8 @@ def serve(tmp_path):
     made: list[Service] = []
 
     def start(flows, *options, **environ) -> Service:
-        service = Service(tmp_path / f"service{len(made)}", *options, **environ)
-        for name, text in flows.items():
-            (service.flows / f"{name}.yaml").write_text(text, encoding="utf-8")
-        made.append(service)
-        return service.start()
+        made.append(Service(tmp_path / f"service{len(made)}", *options, flows=flows, **environ))
+        return made[-1].start()
 
     yield start
     for one in made:

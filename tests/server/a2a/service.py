@@ -1,16 +1,12 @@
-"""`weft up` as a process of its own, and its clients: the same operations on each transport, written by hand."""
+"""A service, and its clients: the same operations on each transport, written by hand."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from urllib.request import urlopen
 
 import grpc
 import httpx2
@@ -19,67 +15,14 @@ from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.rpc import error_details_pb2, status_pb2
 
-from tests.processes import PIPE, start
+from tests.server.served import Served
 
 HEADERS = {"content-type": "application/json", "a2a-version": "1.0"}
 EXTENSION = "urn:weft:a2a:gates:v1"
 
 
-class Service:
-    """A service over a folder, its home beside it; killed and started again on the same port."""
-
-    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
-        self.folder, self.options = folder, options
-        self.flows = folder / "flows"
-        self.flows.mkdir(parents=True, exist_ok=True)
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
-        self.environ = {**clean, "WEFT_HOME": str(folder / "home"), **environ}
-        self.url, self.process = "", None
-
-    @property
-    def home(self) -> Path:
-        return self.folder / "home"
-
-    @property
-    def port(self) -> int:
-        return int(self.url.rpartition(":")[2]) if self.url else 0
-
-    def start(self) -> Service:
-        command = ["up", "--port", self.port, "--json", *self.options]
-        if "--profile" not in self.options:
-            command.append(str(self.flows))
-        with (self.folder / "service.log").open("a") as log:
-            self.process = start(command, env=self.environ, stdout=PIPE, stderr=log, cwd=self.folder)
-        line = self.process.stdout.readline()
-        assert line, self.log
-        self.url = json.loads(line)["url"]
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            try:
-                with urlopen(f"{self.url}/health/live", timeout=5) as answer:
-                    if answer.status == 200:
-                        return self
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError(self.log)
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "service.log").read_text()
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
-            self.process.stdout.close()
-            self.process = None
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
-        self.process.stdout.close()
-        self.process = None
-        return code
+class Service(Served):
+    """A service, and what it says of itself."""
 
     def card(self, tenant: str = "", **headers: str) -> dict:
         path = f"/a2a/{tenant}" if tenant else ""

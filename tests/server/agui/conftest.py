@@ -6,7 +6,7 @@ import uuid
 import httpx2
 import pytest
 
-from tests.server.conftest import Served
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider, call, say
 
 SHOP = '''\

@@ -1,14 +1,10 @@
-"""`weft up` as a process of its own over a folder of small workflows, and a client that says what it got."""
+"""A service over a folder of small workflows, and a client that says what it got."""
 
-import contextlib
-import os
-import signal
-import socket
 import time
 
 import httpx2
 
-from tests.processes import start
+from tests.server import served
 
 BRIEF = """\
 version: 1
@@ -62,51 +58,11 @@ FLOWS = {"brief": BRIEF, "letter": LETTER, "booking": BOOKING, "nap": NAP}
 ENDED = {"completed", "failed", "cancelled"}
 
 
-class Served:
-    """A service that can be killed and started again on the same port and home."""
+class Served(served.Served):
+    """A service over these workflows."""
 
     def __init__(self, folder, **environ):
-        self.folder = folder
-        self.home, self.flows = folder / "home", folder / "flows"
-        self.flows.mkdir(parents=True)
-        for name, text in FLOWS.items():
-            (self.flows / f"{name}.yaml").write_text(text)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
-        self.environ = {**kept, "WEFT_HOME": str(self.home), **environ}
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = None
-
-    def start(self):
-        command = ["up", self.flows, "--port", self.port, "--json"]
-        with (self.folder / "up.log").open("ab") as log:
-            self.process = start(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
-            assert self.process.poll() is None, self.log
-            with contextlib.suppress(httpx2.TransportError):
-                if httpx2.get(f"{self.url}/health/live", timeout=5).status_code == 200:
-                    return self
-            time.sleep(0.05)
-        raise AssertionError(self.log)
-
-    @property
-    def log(self):
-        return (self.folder / "up.log").read_text()
-
-    def kill(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-    def restart(self):
-        self.kill()
-        self.start()
+        super().__init__(folder, flows=FLOWS, **environ)
 
 
 class Api:

@@ -217,7 +217,7 @@ def test_requests_that_are_sent_ahead_are_answered_in_order_and_are_not_too_many
     assert statuses(answer) == [200] * 5 + [404, 200]
     # With 2,000 at once the line is cut, whether or not something of it was answered first.
     with contextlib.suppress(ConnectionError):
-        exchange(service, kept * 2_000)
+        exchange(service, kept * 2_000 + ALIVE)
     assert status(exchange(service, ALIVE)) == 200
 
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 
 import httpx2
 import pytest
@@ -81,8 +82,9 @@ def test_a_key_holds_on_both_ways(client):
 
 def test_what_is_read_is_the_same(client):
     run = start(client, RUN, PLAIN).json()["id"]
+    until = time.monotonic() + 30
     while client.get(f"/runs/{run}").json()["status"] != "waiting":
-        continue
+        assert time.monotonic() < until
     for path, query in (
         (f"/runs/{run}", {"steps": "true"}),
         (f"/runs/{run}/events", {"limit": "100"}),

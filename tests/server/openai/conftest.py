@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from tests.server.openai.served import Served
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider, Request, Turn, say
 
 DESK = """
@@ -123,14 +123,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
     tmp_path = tmp_path_factory.mktemp("served")
 
     def start(flows: Mapping[str, str], *options: str, **environ: str) -> Served:
-        folder = tmp_path / f"service{len(made)}" / "flows"
-        folder.mkdir(parents=True)
-        for name, text in flows.items():
-            (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-        served = Served(folder.parent / "home", folder, environ)
-        made.append(served)
-        served.start(*options)
-        return served
+        folder = tmp_path / f"service{len(made)}"
+        made.append(Served(folder, *options, flows=flows, **{"WEFT_NET__ALLOW_LOOPBACK": "true", **environ}))
+        return made[-1].start()
 
     yield start
     for one in made:

@@ -10,8 +10,8 @@ import pytest
 from openai import OpenAI
 
 from tests.server.openai.conftest import Brain, echo
-from tests.server.openai.served import Served
 from tests.server.openai.test_tools import WEATHER
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider, ToolCall, calls, say
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai import OpenAI
 
-from tests.server.openai.served import Served
+from tests.server.served import Served
 
 pytestmark = pytest.mark.slow
 ASK = [{"role": "user", "content": "looms"}]
@@ -28,7 +28,7 @@ def test_a_workflow_answers(client: OpenAI, service: Served) -> None:
     assert completion.choices[0].finish_reason == "stop"
     assert completion.usage is not None
     assert completion.usage.total_tokens > 0
-    run = service.get(f"/api/v1/runs/{answered.headers['x-run-id']}")
+    run = service.run(answered.headers["x-run-id"])
     assert run["status"] == "completed"
     assert completion.id == f"chatcmpl-{run['id']}"
 

@@ -12,7 +12,7 @@ from langchain_openai import OpenAIEmbeddings
 from openai import OpenAI
 from pydantic import SecretStr
 
-from tests.server.openai.served import Served
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider
 
 pytestmark = pytest.mark.slow

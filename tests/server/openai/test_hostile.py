@@ -7,7 +7,7 @@ import json
 import httpx
 import pytest
 
-from tests.server.openai.served import Served
+from tests.server.served import Served
 
 pytestmark = pytest.mark.slow
 SAID = [{"role": "user", "content": "looms"}]

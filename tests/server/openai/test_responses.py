@@ -10,7 +10,7 @@ import pytest
 from openai import OpenAI
 
 from tests.server.openai.conftest import Brain
-from tests.server.openai.served import Served
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider, call, say
 
 pytestmark = pytest.mark.slow
@@ -172,7 +172,7 @@ def test_an_approval_is_asked_for_and_given_in_the_response(client: OpenAI, serv
     assert second.id != first.id
     assert client.responses.retrieve(second.id).output_text == second.output_text
     assert client.responses.retrieve(first.id).output[-1].type == "mcp_approval_request"
-    run = service.get(f"/api/v1/runs/{first.weft['run_id']}")
+    run = service.run(first.weft["run_id"])
     assert run["status"] == "completed"
 
 

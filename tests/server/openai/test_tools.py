@@ -14,7 +14,7 @@ from openai import AsyncOpenAI, OpenAI
 from pydantic import SecretStr
 
 from tests.server.openai.conftest import Brain
-from tests.server.openai.served import Served
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider, Request, ToolCall, Turn, calls, say
 
 pytestmark = pytest.mark.slow
@@ -124,7 +124,7 @@ def test_an_agent_waits_for_the_tools_of_the_client_also_through_a_crash(
     asked = choice.message.tool_calls or []
     assert [json.loads(one.function.arguments) for one in asked] == [{"at": "Ulm"}, {"at": "Bern"}]
     run_id = first.headers["x-run-id"]
-    assert service.get(f"/api/v1/runs/{run_id}")["status"] == "waiting"
+    assert service.run(run_id)["status"] == "waiting"
     service.restart()
     messages.append(choice.message)
     messages += [

@@ -14,7 +14,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from tests.server.openai.conftest import Brain, echo
-from tests.server.openai.served import Served
+from tests.server.served import Served
 from weft.testing.providers import FakeProvider, Request, Turn, fail, say
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ def endless(_: Request) -> Turn:
 
 def ended(service: Served, run_id: str, within: float = 10) -> dict[str, object]:
     until = time.monotonic() + within
-    while (run := service.get(f"/api/v1/runs/{run_id}"))["status"] in {"queued", "running"}:
+    while (run := service.run(run_id))["status"] in {"queued", "running"}:
         assert time.monotonic() < until, run
         time.sleep(0.05)
     return run
@@ -162,7 +162,7 @@ def test_a_run_that_waits_for_somebody_ends_the_turn(client: OpenAI, service: Se
         assert "Send it?" in said
         assert f"{service.url}/api/v1/gates/{weft['gate']['id']}" in said
         assert weft["gate"]["choices"] == ["send", "reject"]
-        assert service.get(f"/api/v1/runs/{weft['run_id']}")["status"] == "waiting"
+        assert service.run(weft["run_id"])["status"] == "waiting"
 
 
 def test_a_run_outlives_the_service(client: OpenAI, brain: Brain, service: Served, provider: FakeProvider) -> None:
@@ -246,4 +246,4 @@ def test_a_service_that_stops_ends_its_streams_and_leaves_the_run(
     assert said == "word " * 40, "running work is finished within server.drain_s"
     assert service.process.wait(timeout=30) == 0
     service.start()
-    assert service.get(f"/api/v1/runs/{first.weft['run_id']}")["status"] == "completed"
+    assert service.run(first.weft["run_id"])["status"] == "completed"

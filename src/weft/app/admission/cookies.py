@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,16 @@ from weft.app.identity import Identity, Known
 from weft.app.kept_keys import kept
 from weft.core.clock import Clock
 from weft.core.errors import AuthError
+from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.store.journal import Journal
 from weft.store.requests import Request, hold
+from weft.store.signins import SignIn, add_signin
 
 SESSION, LOGIN = "weft_session", "weft_login"
 """The names of the cookies: of somebody who has signed in, and of somebody who is about to."""
 LINK_S = 600
+_AGENT = 200
 _ISSUER = "weft"
 
 
@@ -70,26 +74,47 @@ class Sealed:
 
 
 class Cookies:
-    """Sessions of browsers."""
+    """Sessions of browsers. Each counts until it is over, its user is disabled, or it is ended by itself."""
 
-    def __init__(self, sealed: Sealed, identity: Identity, *, hours: float) -> None:
+    def __init__(self, sealed: Sealed, identity: Identity, journal: Journal, clock: Clock, *, hours: float) -> None:
         self._sealed = sealed
         self._identity = identity
+        self._journal = journal
+        self._clock = clock
         self.for_s = hours * 3_600
 
-    def of(self, known: Known) -> str:
-        """The session of somebody who has just signed in."""
-        data = {"sub": known.owner.principal, "tenant": known.owner.tenant, "role": known.role}
+    async def enter(self, known: Known, how: str, agent: str) -> str:
+        """The session of somebody who has just signed in, `how`, with a browser that calls itself `agent`."""
+        now = self._clock.micros()
+        own = SignIn(
+            tenant=known.owner.tenant,
+            id=uuid7(),
+            principal=known.owner.principal,
+            how=how,
+            agent="".join(filter(str.isprintable, agent))[:_AGENT],
+            created_at=now,
+            expires_at=now + int(self.for_s * 1_000_000),
+        )
+        await self._journal.writer.submit(add_signin(own))
+        data = {"sub": own.principal, "tenant": own.tenant, "role": known.role, "sid": own.id}
         return self._sealed.seal(SESSION, data, for_s=self.for_s)
 
     def known(self, text: str) -> Known:
         """Whose session this is. What they may do is looked up now.
 
         Raises:
-            AuthError: it is none, is over, or its user is disabled.
+            AuthError: it is none, is over or was ended, or its user is disabled.
         """
         found = self._sealed.open(SESSION, text)
-        return self._identity.person(Owner(str(found["tenant"]), str(found["sub"])), str(found["role"]))
+        owner = Owner(str(found["tenant"]), str(found["sub"]))
+        signin = str(found.get("sid", ""))
+        if not self.stands(owner.tenant, signin):
+            raise AuthError("you are not signed in any more", fix="sign in again")
+        return replace(self._identity.person(owner, str(found["role"])), signin=signin)
+
+    def stands(self, tenant: str, signin_id: str) -> bool:
+        """Whether nobody has ended a session; when it runs out is its cookie's own business."""
+        return self._journal.signins.stands(tenant, signin_id)
 
 
 def new_link(sealed: Sealed) -> str:

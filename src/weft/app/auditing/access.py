@@ -38,16 +38,21 @@ class Access:
         data: Mapping[str, Any] | None = None,
         *,
         outcome: str = "done",
+        by: str = "",
     ) -> None:
-        """Something that a run has done at `path`."""
+        """Something that a run has done at `path`, in the name of whoever started it, or done to it `by` somebody else."""
         owner = self._owner(run_id)
         about = {"run": run_id, **({"path": path} if path else {}), **(data or {})}
-        entry = self._trail.entry(owner.principal, act, target, about, outcome=outcome, tenant=owner.tenant)
+        entry = self._trail.entry(by or owner.principal, act, target, about, outcome=outcome, tenant=owner.tenant)
         self._trail.later(entry, soon=outcome == "denied")
 
     def event(self, event: Event) -> None:
-        """A tool was called, if this event says so."""
+        """A tool was called, or a gate was decided by nobody, if this event says so."""
         data = event.data if isinstance(event.data, dict) else {}
+        if event.kind == "gate.decided" and data.get("how") == "deadline":
+            about = {"gate": str(data.get("gate", "")), "how": "deadline"}
+            self.note(event.run_id, event.path, "gate.decide", f"run/{event.run_id}", about, by="weft")
+            return
         if event.kind == "step.started" and data.get("type") == "tool":
             if len(self._begun) >= _KEPT:
                 self._begun.clear()
@@ -59,7 +64,8 @@ class Access:
         begun = self._begun.pop((event.run_id, event.path), None)
         tool = begun if begun is not None else _tool(data)
         if tool:
-            self.note(event.run_id, event.path, "tool.call", f"tool/{tool}", outcome=outcome)
+            denied = event.kind == "step.failed" and _cause(data) == PolicyError.code
+            self.note(event.run_id, event.path, "tool.call", f"tool/{tool}", outcome="denied" if denied else outcome)
 
     def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
         """What is not history is no act."""
@@ -96,10 +102,23 @@ class Access:
         return known
 
 
+def _error(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    error = data.get("error")
+    return error if isinstance(error, Mapping) else {}
+
+
+def _cause(data: Mapping[str, Any]) -> str:
+    """Why a step failed; what a tool raised is the cause of its step's error."""
+    error = _error(data)
+    return str((error.get("ids") or {}).get("cause") or error.get("code", ""))
+
+
 def _tool(data: Mapping[str, Any]) -> str:
     """The tool whose step ended, if it was one."""
     if data.get("type") == "tool":
         return str(data.get("target", ""))
+    if data.get("call") == "tool" and "error" in data:
+        return str((_error(data).get("ids") or {}).get("tool", ""))
     value = data.get("value")
     return str(value.get("tool", "")) if data.get("call") == "tool" and isinstance(value, Mapping) else ""
 

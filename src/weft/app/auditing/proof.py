@@ -24,7 +24,7 @@ def verify(audit: Audit, key: Ed25519PublicKey, *, kept: Sequence[Head] = ()) ->
     for tenant in audit.tenants():
         # Read before the entries: what is added meanwhile comes after it.
         head = audit.head(tenant)
-        finding = against(check_rows(tenant, audit.rows(tenant)), head, key)
+        finding = against(check_rows(tenant, audit.pages(tenant)), head, key)
         if finding.bad is None and head is not None and audit.hash_of(tenant, head.seq) != head.hash:
             finding = replace(finding, bad=head.seq, reason="it is not the one that was signed")
         for known in kept:

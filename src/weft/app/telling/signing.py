@@ -21,6 +21,10 @@ TOLERANCE_S = 300.0
 """How far the time of a message may be from now."""
 
 
+class UnprovenError(AuthError):
+    """Nothing shows that whoever sent a message knows the secret."""
+
+
 class Keyring:
     """Secrets of webhooks, each made from one key of this home: none of them stands in the database."""
 
@@ -56,19 +60,20 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, *, now: float) ->
     """The id of a message whose headers (names in lower case) prove that it was signed with `secret` a moment ago.
 
     Raises:
-        AuthError: they do not.
+        UnprovenError: they do not.
+        AuthError: they do, but it is too old.
     """
     message_id, stamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     shown = given.get("webhook-signature", "").split()
     if not message_id or not shown or len(message_id) > 200 or not (stamp.isascii() and stamp.isdigit()):
-        raise AuthError(
+        raise UnprovenError(
             "the message is not signed", fix="send Webhook-Id, Webhook-Timestamp (seconds) and Webhook-Signature"
         )
     expected = sign(secret, message_id, int(stamp[:15]), body).encode()
     # Every one is compared, so that the time it takes tells nothing.
     fits = [hmac.compare_digest(one.encode(), expected) for one in shown[:10]]
     if not any(fits):
-        raise AuthError(
+        raise UnprovenError(
             "the signature of the message is wrong", fix="sign `id.timestamp.body` with the webhook's secret"
         )
     if abs(now - int(stamp[:15])) > TOLERANCE_S:
@@ -82,13 +87,14 @@ def verify_github(secret: str, given: Mapping[str, str], body: bytes) -> str:
     """The same for the form that GitHub has: ``X-Hub-Signature-256`` over the body alone, with an id and without a time.
 
     Raises:
-        AuthError: the headers prove nothing.
+        UnprovenError: the headers prove nothing.
+        AuthError: the message has no id.
     """
     message_id = given.get("x-github-delivery", "")
     expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     shown = given.get("x-hub-signature-256", "")
     if not hmac.compare_digest(shown.encode(), expected.encode()):
-        raise AuthError("the signature of the message is wrong", fix="give the sender the webhook's secret")
+        raise UnprovenError("the signature of the message is wrong", fix="give the sender the webhook's secret")
     if not message_id or len(message_id) > 200:
         raise AuthError("the message has no id", fix="send X-GitHub-Delivery")
     return message_id

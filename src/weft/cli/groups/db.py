@@ -46,6 +46,10 @@ def check(as_json: AsJson = False) -> int:
         say(clean(f"{found.where}, schema {found.schema}: {found.runs:,} runs, {found.events:,} events"))
         for problem in found.problems:
             tell(clean(problem))
+        if found.sealed:
+            tell(
+                f"{found.sealed:,} payloads are sealed and were not looked into: give encryption.key to have them checked."
+            )
         if found.sound:
             say("Everything is as it was written.")
     return 0 if found.sound else _UNSOUND

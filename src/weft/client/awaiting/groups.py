@@ -15,6 +15,7 @@ from weft.client.awaiting.runs import AsyncRuns
 from weft.client.awaiting.schedules import AsyncSchedules
 from weft.client.awaiting.sessions import AsyncSessions
 from weft.client.awaiting.settings import AsyncSettings
+from weft.client.awaiting.signins import AsyncSignins
 from weft.client.awaiting.tenants import AsyncTenants
 from weft.client.awaiting.tools import AsyncTools
 from weft.client.awaiting.triggers import AsyncTriggers
@@ -48,4 +49,5 @@ class AsyncGroups:
         self.users = AsyncUsers(line)
         self.roles = AsyncRoles(line)
         self.keys = AsyncKeys(line)
+        self.signins = AsyncSignins(line)
         self.live = AsyncLive(line)

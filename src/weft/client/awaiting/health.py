@@ -24,5 +24,5 @@ class AsyncHealth:
         return await self._line.send(Call(answer=dict[str, str], operation=operations.HEALTH_READY))
 
     async def deep(self) -> dict[str, Any]:
-        """The journal can be written and read, and the folders hold what they should."""
+        """The journal can be written and read, the folders hold what they should, and certificates are good for a while."""
         return await self._line.send(Call(answer=dict[str, Any], operation=operations.HEALTH_DEEP))

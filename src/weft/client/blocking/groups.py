@@ -15,6 +15,7 @@ from weft.client.blocking.runs import Runs
 from weft.client.blocking.schedules import Schedules
 from weft.client.blocking.sessions import Sessions
 from weft.client.blocking.settings import Settings
+from weft.client.blocking.signins import Signins
 from weft.client.blocking.tenants import Tenants
 from weft.client.blocking.tools import Tools
 from weft.client.blocking.triggers import Triggers
@@ -48,4 +49,5 @@ class Groups:
         self.users = Users(line)
         self.roles = Roles(line)
         self.keys = Keys(line)
+        self.signins = Signins(line)
         self.live = Live(line)

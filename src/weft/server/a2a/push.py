@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from urllib.parse import urlsplit
 
 from a2a.types import a2a_pb2
 from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
@@ -72,9 +73,8 @@ class Push:
         if len(there) >= MAX_HOOKS and hook.id not in {one.id for one in there}:
             raise InputError(f"a task tells {MAX_HOOKS} addresses at most", fix="delete one first")
         await self._host.journal.writer.submit(put(hook))
-        await self._host.audit(
-            caller.principal, "webhook.create", f"run/{run.id}", {"url": hook.url[:300]}, tenant=caller.tenant
-        )
+        where = {"host": urlsplit(hook.url).hostname or ""}
+        await self._host.audit(caller.principal, "webhook.create", f"run/{run.id}", where, tenant=caller.tenant)
         self._forget(hook)
         self.watch(run)
         return config_of(hook)

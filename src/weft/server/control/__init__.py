@@ -18,6 +18,7 @@ from weft.server.control import (
     runs,
     sessions,
     settings,
+    signins,
     steering,
     tools,
     usage,
@@ -50,6 +51,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     identity.users,
     identity.roles,
     identity.keys,
+    signins.api,
 )
 
 

@@ -129,8 +129,11 @@ def written(model: BaseModel) -> bytes:
 
 def answer(body: bytes, response: Response) -> Response:
     """JSON as the body of `response`."""
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return Response(body, response.status_code or 200, headers, media_type="application/json")
+    response.body = body
+    response.status_code = response.status_code or 200
+    length = str(len(body)).encode()
+    response.raw_headers += [(b"content-length", length), (b"content-type", b"application/json")]
+    return response
 
 
 def sent(model: M, response: Response) -> M:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -120,7 +121,9 @@ async def create(body: NewWebhook, by: Editor, host: At) -> WebhookView:
     )
     await host.journal.writer.submit(add(made))
     host.teller.refresh()
-    await host.audit(by.principal, "webhook.add", f"webhook/{made.id}", {"url": url}, tenant=by.tenant)
+    # The way behind the host may hold what only its owner should know.
+    where = {"host": urlsplit(url).hostname or url.rpartition("@")[2]}
+    await host.audit(by.principal, "webhook.add", f"webhook/{made.id}", where, tenant=by.tenant)
     return _view(made, host.keys.secret(made.id) if made.kind == "weft" else None)
 
 

@@ -22,6 +22,11 @@ _EVENTS = (
     b"unnest($1::text[],$2::bigint[],$3::bigint[],$4::text[],$5::text[],$6::bigint[],$7::bytea[],$8::text[],$9::bytea[],"
     b"$10::bytea[])"
 )
+_SEALED = (
+    b"INSERT INTO events (run_id,seq,at,kind,path,outcome,data,blob,salt,commitment,hash) SELECT * FROM "
+    b"unnest($1::text[],$2::bigint[],$3::bigint[],$4::text[],$5::text[],$6::bigint[],$7::bytea[],$8::text[],$9::bytea[],"
+    b"$10::bytea[],$11::bytea[])"
+)
 _BLOBS = (
     b"INSERT INTO blobs (tenant,hash,bytes) SELECT * FROM unnest($1::text[],$2::text[],$3::bytea[]) "
     b"ON CONFLICT DO NOTHING"
@@ -29,6 +34,7 @@ _BLOBS = (
 _RUN = 3
 _MOVE_COLUMNS = (Bigints, Blobs, Bigints, Texts, Bigints, Bigints)
 _EVENT_COLUMNS = (Texts, Bigints, Bigints, Texts, Texts, Bigints, Blobs, Texts, Blobs, Blobs)
+_SEALED_COLUMNS = (*_EVENT_COLUMNS[:-1], Blobs, Blobs)
 _BLOB_COLUMNS = (Texts, Texts, Blobs)
 
 
@@ -48,7 +54,9 @@ class PostgresBulk:
         if blobs:
             connection.send(_BLOBS, _columns(_BLOB_COLUMNS, sorted({blob[:2]: blob for blob in blobs}.values())))
         if events:
-            connection.send(_EVENTS, _columns(_EVENT_COLUMNS, events))
+            sealed = len(events[0]) > len(_EVENT_COLUMNS)
+            statement, kinds = (_SEALED, _SEALED_COLUMNS) if sealed else (_EVENTS, _EVENT_COLUMNS)
+            connection.send(statement, _columns(kinds, events))
         connection.hear()
         return moved
 

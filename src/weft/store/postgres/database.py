@@ -192,6 +192,9 @@ class PostgresDatabase:
         """Nothing that the server tells without being asked: it checks its pages as it reads them."""
         return ()
 
+    def scrub(self) -> None:
+        """Nothing: the server frees what is dead by itself, and only its owner can have it overwritten."""
+
     def close(self) -> None:
         """Let go of everything but the writer's connection."""
         self._leases.close()

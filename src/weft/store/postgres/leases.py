@@ -30,7 +30,7 @@ LOOK_S = 0.25
 STILL_S = 2.0
 """A process of which nobody has asked for the bell for so long does not turn any more, and stops beating."""
 _BOOT_S = 3.0
-"""How long after the server's start everybody has to come back, before they are given up."""
+"""How long everybody has to come back, before they are given up, after the server's start or after it lets a process in again."""
 _BELL = "weft_bell"
 _SALT = 0x57454654
 _KEPT = "1 hour"
@@ -68,6 +68,10 @@ class Leases:
         self._living: frozenset[str] = frozenset()
         self._looked = float("-inf")
         self._dead: dict[str, float] = {}
+        self._started: object = None
+        """When the server was started, as it says."""
+        self._spared: frozenset[str] = frozenset()
+        self._spared_until = -math.inf
         self._rings = 0
 
     def enter(self, driver: str) -> None:
@@ -105,6 +109,8 @@ class Leases:
             return True
         now = monotonic()
         if driver in self._living and now - self._looked < 2 * LOOK_S:
+            return True
+        if driver in self._spared and now < self._spared_until:
             return True
         if self._dead.get(driver, 0.0) > now:
             return False
@@ -185,11 +191,20 @@ class Leases:
 
     def _listen(self, connection: psycopg.Connection[Any]) -> None:
         connection.execute(f"LISTEN {_BELL}")
+        self._spare(connection)
         for driver in self._held:
             connection.execute(_HOLD, (driver,))
         self._look(connection)
         # Whatever was rung while nobody listened.
         self._rings += 1
+
+    def _spare(self, connection: psycopg.Connection[Any]) -> None:
+        """After the server was started anew, those who lived before have time. It may have mended itself for long before it let anybody in."""
+        row = connection.execute("SELECT pg_postmaster_start_time()").fetchone()
+        started = None if row is None else row[0]
+        if self._started is not None and started != self._started:
+            self._spared, self._spared_until = self._living, monotonic() + _BOOT_S
+        self._started = started
 
     def _rung(self, notification: psycopg.Notify) -> None:
         self._heard(notification.payload)
@@ -197,6 +212,7 @@ class Leases:
     def _heard(self, left: str) -> None:
         """The bell has rung; `left` is the name that was let go of, if any."""
         self._living -= {left}
+        self._spared -= {left}
         self._rings += 1
 
     def _watch(self) -> None:
@@ -235,6 +251,8 @@ class Leases:
                 self.held_until = now + HELD_S
             self._beaten = now
         living = frozenset(row[0] for row in connection.execute(_OTHERS))
+        if monotonic() < self._spared_until:
+            living |= self._spared
         if self._living - living:
             self._rings += 1
             connection.execute(_FORGET)

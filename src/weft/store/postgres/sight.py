@@ -32,8 +32,8 @@ _THROUGH = {
 """Tables that name neither a tenant nor a run of their own: what of theirs is seen through the runs that are."""
 NEVER = frozenset({"rates"})
 """Of these, nobody else sees anything: their names hold those of all tenants."""
-_KEPT_BACK = NEVER | {"keys", "webhooks"}
-"""A reader is not let into these: they hold hashes of keys, and secrets."""
+_KEPT_BACK = NEVER | {"keys", "webhooks", "data_keys"}
+"""A reader is not let into these: they hold hashes of keys, secrets, and wrapped keys."""
 
 
 def _condition(name: str, columns: frozenset[str]) -> str | None:

@@ -11,6 +11,7 @@ import psycopg
 
 from weft.store.postgres.complaints import lost
 from weft.store.postgres.narrow import NarrowConnection
+from weft.store.sealing import Seal
 
 _TOKEN = re.compile(r"'(?:[^']|'')*'|\?|(?<!:):([a-z_]+)")
 
@@ -36,6 +37,8 @@ def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
 
 class Statements:
     """See `weft.store.sql.Transaction`. `raw` is the connection, which its owner may put another in the place of."""
+
+    seal: Seal | None = None
 
     def __init__(self, raw: psycopg.Connection[Any]) -> None:
         self.raw = raw

@@ -1,0 +1,29 @@
+"""Written by scripts/client from the OpenAPI document. Calls of ``signins``."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Unpack
+
+from weft.client import operations
+from weft.client.given.signins import SigninsListQuery
+from weft.client.line import AsyncLine
+from weft.client.operation import Call
+from weft.client.shapes.signins import SignInView
+
+
+class AsyncSignins:
+    """The operations of ``signins``."""
+
+    def __init__(self, line: AsyncLine) -> None:
+        self._line = line
+
+    async def list(self, **query: Unpack[SigninsListQuery]) -> builtins.list[SignInView]:
+        """The sessions of browsers that count, the newest first: your own, or with `users:read` those of others."""
+        return await self._line.send(
+            Call(answer=builtins.list[SignInView], operation=operations.SIGNINS_LIST, query=dict(query))
+        )
+
+    async def end(self, signin_id: str, /) -> None:
+        """End a session of your own, or with `users:write` anybody's; what is being read in its name ends too."""
+        await self._line.send(Call(answer=type(None), operation=operations.SIGNINS_END, path={"signin_id": signin_id}))

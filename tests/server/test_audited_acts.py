@@ -1,0 +1,169 @@
+"""Every kind of act that the audit log promises is written by a real act, in the name of whoever did it."""
+
+import asyncio
+import re
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+from pydantic import SecretStr
+
+from tests.cli.test_canaries import echo  # noqa: F401 -- a fixture
+from tests.server.test_tenants import running
+from weft.app.auditing.proof import verify
+from weft.app.hosting import Host
+from weft.core.settings import Settings
+from weft.core.settings_model import Net, Rates, Server
+from weft.server.application import build
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[2]
+URL = "http://127.0.0.1"
+ACTS = """\
+version: 1
+name: acts
+runtime: {provider: offline, model_id: extract}
+env: {secrets: [{key: CANARY, source: env, name: A}]}
+inputs: {required: {note: string}}
+agents: {nobody: {prompt: unused}}
+tools:
+  http_executors:
+    - {id: echo, base_url: "ECHO", headers: {X-A: "${A}"}}
+pattern:
+  type: chain
+  config:
+    steps:
+      - {id: read, tool: echo, args: {path: /echo}}
+      - {id: again, tool: echo, args: {path: "/echo/{{ note }}"}}
+      - first_of:
+          - {tool: calculator, args: {expression: 1/0}, retries: 0}
+          - {tool: http_request, args: {method: GET, url: "http://10.0.0.1/x"}, retries: 0}
+          - {tool: file_read, args: {path: ../../../../etc/passwd}, retries: 0}
+          - {tool: calculator, args: {expression: 1+1}}
+      - {type: hitl, id: late, prompt: Go on?, choices: [go, reject], deadline_s: 0.05, default: go}
+      - {type: hitl, id: asked, prompt: Go on?, choices: [go, reject]}
+"""
+
+EXPECTED = {
+    ("admin", "sign-in", "service", "done"),
+    ("viewer", "runs:start", "/api/v1/runs", "denied"),
+    ("admin", "limit", "service", "denied"),
+    ("admin", "workflow.register", "workflow/acts", "done"),
+    ("admin", "run.start", "run/ID", "done"),
+    ("admin", "secret.read", "secret/A", "done"),
+    ("admin", "tool.call", "tool/echo", "done"),
+    ("admin", "tool.call", "tool/calculator", "failed"),
+    ("admin", "net.request", "host/127.0.0.1", "done"),
+    ("admin", "net.request", "host/10.0.0.1", "denied"),
+    ("admin", "tool.call", "tool/http_request", "denied"),
+    ("admin", "tool.call", "tool/file_read", "denied"),
+    ("admin", "tool.call", "tool/calculator", "done"),
+    ("weft", "gate.decide", "run/ID", "done"),
+    ("admin", "gate.decide", "run/ID", "done"),
+    ("admin", "run.cancel", "run/ID", "done"),
+    ("admin", "flag.set", "flag/runs.accept", "done"),
+    ("admin", "user.create", "user/nina", "done"),
+    ("admin", "user.change", "user/nina", "done"),
+    ("admin", "key.create", "key/ID", "done"),
+    ("admin", "key.revoke", "key/ID", "done"),
+    ("admin", "webhook.add", "webhook/ID", "done"),
+    ("admin", "automation.add", "automation/daily", "done"),
+    ("admin", "automation.pause", "automation/daily", "done"),
+    ("admin", "automation.remove", "automation/daily", "done"),
+    ("admin", "audit.export", "audit", "done"),
+}
+
+
+@pytest.fixture
+async def world(tmp_path, monkeypatch, echo):  # noqa: F811 -- a fixture
+    """A service with a user of each role, and a workflow that reaches for everything."""
+    monkeypatch.setenv("CANARY", "env-canary-8d1")
+    host = Host(
+        Settings(
+            home=tmp_path / "home",
+            net=Net(allow_loopback=True),
+            server=Server(token=SecretStr("t" * 40)),
+            rates=Rates(user_minute=1),
+        )
+    )
+    app = build(host, url=URL)
+    keys = {}
+    for role in ("admin", "viewer"):
+        await host.identity.add_user(role, "", role, tenant="north")
+        keys[role] = (await host.identity.new_key(role, "k", role, tenant="north"))[1]
+    async with (
+        running(app),
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url=URL, timeout=30) as client,
+    ):
+
+        async def call(who, method, path, body=None, expect=None, **headers):
+            headers = {"Authorization": f"Bearer {keys.get(who, who)}", **headers}
+            answer = await client.request(method, f"/api/v1{path}", json=body, headers=headers)
+            assert expect is None or answer.status_code == expect, answer.text
+            return answer
+
+        yield host, call, ACTS.replace("ECHO", echo[0])
+        await host.drain()
+    await host.close()
+
+
+def named(one):
+    return one.principal, one.act, re.sub("[0-9a-f]{8}-[-0-9a-f]+", "ID", one.target), one.outcome
+
+
+async def test_each_kind_of_act_is_an_entry(world):
+    host, call, source = world
+    await call("weft_wrong", "GET", "/runs", expect=401)
+    asked = {"workflow": "acts", "inputs": {"note": "env-canary-8d1"}}
+    await call("viewer", "POST", "/runs", asked, expect=403)
+    await call("admin", "GET", "/runs", expect=403, Origin="http://evil.example")
+    await call("admin", "POST", "/workflows", {"source": source}, expect=201)
+    run = (await call("admin", "POST", "/runs", asked, expect=202)).json()["id"]
+    await call("admin", "POST", "/runs", asked, expect=429)
+    await call("admin", "POST", "/runs", asked, expect=429)
+    async with asyncio.timeout(30):
+        while not (gates := (await call("admin", "GET", f"/gates?run={run}")).json()["items"]) or (
+            "asked" not in gates[0]["path"]
+        ):
+            await asyncio.sleep(0.05)
+    await call("admin", "POST", f"/gates/{gates[0]['id']}/decide", {"choice": "go"}, expect=200)
+    await call("admin", "POST", f"/runs/{run}/cancel")
+    await call("admin", "PUT", "/flags/runs.accept", {"value": True}, expect=200)
+    await call("admin", "POST", "/users", {"id": "nina", "role": "viewer"}, expect=201)
+    await call("admin", "PATCH", "/users/nina", {"disabled": True}, expect=200)
+    key = (await call("admin", "POST", "/keys", {"user": "admin", "name": "k", "role": "viewer"}, expect=201)).json()
+    await call("admin", "DELETE", f"/keys/{key['id']}", expect=204)
+    await call("admin", "POST", "/webhooks", {"url": "https://example.org/h", "topics": ["runs"]}, expect=201)
+    await call("admin", "POST", "/schedules", {**asked, "name": "daily", "every_s": 9_000}, expect=201)
+    await call("admin", "POST", "/schedules/daily/pause")
+    await call("admin", "DELETE", "/schedules/daily", expect=200)
+    await call("admin", "GET", "/audit/export", expect=200)
+    # Entries may wait a moment for others.
+    host.trail.flush()
+    seen, until = set(), time.monotonic() + 30
+    while time.monotonic() < until:
+        north, here = (host.journal.audit.list(tenant=tenant, limit=200) for tenant in ("north", "local"))
+        seen = {named(one) for one in north}
+        if seen >= EXPECTED and "redaction" in {one.act for one in here}:
+            break
+        await asyncio.sleep(0.05)
+    assert seen >= EXPECTED
+    # Whoever is refused again and again fills no log.
+    assert [one.act for one in north].count("limit") == 1
+    local = [(one.act, one.outcome, one.data.get("reason", "")) for one in here]
+    assert any(one[:2] == ("redaction", "done") for one in local)
+    refused = {reason for act, outcome, reason in local if (act, outcome) == ("sign-in", "denied")}
+    assert any("evil.example" in reason for reason in refused)
+    assert len(refused) >= 2
+    # What the page promises is what was seen, and nobody's secret is in it.
+    promised = set(
+        re.findall(r"`([a-z]+[.-][a-z]+)`", (ROOT / "docs" / "audit.md").read_text().partition("An entry")[0])
+    )
+    known = {one[1] for one in seen} | {one[0] for one in local}
+    assert promised - known <= {"run.resume", "run.fork", "run.signal", "run.delete", "sign-out", "signin.end"} | {
+        *("flag.set", "session.delete", "plan.invalidate", "tools.accept", "automation.sync")
+    }
+    assert "env-canary" not in str([*north, *local])
+    found = verify(host.journal.audit, host.trail._sealer.public)
+    assert [one.bad for one in found] == [None, None]
