@@ -162,7 +162,9 @@ async def test_each_kind_of_act_is_an_entry(world):
     )
     known = {one[1] for one in seen} | {one[0] for one in local}
     assert promised - known <= {"run.resume", "run.fork", "run.signal", "run.delete", "sign-out", "signin.end"} | {
-        *("flag.set", "session.delete", "plan.invalidate", "tools.accept", "automation.sync")
+        *("flag.set", "session.delete", "plan.invalidate", "tools.accept", "automation.sync"),
+        # Commands do these, and their tests look for them.
+        *(f"encryption.{act}" for act in ("rotate", "rewrap", "reseal", "unseal", "shred")),
     }
     assert "env-canary" not in str([*north, *local])
     found = verify(host.journal.audit, host.trail._sealer.public)
