@@ -29,7 +29,7 @@ def output_type(schema: dict[str, Any] | None, *, agent: str) -> Any:
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
         return StructuredDict(schema, name=schema.get("title") or "answer")
-    except Exception as error:
+    except Exception as error:  # whatever two libraries make of a schema from outside, it is the schema that is wrong
         raise SpecError(
             f"the output_schema of agent {agent!r} cannot be used: {error}",
             fix="give a JSON Schema (draft 2020-12) whose type is object",

@@ -231,7 +231,7 @@ class Host:
             if not self._exists(held.run_id):
                 raise
             return Begun(held.run_id, first=False)
-        except BaseException:
+        except BaseException:  # a client that leaves is one, too
             # The first request came to nothing: asking again, with what was wrong put right, is no repeat.
             await self.journal.writer.submit(let_go(replace(request, run_id=held.run_id)))
             raise

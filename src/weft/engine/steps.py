@@ -199,7 +199,7 @@ class Performing:
             ) from error
         except TimeoutError as error:
             raise StepTimeoutError(str(error) or "something timed out", place=Place(path=step.path)) from error
-        except Exception as error:
+        except Exception as error:  # a performer may raise anything: a defect ends its step, with its name
             raise InternalError(
                 f"{type(error).__name__}: {error}",
                 fix="this is a defect of Weft or of an extension: please report it",

@@ -51,7 +51,7 @@ async def embed(pool: ModelPool, ref: ModelRef, texts: Sequence[str], *, dimensi
     settings: EmbeddingSettings = {"dimensions": dimensions} if dimensions is not None else {}
     try:
         result = await Embedder(model, settings=settings).embed(list(texts), input_type="document")
-    except Exception as error:
+    except Exception as error:  # every provider's client has exceptions of its own
         raise translate(error, ref, secrets=pool.secrets(ref)) from error
     if len(result.embeddings) != len(texts):
         raise ProviderError(f"{ref.id} gave {len(result.embeddings)} vectors for {len(texts)} texts")

@@ -42,7 +42,7 @@ class GuardedModel(WrapperModel):
         """
         try:
             response = await self.wrapped.request(messages, model_settings, model_request_parameters)
-        except Exception as error:
+        except Exception as error:  # every provider's client has exceptions of its own
             raise translate(error, self.ref, secrets=self._secrets) from error
         return check_answer(response, self.ref)
 
@@ -61,7 +61,7 @@ class GuardedModel(WrapperModel):
             return await self.wrapped.count_tokens(messages, model_settings, model_request_parameters)
         except NotImplementedError:
             raise
-        except Exception as error:
+        except Exception as error:  # every provider's client has exceptions of its own
             raise translate(error, self.ref, secrets=self._secrets) from error
 
     @asynccontextmanager

@@ -63,7 +63,7 @@ class FunctionPerformer:
             raise StepTimeoutError(str(error) or "something timed out", place=place) from error
         except ConnectionError as error:
             raise TransientError(f"{type(error).__name__}: {error}", place=place) from error
-        except Exception as error:
+        except Exception as error:  # a function of the user, which may raise anything
             raise ToolError(
                 f"{call.target} raised {type(error).__name__}: {error}", fix="correct the function", place=place
             ) from error

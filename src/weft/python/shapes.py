@@ -53,7 +53,7 @@ def hints(function: Callable[..., Any]) -> dict[str, Any]:
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(function, include_extras=True)
-    except Exception as error:
+    except Exception as error:  # type hints are the user's code, and are run here
         name = getattr(function, "__name__", "it")
         raise SpecError(f"the type hints of {name!r} cannot be read: {error}", fix="use importable types") from error
 

@@ -367,7 +367,7 @@ def translated(path: Path | str) -> Iterator[None]:
     """Raise `in_our_words` instead of what SQLite raises, also when SQLAlchemy has wrapped it."""
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # what is not the database's goes on as it is
         cause = getattr(error, "orig", error)
         if isinstance(cause, sqlite3.Error):
             raise in_our_words(cause, path) from error

@@ -106,7 +106,7 @@ def _create(connection: sqlite3.Connection) -> None:
             for statement in _statements():
                 cursor.execute(statement)
             cursor.execute("INSERT INTO alembic_version VALUES (?)", (HEAD,))
-    except BaseException:
+    except BaseException:  # also a cancelled one leaves nothing half done
         connection.rollback()
         raise
     cursor.execute("COMMIT")

@@ -126,7 +126,7 @@ def load_function(
     _require_allowed(module_name, target, allowed_modules)
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except Exception as error:  # importing runs the user's code
         raise SpecError(
             f"the module {module_name!r} cannot be imported: {type(error).__name__}: {error}",
             fix="install it, or correct the name",
@@ -169,7 +169,7 @@ def _file_module(path: Path, allowed_folders: Collection[Path]) -> ModuleType:
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except Exception as error:  # importing runs the user's code
         del sys.modules[name]
         raise SpecError(
             f"the file {path} cannot be imported: {type(error).__name__}: {error}", fix="correct the file"

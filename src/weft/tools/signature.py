@@ -67,7 +67,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     name = function.__name__
     try:
         hints = get_type_hints(function, include_extras=True)
-    except Exception as error:
+    except Exception as error:  # type hints are the user's code, and are run here
         raise SpecError(f"the type hints of {name!r} cannot be read: {error}", fix="use importable types") from error
     description, explained = _docstring(function)
     context_parameter: str | None = None

@@ -90,7 +90,7 @@ class Peers:
                     check_url(interface.url, self._policy)
         except WeftError:
             raise
-        except Exception as error:
+        except Exception as error:  # a card comes from elsewhere, and its reader has no family of errors
             raise ProviderError(f"what is at {url} is no agent card", fix="give the address of an A2A agent") from error
         return card
 

@@ -89,6 +89,6 @@ def in_words_of_a2a() -> Iterator[None]:
         raise
     except WeftError as error:
         raise a2a_error(error) from error
-    except Exception as error:
+    except Exception as error:  # the last place before the protocol's library, which would show it
         _LOG.exception("a defect of the service")
         raise InternalError(message=f"a defect of Weft: {type(error).__name__}") from error
