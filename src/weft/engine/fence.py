@@ -15,8 +15,8 @@ _PATIENCE_S = 30.0
 _LOOK_S = 0.05
 
 
-async def regain(journal: Journal, run_id: str, epoch: int) -> None:
-    """Return once this process is held for alive again and still drives the run under `epoch`.
+async def regain(journal: Journal, run_id: str, epoch: int) -> int:
+    """Return once this process is held for alive again and still drives the run under `epoch`: how many gaps that takes into account.
 
     Raises:
         RunHalted: somebody else has taken it over, or the database stays away; the run goes on elsewhere, or later.
@@ -27,7 +27,9 @@ async def regain(journal: Journal, run_id: str, epoch: int) -> None:
             error = StorageError("the database does not answer", fix="see that it runs, then `weft resume` the run")
             raise RunHalted(error)
         await asyncio.sleep(_LOOK_S)
+    gaps = journal.drivers.gaps
     try:
         await journal.writer.submit(journal.runs.hold(run_id, epoch))
     except WeftError as error:
         raise RunHalted(error) from error
+    return gaps

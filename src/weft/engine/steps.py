@@ -65,6 +65,7 @@ class Performing:
         self.recorder = recorder
         self.gates = gates
         self._drivers = recorder.journal.drivers
+        self._gaps = 0
         self.mask = surroundings.mask
         self._plan = plan
         self._clock = surroundings.clock
@@ -209,8 +210,8 @@ class Performing:
         acts = step.effect in _MUST_NOT_DOUBLE and body is step.body
         try:
             # Durable is that it begins, and then this process may have been frozen, or have waited long for a slot.
-            while acts and since_boot() > self._drivers.held_until:
-                await regain(self.recorder.journal, self.recorder.run_id, self.recorder.epoch)
+            while acts and (since_boot() > self._drivers.held_until or self._gaps != self._drivers.gaps):
+                self._gaps = await regain(self.recorder.journal, self.recorder.run_id, self.recorder.epoch)
             self.go_on()
             if step.timeout_s is None:
                 return await body(context)

@@ -19,6 +19,7 @@ class FileDrivers:
 
     held_until = math.inf
     """A file lock is not lost by a process that is frozen."""
+    gaps = 0
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder

@@ -39,6 +39,8 @@ class Drivers(Protocol):
     held_until: float
     """Until then (`weft.core.clock.since_boot`) nobody else takes this process for dead. Infinite where a name is held by what
     dies with its process and with nothing else."""
+    gaps: int
+    """How often this process may have been taken for dead so far. It grows before `held_until` does again."""
 
     def enter(self, driver: str) -> None:
         """Hold the name `driver` until `leave`, or until this process dies."""

@@ -63,6 +63,7 @@ class Leases:
         self._wake = os.pipe()
         self._closed = False
         self.held_until = -math.inf
+        self.gaps = 0
         self._beaten = self._turned = -math.inf
         self._held: set[str] = set()
         self._living: frozenset[str] = frozenset()
@@ -249,6 +250,8 @@ class Leases:
             # After a gap, others may act for a moment on what they saw in it: only the next beat counts again.
             if now - self._beaten <= HELD_S:
                 self.held_until = now + HELD_S
+            else:
+                self.gaps += 1
             self._beaten = now
         living = frozenset(row[0] for row in connection.execute(_OTHERS))
         if monotonic() < self._spared_until:
