@@ -14,7 +14,7 @@ from weft.store.checking import check
 from weft.store.journal import Journal
 from weft.store.keyring import Keyring, MasterKey
 from weft.store.resealing import census
-from weft.store.sealing import CONTENT
+from weft.store.sealing import CONTENT, as_stored, is_sealed
 from weft.store.service_tables import metadata
 from weft.store.shredding import shredding
 from weft.testing.conformance_store import AT, draft
@@ -227,6 +227,15 @@ async def test_another_master_key_opens_nothing_and_damages_nothing(where):
     sql(where, "UPDATE runs SET tenant='acme' WHERE id='one-acme'")
     journal = opened(where)
     assert told(journal) == expected
+    journal.close()
+
+
+@pytest.mark.parametrize("text", ["\x01", "\x01\x01s", "\x01x00", "plain"])
+def test_nothing_that_is_stored_in_plain_looks_sealed(text):
+    journal = Journal(":memory:")
+    [stored] = journal.writer.call(lambda connection: as_stored(connection, "sessions", "local", ("one",), title=text))
+    assert not is_sealed(stored)
+    assert text.endswith(stored)
     journal.close()
 
 

@@ -119,7 +119,8 @@ def as_stored(
     """These columns of a row as they are to be stored, in the order in which they are given."""
     seal = connection.seal
     if seal is None or not seal.writes:
-        return [text[1:] if text and text[0] == TEXT else text for text in texts.values()]
+        # Nothing in plain begins as what is sealed does.
+        return [text.lstrip(TEXT) if text else text for text in texts.values()]
     return [
         None if text is None else seal_text(seal, connection, Spot(tenant, table, column, key), text)
         for column, text in texts.items()
