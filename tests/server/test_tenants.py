@@ -14,6 +14,7 @@ from a2a.server.routes.jsonrpc_dispatcher import JsonRpcDispatcher
 from a2a.types import a2a_pb2
 from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from pydantic import SecretStr
+from sqlalchemy import event
 from starlette.routing import Mount
 
 from weft.app.hosting import Host
@@ -510,14 +511,20 @@ async def test_ag_ui(world):
 async def test_what_is_anothers_costs_what_nothing_costs(world, path):
     """How long an answer takes tells no more than its words: the same is looked up, and nothing after that."""
     host, _, _, south, ids = world
-    reader = host.journal.database._reader
+    reader, engine = host.journal.database._reader, host.journal.database.engine
 
     async def looked_up(one):
         seen = []
+
+        def hear(connection, cursor, statement, *_):
+            seen.append(statement)
+
         reader.set_trace_callback(seen.append)
+        event.listen(engine, "before_cursor_execute", hear)
         try:
             assert (await south("GET", f"/api/v1{one}")).status_code == 404
         finally:
+            event.remove(engine, "before_cursor_execute", hear)
             reader.set_trace_callback(None)
         return [re.sub("'[^']*'", "?", text) for text in seen]
 
