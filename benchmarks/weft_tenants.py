@@ -61,7 +61,7 @@ async def admission() -> dict[str, float]:
         door, owner = Doorkeeper(host), Owner("acme", "ann")
         await host.identity.add_user("ann", "", "operator", tenant="acme")
         _, key = await host.identity.new_key("ann", "k", "operator", tenant="acme")
-        session = host.cookies.of(Known(owner, ROLES["operator"], "operator"))
+        session = await host.cookies.enter(Known(owner, ROLES["operator"], "operator"), "link", "benchmark")
         claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "ann", "exp": int(time.time()) + 3_600}
         token = jwt.encode(claims, SECRET, algorithm="HS256")
         shown = {
