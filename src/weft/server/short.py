@@ -135,7 +135,7 @@ class ShortWay:
         request = BoundedRequest(scope, receive)
         try:
             answer = await call.answer(request, values)
-        except Exception as error:
+        except Exception as error:  # whatever the framework would have answered, from the same handlers
             kinds = type(error).__mro__
             handle = next(
                 (self._handlers[kind] for kind in kinds if kind in self._handlers and kind is not Exception), None

@@ -32,16 +32,23 @@ class NarrowConnection(psycopg.Connection[Any]):
             self.tenant = None
 
 
+@contextmanager
+def _as_it_is(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """One statement meanwhile sees what its connection is to see at that moment."""
+    if not isinstance(connection, NarrowConnection) or connection.tenant is None:
+        yield
+        return
+    with connection.pipeline():
+        RawCursor(connection).execute(_AS, (connection.serving, connection.tenant))
+        yield
+
+
 class NarrowCursor(Cursor[Any]):
     """Runs statements as its connection is at that moment."""
 
     def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
         """Run one statement."""
-        connection = self.connection
-        if not isinstance(connection, NarrowConnection) or connection.tenant is None:
-            return super().execute(query, params, **how)
-        with connection.pipeline():
-            RawCursor(connection).execute(_AS, (connection.serving, connection.tenant))
+        with _as_it_is(self.connection):
             super().execute(query, params, **how)
         return self
 
@@ -51,10 +58,6 @@ class NarrowRawCursor(RawCursor[Any]):
 
     def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
         """Run one statement."""
-        connection = self.connection
-        if not isinstance(connection, NarrowConnection) or connection.tenant is None:
-            return super().execute(query, params, **how)
-        with connection.pipeline():
-            RawCursor(connection).execute(_AS, (connection.serving, connection.tenant))
+        with _as_it_is(self.connection):
             super().execute(query, params, **how)
         return self
