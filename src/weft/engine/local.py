@@ -211,7 +211,7 @@ class Engine:
         except RunHalted as halt:
             self._claims.release(run_id, epoch)
             raise halt.error from None
-        except BaseException:
+        except BaseException:  # also of a stop: nobody drives it from here any more, and the exception goes on
             self._claims.release(run_id, epoch)
             raise
         return await self._walk(recorder, plan, look=True)
@@ -283,7 +283,7 @@ class Engine:
             draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
             patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
             await self._journal.append(Append(run_id, epoch, [draft], patch))
-        except BaseException:
+        except BaseException:  # also of a stop: nobody drives it from here any more, and the exception goes on
             self._claims.release(run_id, epoch)
             raise
         if undo:
@@ -348,7 +348,7 @@ class Engine:
         except RunHalted as halt:
             self._claims.release(run_id, recorder.epoch)
             raise halt.error from None
-        except BaseException:
+        except BaseException:  # also of a stop: nobody drives it from here any more, and the exception goes on
             self._claims.release(run_id, recorder.epoch)
             raise
         finally:

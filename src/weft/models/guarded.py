@@ -84,7 +84,7 @@ class GuardedModel(WrapperModel):
             ) as stream:
                 started = True
                 yield stream
-        except Exception as error:
+        except Exception as error:  # as above
             # What the reader of the stream raises in its own right goes through as it is.
             found = recognise(error, self.ref, secrets=self._secrets, streaming=started)
             if found is None and not started:
