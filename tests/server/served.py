@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import httpx2
 
+from tests.postgres_server import Elsewhere
 from tests.processes import start
 
 
@@ -31,7 +32,8 @@ class Served:
         for name, text in (flows or {}).items():
             self.add(name, text)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
-        self.environ = {**clean, "WEFT_HOME": str(self.home), "PYTHONPATH": str(folder), **environ}
+        own = {"WEFT_HOME": str(self.home), "PYTHONPATH": str(folder), **Elsewhere.environ(self.home)}
+        self.environ = {**clean, **own, **environ}
         self.port = free_port()
         self.process: Any = None
 
