@@ -23,12 +23,13 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from weft.core.errors import StorageError, WeftError
 from weft.store import schema
-from weft.store.append import OPEN, Blob, Bulk, Event, Move
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
+from weft.store.pending import Blob, Bulk, Columns, Ended, Event, Values
 from weft.store.port import Bell, Complaints, Drivers, Work
 from weft.store.sealing import Seal
 from weft.store.sql import Rows
+from weft.store.statuses import OPEN
 
 Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
@@ -41,8 +42,10 @@ _SEALED = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _REINDEX = "INSERT INTO messages_words(messages_words) VALUES ('rebuild')"
 _PLAIN = 10
 """Values of an event that is not sealed."""
-_MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + OPEN  # noqa: S608 -- ours
-"""What most appends say of their run: that its head is another one."""
+_WITHDRAW = "UPDATE gates SET status='withdrawn', closed_at=? WHERE run_id=? AND status='open'"
+_WAKE = (
+    "UPDATE runs SET due=? WHERE status='waiting' AND id=(SELECT parent FROM runs WHERE id=? AND parent IS NOT NULL)"
+)
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -62,19 +65,33 @@ def _fresh() -> sqlite3.Connection:
 class _SqliteBulk:
     """See `weft.store.append.Bulk`."""
 
-    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> Rows:
-        return connection.executemany(_MOVE, moves)
+    def create(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> object:
+        return connection.executemany(_insert(columns), rows)
 
-    def write(
-        self, connection: sqlite3.Connection, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
-    ) -> Rows | None:
-        moved = connection.executemany(_MOVE, moves) if moves else None
+    def change(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> Rows:
+        return connection.executemany(_update(columns), rows)
+
+    def end(self, connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
+        connection.executemany(_WITHDRAW, ended)
+        connection.executemany(_WAKE, ended)
+
+    def write(self, connection: sqlite3.Connection, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
         if blobs:
             connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
         if events:
             # Sealed ones bring their commitment along.
             connection.executemany(_SEALED if len(events[0]) > _PLAIN else _EVENTS, events)
-        return moved
+
+
+@cache
+def _insert(columns: Columns) -> str:
+    return f"INSERT INTO runs ({','.join(columns)}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608 -- our names
+
+
+@cache
+def _update(columns: Columns) -> str:
+    sets = ",".join(f"{name}=?" for name in columns)
+    return f"UPDATE runs SET {sets} WHERE id=? AND epoch=? AND head_seq=?{OPEN}"  # noqa: S608 -- our names
 
 
 class SqliteDatabase:

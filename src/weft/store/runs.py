@@ -16,12 +16,14 @@ from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
-from weft.store.append import TERMINAL, NewRun, keep_plan
+from weft.store.append import NewRun
 from weft.store.listing import RunFilter, page
+from weft.store.plans import keep_plan
 from weft.store.port import Drivers
 from weft.store.sealing import STORE, Seal, Spot, open_bytes, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
+from weft.store.statuses import TERMINAL
 from weft.store.tables import ENDED, firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")

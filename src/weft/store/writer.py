@@ -19,6 +19,7 @@ from typing import Any
 from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
 from weft.core.ids import Entropy
 from weft.store.append import Append, Appender
+from weft.store.pending import Pending
 from weft.store.port import Database, Work
 from weft.store.sealing import Seal
 from weft.store.sql import Transaction
@@ -61,7 +62,8 @@ class Writer:
         self._connection = database.connect()
         self._connection.seal = seal
         self._complaints = database.complaints
-        self._appender = Appender(entropy, database.bulk, seal if seal is not None and seal.writes else None)
+        self._pending = Pending(database.bulk)
+        self._appender = Appender(entropy, self._pending, seal if seal is not None and seal.writes else None)
         self._queue: queue.SimpleQueue[Sequence[_Item] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
@@ -220,7 +222,7 @@ class Writer:
 
         def pieces() -> list[Any]:
             results = [self._apply(connection, work) for work in batch]
-            self._appender.flush(connection)
+            self._pending.flush(connection)
             return results
 
         self._database.begin(connection, batch)
@@ -244,7 +246,7 @@ class Writer:
 
         def piece() -> Any:
             result = self._apply(connection, work)
-            self._appender.flush(connection)
+            self._pending.flush(connection)
             return result
 
         connection.execute("SAVEPOINT piece")
@@ -258,7 +260,7 @@ class Writer:
     def _apply(self, connection: Transaction, work: Work) -> Any:
         if isinstance(work, Append):
             return self._appender.apply(connection, work)
-        self._appender.settle(connection)
+        self._pending.settle(connection)
         return work(connection)
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
