@@ -2,7 +2,7 @@
 
 There is no batching timer: alone, an append waits for one commit; under load, many share one. One that is alone in its turn of the
 event loop, with nothing under way, a free file and a disk that was quick the last time, is committed where it stands: handing it to
-the thread and back takes as long as the disk does.
+the thread and back takes as long as the disk does. So are several, when the loop would have nothing to do meanwhile.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ Answer = tuple[Commit | None, Any]
 _Item = tuple[Work, Commit | None]
 
 _BATCH = 256
+_AT_ONCE = 64
+"""So much is written in about a millisecond, before the disk has its turn."""
 _QUICK_S = 0.001
-"""So long may the last commit have taken if the event loop is to wait for the next one itself."""
+"""So long may the disk have taken over the last commit if the event loop is to wait for the next one itself."""
 _IN_A_ROW = 64
 """After so many of those the thread has its turn, for it also tidies up."""
 
@@ -141,20 +143,25 @@ class Writer:
     def _turn(self) -> None:
         """The turn of the event loop is over in which something came."""
         with self._lock:
-            alone = len(self._fresh) == 1 and not self._under_way and self._took < _QUICK_S
-        if not (alone and self._in_a_row < _IN_A_ROW and self._commit_here()):
+            count = len(self._fresh)
+            quick = not self._under_way and self._took < _QUICK_S and self._in_a_row < _IN_A_ROW
+        here = quick and (count == 1 or (count <= _AT_ONCE and self._idle()))
+        if not (here and self._commit_here()):
             self._hand_over_fresh()
 
+    def _idle(self) -> bool:
+        """Whether the event loop has nothing else to do at this moment, as far as it lets us know."""
+        # Nothing public says so. What sockets have brought by now is in there, too: the loop asks them before each turn.
+        return not getattr(self._loop, "_ready", True)
+
     def _commit_here(self) -> bool:
-        """Commit the one thing that has come, unless somebody would have to be waited for."""
+        """Commit what has come, unless somebody would have to be waited for."""
         with self._database.at_once(self._connection) as free:
             if not free:
                 return False
             with self._lock:
                 fresh, self._fresh = self._fresh, []
-            began = time.perf_counter()
             results = self._commit([work for work, _ in fresh])
-            self._took = time.perf_counter() - began
         self._in_a_row += 1
         _deliver([(future, result) for (_, future), result in zip(fresh, results, strict=True)])
         return True
@@ -183,9 +190,7 @@ class Writer:
             if not batch:
                 continue
             with self._database.exclusive():
-                began = time.perf_counter()
                 results = self._commit([work for work, _ in batch])
-                self._took = time.perf_counter() - began
                 with self._lock:
                     self._under_way -= len(batch)
                     commits, self._in_a_row = 1 + self._in_a_row, 0
@@ -230,7 +235,7 @@ class Writer:
         if isinstance(results, Exception):
             self._roll_back()
         else:
-            self._database.commit(connection)
+            self._make_durable(connection)
         return results
 
     def _apart(self, batch: Sequence[Work]) -> list[Any]:
@@ -238,8 +243,13 @@ class Writer:
         connection = self._connection
         self._database.begin(connection, batch)
         results = [self._apply_apart(connection, work) for work in batch]
-        self._database.commit(connection)
+        self._make_durable(connection)
         return results
+
+    def _make_durable(self, connection: Transaction) -> None:
+        began = time.perf_counter()
+        self._database.commit(connection)
+        self._took = time.perf_counter() - began
 
     def _apply_apart(self, connection: Transaction, work: Work) -> Any:
         """One piece of a batch. Its own failure undoes it alone; a failure of the database goes up."""
