@@ -265,7 +265,7 @@ async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkey
 
 
 @pytest.mark.sqlite
-async def test_one_append_after_another_needs_no_thread_and_many_at_once_share_a_commit(tmp_path):
+async def test_a_loop_that_has_nothing_else_to_do_needs_no_thread(tmp_path):
     journal = Journal(tmp_path / "weft.db")
     threads: list[str] = []
 
@@ -278,7 +278,34 @@ async def test_one_append_after_another_needs_no_thread_and_many_at_once_share_a
     # Where the disk is slow for a moment, the thread takes over for that long.
     assert threads.count("MainThread") > 20
     threads.clear()
-    await asyncio.gather(*(journal.writer.submit(who) for _ in range(10)))
+    for _ in range(20):
+        await asyncio.gather(*(journal.writer.submit(who) for _ in range(10)))
+    assert threads.count("MainThread") > 100
+    threads.clear()
+    await asyncio.gather(*(journal.writer.submit(who) for _ in range(1_000)))
+    assert "weft-writer" in threads, "what takes long does not hold up the loop"
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_a_loop_that_has_something_else_to_do_goes_on_with_it_while_a_thread_commits(tmp_path):
+    journal = Journal(tmp_path / "weft.db")
+    threads: list[str] = []
+    await journal.append(creation("r"))
+
+    async def other_work(until: asyncio.Event) -> None:
+        while not until.is_set():
+            await asyncio.sleep(0)
+
+    done = asyncio.Event()
+    busy = asyncio.ensure_future(other_work(done))
+    for _ in range(5):
+        submitted = [
+            journal.writer.submit(lambda _: threads.append(threading.current_thread().name)) for _ in range(10)
+        ]
+        await asyncio.gather(*submitted)
+    done.set()
+    await busy
     assert set(threads) == {"weft-writer"}
     journal.close()
 

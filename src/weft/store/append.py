@@ -117,8 +117,10 @@ class Appender:
         at = append.drafts[-1].at
         if new is not None:
             self._create(connection, append, new, head)
-        elif append.patch or append.reopen:
-            self._change(connection, append, head, before)
+        elif append.reopen:
+            self._reopen(connection, append, head, before)
+        elif append.patch:
+            self.pending.change(connection, append.run_id, append.epoch, before, self._set_by(connection, append, head))
         else:
             self.pending.move(append.run_id, append.epoch, before, head.seq, head.hash, at)
         if append.patch and append.patch.get("status") in TERMINAL:
@@ -223,15 +225,11 @@ class Appender:
             self.pending.events.append((run_id, seq, at, kind, path, outcome, data, blob, None, committed, previous))
         head.seq, head.hash = seq, previous
 
-    def _change(self, connection: Transaction, append: Append, head: _Head, before: int) -> None:
-        """Move the head, with everything else that the append sets in the run's row."""
-        columns = self._set_by(connection, append, head)
-        if not append.reopen:
-            self.pending.change(connection, append.run_id, append.epoch, before, columns)
-            return
+    def _reopen(self, connection: Transaction, append: Append, head: _Head, before: int) -> None:
+        """Move the head of a run that may have ended, whose outcomes from now on are those of another generation."""
         self.pending.settle(connection)
         head.generation += 1
-        columns["generation"] = head.generation
+        columns = self._set_by(connection, append, head) | {"generation": head.generation, "ended_at": None}
         done = connection.execute(
             f"UPDATE runs SET {','.join(f'{name}=?' for name in columns)}"  # noqa: S608 -- our own column names
             " WHERE id=? AND epoch=? AND head_seq=?",
@@ -241,9 +239,14 @@ class Appender:
 
     def _set_by(self, connection: Transaction, append: Append, head: _Head) -> dict[str, Any]:
         """What an append sets in its run's row, as it is stored."""
-        columns: dict[str, Any] = {"head_seq": head.seq, "head_hash": head.hash, "updated_at": append.drafts[-1].at}
-        columns |= append.patch or {}
-        if self.seal is None or not append.patch:
+        at = append.drafts[-1].at
+        columns: dict[str, Any] = {"head_seq": head.seq, "head_hash": head.hash, "updated_at": at}
+        if not append.patch:
+            return columns
+        columns |= append.patch
+        if columns.get("status") in TERMINAL:
+            columns["ended_at"] = at
+        if self.seal is None:
             return columns
         texts = {name: columns[name] for name in CONTENT["runs"].texts if name in columns}
         return columns | dict(

@@ -36,7 +36,7 @@ _BLOBS = (
     b"INSERT INTO blobs (tenant,hash,bytes) SELECT * FROM unnest($1::text[],$2::text[],$3::bytea[]) "
     b"ON CONFLICT DO NOTHING"
 )
-_NUMBERS = frozenset({"epoch", "generation", "head_seq", "base_seq", "created_at", "updated_at", "due"})
+_NUMBERS = frozenset({"epoch", "generation", "head_seq", "base_seq", "created_at", "updated_at", "due", "ended_at"})
 """Columns of ``runs`` that hold numbers; the hash of the head apart, the others hold texts."""
 _TYPES = {Bigints: "bigint[]", Blobs: "bytea[]", Texts: "text[]"}
 _WHERE = (Texts, Bigints, Bigints)
