@@ -265,7 +265,8 @@ async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkey
 
 
 @pytest.mark.sqlite
-async def test_a_loop_that_has_nothing_else_to_do_needs_no_thread(tmp_path):
+async def test_a_loop_that_has_nothing_else_to_do_needs_no_thread(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)  # whatever else keeps this disk busy
     journal = Journal(tmp_path / "weft.db")
     threads: list[str] = []
 
@@ -275,7 +276,6 @@ async def test_a_loop_that_has_nothing_else_to_do_needs_no_thread(tmp_path):
     await journal.append(creation("r"))
     alone = [await journal.writer.submit(who) for _ in range(40)]
     assert len(alone) == 40
-    # Where the disk is slow for a moment, the thread takes over for that long.
     assert threads.count("MainThread") > 20
     threads.clear()
     for _ in range(20):
@@ -307,6 +307,24 @@ async def test_a_loop_that_has_something_else_to_do_goes_on_with_it_while_a_thre
     done.set()
     await busy
     assert set(threads) == {"weft-writer"}
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_one_append_after_another_does_not_keep_the_loop_from_its_timers(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)  # whatever else keeps this disk busy
+    journal = Journal(tmp_path / "weft.db")
+    await journal.append(creation("r"))
+    at_once, rang = 0, []
+    asyncio.get_running_loop().call_later(0, rang.append, True)
+    for _ in range(40):
+        submitted = journal.writer.submit(lambda _: None)
+        at_once += submitted.done()
+        await submitted
+    assert at_once > 10, "where nobody else has anything to do, nobody has to be woken"
+    assert rang
+    with pytest.raises(ConflictError):
+        await journal.append(creation("r"))
     journal.close()
 
 

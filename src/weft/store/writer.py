@@ -2,7 +2,8 @@
 
 There is no batching timer: alone, an append waits for one commit; under load, many share one. One that is alone in its turn of the
 event loop, with nothing under way, a free file and a disk that was quick the last time, is committed where it stands: handing it to
-the thread and back takes as long as the disk does. So are several, when the loop would have nothing to do meanwhile.
+the thread and back takes as long as the disk does. So are several, when the loop would have nothing to do meanwhile; and if it has
+nothing else to do even now, what comes is committed before the turn is over, and whoever waits for it need not be woken.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ _AT_ONCE = 64
 """So much is written in about a millisecond, before the disk has its turn."""
 _QUICK_S = 0.001
 """So long may the disk have taken over the last commit if the event loop is to wait for the next one itself."""
+_TURN = 8
+"""After so many that were committed before the loop's turn was over, it has one."""
 _IN_A_ROW = 64
 """After so many of those the thread has its turn, for it also tidies up."""
 
@@ -92,7 +95,7 @@ class Writer:
         with self._lock:
             self._fresh.append((work, future))
             first = len(self._fresh) == 1
-        if first:
+        if first and not (self._in_a_row % _TURN and self._is_quick() and self._idle() and self._commit_here()):
             loop.call_soon(self._turn)
         return future
 
@@ -144,10 +147,13 @@ class Writer:
         """The turn of the event loop is over in which something came."""
         with self._lock:
             count = len(self._fresh)
-            quick = not self._under_way and self._took < _QUICK_S and self._in_a_row < _IN_A_ROW
-        here = quick and (count == 1 or (count <= _AT_ONCE and self._idle()))
-        if not (here and self._commit_here()):
+        here = count == 1 or (count <= _AT_ONCE and self._idle())
+        if not (here and self._is_quick() and self._commit_here()):
             self._hand_over_fresh()
+
+    def _is_quick(self) -> bool:
+        """Whether a commit would have nobody to wait for, as far as that can be told, and the thread has had its turns."""
+        return not self._under_way and self._took < _QUICK_S and self._in_a_row < _IN_A_ROW
 
     def _idle(self) -> bool:
         """Whether the event loop has nothing else to do at this moment, as far as it lets us know."""
