@@ -132,7 +132,8 @@ class SqliteDatabase:
             raise
         self.engine = self._engine()
         self.drivers: Drivers = FileDrivers(on_disk.parent / "drivers" if on_disk else None)
-        self.bell: Bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
+        self._file_bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
+        self.bell: Bell = self._file_bell
 
     def _engine(self) -> Engine:
         """For reading, with a connection for each thread that reads: one that two of them use at once can end the process."""
@@ -359,6 +360,7 @@ class SqliteDatabase:
             with self.exclusive():
                 self.engine.dispose()
                 self._reader.close()
+        self._file_bell.close()
         self._let_go()
 
     def _let_go(self) -> None:
