@@ -36,10 +36,10 @@ from weft.engine.slots import Slots
 from weft.engine.waiting import NEAR_S, Waiting
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
-from weft.store.append import TERMINAL, Append, Draft, NewRun
+from weft.store.append import Append, Draft, NewRun
 from weft.store.journal import Journal
 from weft.store.runs import Run
-from weft.store.runs import created as as_created
+from weft.store.statuses import TERMINAL
 
 __all__ = ["Engine", "RunResult"]
 
@@ -138,7 +138,7 @@ class Engine:
             self._claims.release(run_id, 1)
             raise
         state = fold(tell(self._listeners, run_id, created, started))
-        self._fresh[run_id] = Fresh(as_created(new, created.at), plan, state, bell)
+        self._fresh[run_id] = Fresh(new, created.at, plan, state, bell)
         return run_id
 
     def fresh(self, run_id: str) -> Run | None:

@@ -16,8 +16,8 @@ from weft.bus.envelope import DELTA, LAGGED, Envelope
 from weft.bus.local import LocalBus, Subscription
 from weft.core.errors import NotFoundError
 from weft.core.event import Event
-from weft.store.append import TERMINAL
 from weft.store.journal import Journal
+from weft.store.statuses import TERMINAL
 
 _KEPT, _KEPT_ROOM = 1_024, 4 * 1_048_576
 """So many frames of a run are remembered, and about so many bytes; up to twice that before the oldest go."""
