@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
 import threading
+import time
 
 import pytest
 
@@ -326,6 +328,87 @@ async def test_one_append_after_another_does_not_keep_the_loop_from_its_timers(t
     with pytest.raises(ConflictError):
         await journal.append(creation("r"))
     journal.close()
+
+
+@pytest.mark.sqlite
+async def test_work_that_takes_long_is_done_by_the_thread_from_then_on(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)
+    journal = Journal(tmp_path / "weft.db", durability="fast")
+    threads: list[str] = []
+
+    def slow(_):
+        threads.append(threading.current_thread().name)
+        time.sleep(0.02)
+
+    await journal.append(creation("r"))
+    for _ in range(20):
+        await journal.writer.submit(slow)
+    assert threads.count("MainThread") <= 1
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_nothing_is_told_before_what_was_committed_earlier(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)
+    monkeypatch.setattr("weft.store.writer._SHORT_S", 60.0)
+    journal = Journal(tmp_path / "weft.db", durability="fast")
+    await journal.append(creation("r"))
+    told: list[int] = []
+    order = random.Random(7)
+
+    async def step(number: int) -> None:
+        told.append(await journal.append(Append("r", 1, [draft(f"/{number}", number)])))
+
+    steps = []
+    for number in range(3_000):
+        steps.append(asyncio.ensure_future(step(number)))
+        if order.random() < 0.3:
+            await asyncio.sleep(0)
+        if order.random() < 0.03:
+            await asyncio.sleep(0.002)
+    await asyncio.gather(*steps)
+    assert told == sorted(told)
+    journal.close()
+
+
+@pytest.mark.sqlite
+def test_a_commit_that_is_interrupted_leaves_nothing_half_done(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)
+    monkeypatch.setattr("weft.store.writer._SHORT_S", 60.0)
+    journal = Journal(tmp_path / "weft.db")
+
+    def half(connection):
+        connection.execute("INSERT INTO plans VALUES ('half', x'00')")
+        raise KeyboardInterrupt
+
+    async def interrupted() -> None:
+        await journal.append(creation("r"))
+        for _ in range(3):
+            await journal.writer.submit(lambda _: None)
+        await journal.writer.submit(half)
+
+    async def afterwards() -> None:
+        assert await journal.append(Append("r", 1, [draft("/a", 1)])) == 2
+
+    with asyncio.Runner() as runner:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run(interrupted())
+        runner.run(afterwards())
+    with journal.database.reading() as connection:
+        assert connection.execute("SELECT count(*) FROM plans WHERE hash='half'").fetchone() == (0,)
+    journal.close()
+
+
+@pytest.mark.sqlite
+def test_a_place_that_can_have_no_log_is_refused(tmp_path, monkeypatch):
+    plain = sqlite3.connect
+
+    def without_shared_memory(path, **how):
+        return plain(f"file:{path}?vfs=unix-none", uri=True, **how)
+
+    monkeypatch.setattr("weft.store.database.sqlite3.connect", without_shared_memory)
+    with pytest.raises(StorageError, match="cannot have a write-ahead log"):
+        Journal(tmp_path / "weft.db")
 
 
 @pytest.mark.sqlite

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from weft.core.errors import StorageError
@@ -76,6 +78,16 @@ async def test_a_bell_that_somebody_removes_is_heard_when_it_rings_again(tmp_pat
     assert two.inbox.bell() != rung
     one.close()
     two.close()
+
+
+@pytest.mark.sqlite
+async def test_a_bell_that_was_let_go_of_is_not_taken_up_again(tmp_path):
+    journal = Journal(tmp_path / "weft.db")
+    journal.inbox.bell()
+    journal.close()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    journal.inbox.bell()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 @pytest.mark.sqlite

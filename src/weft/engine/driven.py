@@ -69,7 +69,7 @@ class Driven:
         return self.cancelled is not None
 
     async def ended(self) -> Ended:
-        """How the walk ends.
+        """How the walk ends; to be asked once.
 
         Raises:
             asyncio.CancelledError: whoever waits here is cancelled, which is not to cancel the run.

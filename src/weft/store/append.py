@@ -127,7 +127,7 @@ class Appender:
             self.heads.pop(append.run_id, None)
             self.pending.end(append.run_id, at)
         if append.also:
-            self.pending.settle(connection)
+            self.pending.flush(connection)
             for work in append.also:
                 work(connection)
         return head.seq

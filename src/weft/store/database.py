@@ -66,7 +66,7 @@ def _fresh() -> sqlite3.Connection:
 
 
 class _SqliteBulk:
-    """See `weft.store.append.Bulk`."""
+    """See `weft.store.pending.Bulk`."""
 
     def create(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> object:
         return connection.executemany(_insert(columns), rows)
@@ -200,7 +200,12 @@ class SqliteDatabase:
             return
         mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
         if mode != "wal":
-            connection.execute("PRAGMA journal_mode=WAL")
+            mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        if mode != "wal":
+            raise StorageError(
+                f"{self.path} cannot have a write-ahead log where it is",
+                fix="put WEFT_HOME on a local disk: file systems of a network lack what that takes",
+            )
         connection.execute(f"PRAGMA synchronous={'FULL' if self.durability == 'full' else 'NORMAL'}")
 
     @contextmanager

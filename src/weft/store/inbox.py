@@ -87,6 +87,7 @@ class FileBell:
     def __init__(self, bell: Path | None) -> None:
         self._bell = bell
         self._in_memory_rings = 0
+        self._closed = False
         self._fd: int | None = None
         """The file, held open: to ask it by its name takes three times as long, and it is asked twice for each run."""
 
@@ -109,7 +110,7 @@ class FileBell:
         """See `weft.store.port.Bell`."""
         if self._bell is None:
             return (self._in_memory_rings, 0)
-        for _ in range(2):
+        for _ in range(0 if self._closed else 2):
             if self._fd is None:
                 try:
                     self._fd = os.open(self._bell, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -119,11 +120,15 @@ class FileBell:
             if stat.st_nlink:
                 return (stat.st_mtime_ns, stat.st_size)
             # Somebody has removed it: whoever rings next makes another.
-            self.close()
+            self._let_go()
         return (0, 0)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file; nothing is heard any more."""
+        self._closed = True
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

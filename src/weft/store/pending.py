@@ -92,7 +92,9 @@ class Pending:
 
     def change(self, connection: Transaction, run_id: str, epoch: int, before: int, columns: Mapping[str, Any]) -> None:
         """Set `columns` of a run's row whose head is at `before`; its head is among them."""
-        if run_id in self._changed:
+        move = self._moved.get(run_id)
+        # What was appended under another epoch stands or falls by that one.
+        if run_id in self._changed or (move is not None and move.epoch != epoch):
             self.settle(connection)
         move = self._moved.pop(run_id, None)
         if move is not None:
@@ -138,7 +140,8 @@ class Pending:
         """Say what has become of runs. A row is created before it is changed, and changed before its head moves on from there."""
         if self.plans:
             plans, self.plans = self.plans, {}
-            for hash_, body in plans.items():
+            # In the same order whoever does it, so that two processes do not wait for each other.
+            for hash_, body in sorted(plans.items()):
                 keep_plan(connection, hash_, body)
         if self._created:
             created, self._created = self._created, {}

@@ -41,8 +41,8 @@ _Item = tuple[Work, Commit | None]
 _BATCH = 256
 _AT_ONCE = 64
 """So much is written in about a millisecond, before the disk has its turn."""
-_QUICK_S = 0.001
-"""So long may the disk have taken over the last commit if the event loop is to wait for the next one itself."""
+_QUICK_S, _SHORT_S = 0.001, 0.004
+"""So long may the disk have taken over the last commit, and all of it, if the event loop is to do the next one itself."""
 _TURN = 8
 """After so many that were committed before the loop's turn was over, it has one."""
 _IN_A_ROW = 64
@@ -76,7 +76,10 @@ class Writer:
         self._fresh: list[_Item] = []
         """What came in this turn of `_loop`."""
         self._under_way = 0
-        self._took = _QUICK_S
+        """Things that the thread has, or will have."""
+        self._untold = 0
+        """Batches of the thread's that `_loop` has not heard of: nothing later may be told before."""
+        self._disk_s = self._all_s = _SHORT_S
         self._in_a_row = 0
         self._thread: threading.Thread | None = None
         if not inline:
@@ -88,7 +91,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         future = Commit(loop=loop)
         if self._loop is None or self._loop.is_closed():
-            self._loop = loop
+            with self._lock:
+                self._loop, self._untold = loop, 0
         if self._thread is None or loop is not self._loop or self._closed:
             self._enqueue(work, future)
             return future
@@ -147,13 +151,16 @@ class Writer:
         """The turn of the event loop is over in which something came."""
         with self._lock:
             count = len(self._fresh)
+        if not count:
+            return
         here = count == 1 or (count <= _AT_ONCE and self._idle())
         if not (here and self._is_quick() and self._commit_here()):
             self._hand_over_fresh()
 
     def _is_quick(self) -> bool:
         """Whether a commit would have nobody to wait for, as far as that can be told, and the thread has had its turns."""
-        return not self._under_way and self._took < _QUICK_S and self._in_a_row < _IN_A_ROW
+        free = not self._under_way and not self._untold and self._in_a_row < _IN_A_ROW
+        return free and self._disk_s < _QUICK_S and self._all_s < _SHORT_S
 
     def _idle(self) -> bool:
         """Whether the event loop has nothing else to do at this moment, as far as it lets us know."""
@@ -167,7 +174,12 @@ class Writer:
                 return False
             with self._lock:
                 fresh, self._fresh = self._fresh, []
-            results = self._commit([work for work, _ in fresh])
+            try:
+                results = self._commit([work for work, _ in fresh])
+            except BaseException:
+                stopped = InternalError("it was stopped while it was being written", fix="resume the run")
+                _deliver([(future, stopped) for _, future in fresh])
+                raise
         self._in_a_row += 1
         _deliver([(future, result) for (_, future), result in zip(fresh, results, strict=True)])
         return True
@@ -175,14 +187,17 @@ class Writer:
     def _hand_over_fresh(self) -> None:
         with self._lock:
             fresh, self._fresh = self._fresh, []
-        self._hand_over(fresh)
+            self._put(fresh)
 
     def _hand_over(self, items: Sequence[_Item]) -> None:
         with self._lock:
-            self._under_way += len(items)
-            # Many at once, for each thing that is put wakes the thread.
-            for begin in range(0, len(items), _BATCH):
-                self._queue.put(items[begin : begin + _BATCH])
+            self._put(items)
+
+    def _put(self, items: Sequence[_Item]) -> None:
+        self._under_way += len(items)
+        # Many at once, for each thing that is put wakes the thread.
+        for begin in range(0, len(items), _BATCH):
+            self._queue.put(items[begin : begin + _BATCH])
 
     def _serve(self) -> None:
         open_ = True
@@ -197,14 +212,45 @@ class Writer:
                 continue
             with self._database.exclusive():
                 results = self._commit([work for work, _ in batch])
-                with self._lock:
-                    self._under_way -= len(batch)
-                    commits, self._in_a_row = 1 + self._in_a_row, 0
-                _post([(future, result) for (_, future), result in zip(batch, results, strict=True)])
+                commits, self._in_a_row = 1 + self._in_a_row, 0
+                self._post(batch, results)
                 self._database.tidy(self._connection, commits)
+
+    def _post(self, batch: Sequence[_Item], results: Sequence[Any]) -> None:
+        """Hand results to the event loops that wait for them, one wake-up a loop."""
+        loops: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
+        for (_, future), result in zip(batch, results, strict=True):
+            if future is not None:
+                loops.setdefault(future.get_loop(), []).append((future, result))
+        with self._lock:
+            self._under_way -= len(batch)
+            main = self._loop
+            self._untold += main in loops
+        for loop, own in loops.items():
+            try:
+                loop.call_soon_threadsafe(self._tell if loop is main else _deliver, own)
+            except RuntimeError:
+                # The loop was closed while its work was being written: nobody is left to tell, and the journal has it.
+                continue
+
+    def _tell(self, answers: list[Answer]) -> None:
+        with self._lock:
+            self._untold -= 1
+        _deliver(answers)
 
     def _commit(self, batch: Sequence[Work]) -> list[Any]:
         """All of `batch`, durable or refused piece by piece."""
+        began = time.perf_counter()
+        try:
+            return self._until_done(batch)
+        except BaseException:
+            # Whatever it was, the next batch begins with nothing of this one.
+            self._roll_back()
+            raise
+        finally:
+            self._all_s = time.perf_counter() - began
+
+    def _until_done(self, batch: Sequence[Work]) -> list[Any]:
         for attempt in itertools.count(1):
             try:
                 return self._attempt(batch)
@@ -255,7 +301,7 @@ class Writer:
     def _make_durable(self, connection: Transaction) -> None:
         began = time.perf_counter()
         self._database.commit(connection)
-        self._took = time.perf_counter() - began
+        self._disk_s = time.perf_counter() - began
 
     def _apply_apart(self, connection: Transaction, work: Work) -> Any:
         """One piece of a batch. Its own failure undoes it alone; a failure of the database goes up."""
@@ -276,7 +322,7 @@ class Writer:
     def _apply(self, connection: Transaction, work: Work) -> Any:
         if isinstance(work, Append):
             return self._appender.apply(connection, work)
-        self._pending.settle(connection)
+        self._pending.flush(connection)
         return work(connection)
 
     def _guarded(self, act: Callable[[], Any]) -> Any:
@@ -297,20 +343,6 @@ class Writer:
     def _roll_back(self) -> None:
         self._appender.forget()
         self._database.roll_back(self._connection)
-
-
-def _post(answers: list[Answer]) -> None:
-    """Hand results to the event loops that wait for them, one wake-up a loop."""
-    loops: dict[asyncio.AbstractEventLoop, list[Answer]] = {}
-    for answer in answers:
-        if answer[0] is not None:
-            loops.setdefault(answer[0].get_loop(), []).append(answer)
-    for loop, own in loops.items():
-        try:
-            loop.call_soon_threadsafe(_deliver, own)
-        except RuntimeError:
-            # The loop was closed while its work was being written: nobody is left to tell, and the journal has it.
-            continue
 
 
 def _deliver(answers: list[Answer]) -> None:

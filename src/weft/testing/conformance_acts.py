@@ -188,6 +188,18 @@ class StoreConformance(JournalConformance):
                 assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0  # noqa: S608 -- ours
         journal.close()
 
+    async def test_a_run_that_ends_and_is_removed_at_once_leaves_nothing(self, tmp_path: Path) -> None:
+        """What a batch does to a run sees what the batch has appended to it."""
+        journal = self.open(tmp_path)
+        await journal.append(creation("r"))
+        over = Append("r", 1, [draft("/a", "secret", kind="run.completed")], {"status": "completed"})
+        found = await asyncio.gather(*(journal.writer.submit(work) for work in (over, removal("r"))))
+        assert found == [2, ["r"]]
+        with journal.database.reading() as connection:
+            for table in ("runs", "events"):
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] == 0  # noqa: S608 -- ours
+        journal.close()
+
     async def test_what_was_said_is_found_by_its_words(self, tmp_path: Path) -> None:
         """All of them, the last one perhaps only begun; nobody finds what others have said."""
         journal = self.open(tmp_path)

@@ -88,6 +88,22 @@ class JournalConformance:
         assert all(journal.verify(run_id).intact for run_id in ("a", "b", "c"))
         journal.close()
 
+    async def test_what_a_former_driver_appends_does_not_ride_along_with_the_next_ones(self, tmp_path: Path) -> None:
+        """Each append of a batch stands or falls by its own epoch, whatever else the batch holds of its run."""
+        journal = self.open(tmp_path)
+        await journal.append(creation("r", driver=None))
+        assert await journal.writer.submit(journal.runs.claim("r", "heir")) == 1
+        await journal.append(Append("r", 1, [draft("/x", 0)]))
+        stale, new = Append("r", 0, [draft("/s", 1, outcome=True)]), [draft("/s", 2, outcome=True)]
+        for number, patch in enumerate(({"usage": "{}"}, None)):
+            found = await outcomes(journal, [stale, Append("r", 1, new if not number else [draft("/y", 3)], patch)])
+            assert isinstance(found[0], ConflictError)
+            assert found[1] == 3 + number
+        assert [event.path for event in journal.events("r")][1:] == ["/x", "/s", "/y"]
+        assert journal.events("r")[2].data == {"value": 2}
+        assert journal.verify("r").intact
+        journal.close()
+
     async def test_an_epoch_from_the_future_is_refused(self, tmp_path: Path) -> None:
         """Only a claim raises the epoch."""
         journal = self.open(tmp_path)

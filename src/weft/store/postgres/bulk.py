@@ -46,7 +46,7 @@ _BLOB_COLUMNS = (Texts, Texts, Blobs)
 
 
 class PostgresBulk:
-    """See `weft.store.append.Bulk`."""
+    """See `weft.store.pending.Bulk`."""
 
     def create(self, connection: Statements, columns: Columns, rows: Sequence[Values]) -> object:
         """Insert rows of ``runs``."""
