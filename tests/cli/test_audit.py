@@ -28,6 +28,7 @@ def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     assert weft("approve", "last", "--by", "ann").code == 0, weft("show", "last").out
     listed = weft("audit", "list", "--json").json["entries"]
     acts = [(one["principal"], one["act"], one["target"].partition("/")[2], one["outcome"]) for one in listed[::-1]]
+    assert [one[:2] for one in acts[:1]] == [("local", "run.start")]
     assert ("local", "tool.call", "calculator", "done") in acts
     assert ("local", "net.request", "127.0.0.1", "denied") in acts
     assert ("local", "tool.call", "http_request", "denied") in acts
@@ -42,10 +43,12 @@ def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     proved = ("audit", "verify", str(export), "--key", str(key), "--head", str(head))
     assert weft(*proved).code == 0
     lines = export.read_text().splitlines()
-    export.write_text("\n".join([lines[0].replace("calculator", "calendar  "), *lines[1:]]))
+    first = next(number for number, line in enumerate(lines) if "calculator" in line)
+    lines[first] = lines[first].replace("calculator", "calendar  ")
+    export.write_text("\n".join(lines))
     found = weft(*proved, "--json")
-    assert (found.code, found.json["logs"][0]["first_bad"]["seq"]) == (17, 1)
-    assert "entry 1 is the first that does not fit" in weft(*proved).out
+    assert (found.code, found.json["logs"][0]["first_bad"]["seq"]) == (17, first + 1)
+    assert f"entry {first + 1} is the first that does not fit" in weft(*proved).out
     assert weft("audit", "list", "--act", "gate.*", "--limit", "1").out.count("gate.decide") == 1
 
 

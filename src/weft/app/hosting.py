@@ -13,6 +13,7 @@ from typing import Any
 from weft.app.admission.cookies import Cookies, Sealed
 from weft.app.admission.keyset import KeySet
 from weft.app.admission.tokens import Tokens
+from weft.app.auditing.acts import gate_decide, run_cancel
 from weft.app.auditing.trail import Trail
 from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
@@ -158,7 +159,7 @@ class Host:
         self.tails.close()
         await self.teller.close()
         await self.http.aclose()
-        self.trail.flush()
+        await self.trail.finish()
         await self.service.close()
 
     async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
@@ -269,8 +270,6 @@ class Host:
             self.tails.hold(run_id, run.head_seq)
             self._owners[run_id] = tenant
             self._spawn(run_id)
-        facts = {"file": request.file.name}
-        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
         return run
 
     def _admit(self, tenant: str) -> None:
@@ -302,11 +301,13 @@ class Host:
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
         """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
+        by = Owner(self.journal.runs.get(run_id).tenant, principal or answer.by)
+        act = gate_decide(run_id, gate or "", answer.by if by.principal != answer.by else "")
+        return await self.trail.act(by, act, self._decide(run_id, gate, answer))
+
+    async def _decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         decided = await self.service.decide(run_id, gate, answer)
         self._wake(run_id)
-        facts = {"gate": decided.gate.id, **({"for": answer.by} if principal not in {"", answer.by} else {})}
-        who, tenant = principal or answer.by, decided.gate.tenant
-        await self.audit(who, "gate.decide", f"run/{run_id}", facts, tenant=tenant)
         return decided
 
     async def signal(self, run_id: str, signal: NewSignal) -> bool:
@@ -321,10 +322,9 @@ class Host:
 
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
-        done = await self.service.cancel(run_id, reason=reason)
-        tenant = self.journal.runs.get(run_id).tenant
-        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]}, tenant=tenant)
-        return done
+        by = Owner(self.journal.runs.get(run_id).tenant, principal)
+        told = partial(run_cancel, run_id, reason)
+        return await self.trail.act(by, told(), self.service.cancel(run_id, reason=reason), told=told)
 
     async def audit(
         self,

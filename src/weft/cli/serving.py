@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from weft.app.admission.cookies import new_link
+from weft.app.auditing.configured import note_settings
 from weft.app.hosting import Host
 from weft.app.memory import settle
 from weft.app.service import ModelChoice
@@ -79,6 +80,7 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
     url = settings.server.public_url or f"http{'s' if tls else ''}://{name}:{port}"
     service = Host(settings, choice=choice, url=url)
     try:
+        note_settings(settings, service.journal, service.trail, "up")
         app = build(service, url=url)
         config = uvicorn.Config(
             app,

@@ -28,6 +28,7 @@ class Access:
         self._mask = mask
         self._owners: dict[str, Owner] = {}
         self._begun: dict[tuple[str, str], str] = {}
+        self._cleaned: set[tuple[str, str]] = set()
 
     def note(
         self,
@@ -82,12 +83,21 @@ class Access:
         """`http` for one step; what it reaches is noted."""
         return _Watched(http, self, run_id, path)
 
-    def masked(self, value: Any) -> Any:
-        """`value` without the secrets that are known; when there were some, that is noted."""
+    def masked(self, run_id: str, path: str, value: Any) -> Any:
+        """`value`, which is to be written of a step, without the secrets that are known; when there were some, that is noted."""
         clean = self._mask(value)
         if clean is not value and clean != value:
-            self._trail.later(self._trail.entry("weft", "redaction", "journal"))
+            self.redaction(run_id, path)
         return clean
+
+    def redaction(self, run_id: str, path: str) -> None:
+        """Secrets were taken out of what a step gives or writes: once for a step is enough to know of."""
+        if (run_id, path) in self._cleaned:
+            return
+        if len(self._cleaned) >= _KEPT:
+            self._cleaned.clear()
+        self._cleaned.add((run_id, path))
+        self.note(run_id, path, "redaction", f"run/{run_id}", by="weft")
 
     def _owner(self, run_id: str) -> Owner:
         known = self._owners.get(run_id)
