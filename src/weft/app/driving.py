@@ -24,7 +24,7 @@ from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.auditing.access import Access
-from weft.app.auditing.acts import gate_decide, run_start
+from weft.app.auditing.acts import Act, gate_decide, run_start
 from weft.app.auditing.trail import Trail
 from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
@@ -227,11 +227,15 @@ class Driving:
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         """Answer a gate; see `Engine.decide`. It is an entry of the audit log."""
-        decided = await self.engine.decide(run_id, gate, answer)
-        if self._audits:
-            by = Owner(decided.gate.tenant, answer.by)
-            await self._trail.note(self._trail.of(by, gate_decide(run_id, decided.gate.id)))
-        return decided
+        deciding = self.engine.decide(run_id, gate, answer)
+        if not self._audits:
+            return await deciding
+
+        def told(made: Decided) -> Act:
+            return gate_decide(run_id, made.gate.id)
+
+        by = Owner(self._access.owner(run_id).tenant, answer.by)
+        return await self._trail.act(by, gate_decide(run_id, gate or ""), deciding, told=told)
 
     async def _warm(self, definitions: Mapping[str, Any]) -> None:
         """Read the secrets that a run will need; from then on they are masked."""

@@ -42,7 +42,7 @@ class Access:
         by: str = "",
     ) -> None:
         """Something that a run has done at `path`, in the name of whoever started it, or done to it `by` somebody else."""
-        owner = self._owner(run_id)
+        owner = self.owner(run_id)
         about = {"run": run_id, **({"path": path} if path else {}), **(data or {})}
         entry = self._trail.entry(by or owner.principal, act, target, about, outcome=outcome, tenant=owner.tenant)
         self._trail.later(entry, soon=outcome == "denied")
@@ -99,7 +99,8 @@ class Access:
         self._cleaned.add((run_id, path))
         self.note(run_id, path, "redaction", f"run/{run_id}", by="weft")
 
-    def _owner(self, run_id: str) -> Owner:
+    def owner(self, run_id: str) -> Owner:
+        """Whose a run is."""
         known = self._owners.get(run_id)
         if known is None:
             if len(self._owners) >= _KEPT:
