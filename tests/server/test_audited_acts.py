@@ -319,5 +319,5 @@ def test_every_operation_that_changes_something_has_its_act(tmp_path):
     }
     assert found == CHANGES.keys() | CHANGES_NOTHING
     page = (ROOT / "docs" / "audit.md").read_text()
-    promised = {one for one in re.findall(r"`([a-z]+[.][a-z*]+)`", page)}
+    promised = set(re.findall(r"`([a-z]+[.][a-z*]+)`", page))
     assert {act for act in CHANGES.values() if not {act, f"{act.partition('.')[0]}.*"} & promised} == set()

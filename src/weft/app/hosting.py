@@ -91,7 +91,13 @@ class Host:
         self.http = HttpClient(egress_policy(settings))
         shown = {"server.tls_cert": settings.server.tls_cert, "server.tls_clients": settings.server.tls_clients}
         self.certificates = Reminder(shown, self.clock, warn_days=settings.server.tls_warn_days)
-        keys = KeySet(self.http, self.clock, issuer=settings.identity.issuer or "", url=settings.identity.jwks_url)
+        keys = KeySet(
+            self.http,
+            self.clock,
+            issuer=settings.identity.issuer or "",
+            url=settings.identity.jwks_url,
+            keep_s=settings.identity.keys_hours * 3_600,
+        )
         self.tokens = Tokens(settings.identity, self.identity, keys)
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
@@ -158,6 +164,7 @@ class Host:
         self.news.close()
         self.tails.close()
         await self.teller.close()
+        await self.tokens.keys.close()
         await self.http.aclose()
         await self.trail.finish()
         await self.service.close()

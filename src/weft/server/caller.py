@@ -88,11 +88,20 @@ class Doorkeeper:
         try:
             return self.admit(headers)
         except UnknownKeyError:
-            try:
-                await self._host.tokens.keys.refresh()
-            except WeftError as error:
-                raise AuthError("the keys of the issuer cannot be fetched now", fix="try again in a moment") from error
+            return await self._admitted_anew(headers)
+
+    async def _admitted_anew(self, headers: Mapping[str, str]) -> Caller:
+        try:
+            await self._host.tokens.keys.refresh()
+        except WeftError as error:
+            refusal = AuthError("the keys of the issuer cannot be fetched now", fix="try again in a moment")
+            self.note_refusal(refusal)
+            raise refusal from error
+        try:
             return self.admit(headers)
+        except UnknownKeyError as error:
+            self.note_refusal(error)
+            raise
 
     def admit(self, headers: Mapping[str, str]) -> Caller:
         """The caller whose request has these headers, their names in lower case.
