@@ -265,7 +265,8 @@ async def test_the_log_is_folded_into_the_file_once_it_is_large(tmp_path, monkey
 
 
 @pytest.mark.sqlite
-async def test_one_append_after_another_needs_no_thread_and_many_at_once_share_a_commit(tmp_path):
+async def test_a_loop_that_has_nothing_else_to_do_needs_no_thread(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)  # whatever else keeps this disk busy
     journal = Journal(tmp_path / "weft.db")
     threads: list[str] = []
 
@@ -275,11 +276,55 @@ async def test_one_append_after_another_needs_no_thread_and_many_at_once_share_a
     await journal.append(creation("r"))
     alone = [await journal.writer.submit(who) for _ in range(40)]
     assert len(alone) == 40
-    # Where the disk is slow for a moment, the thread takes over for that long.
     assert threads.count("MainThread") > 20
     threads.clear()
-    await asyncio.gather(*(journal.writer.submit(who) for _ in range(10)))
+    for _ in range(20):
+        await asyncio.gather(*(journal.writer.submit(who) for _ in range(10)))
+    assert threads.count("MainThread") > 100
+    threads.clear()
+    await asyncio.gather(*(journal.writer.submit(who) for _ in range(1_000)))
+    assert "weft-writer" in threads, "what takes long does not hold up the loop"
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_a_loop_that_has_something_else_to_do_goes_on_with_it_while_a_thread_commits(tmp_path):
+    journal = Journal(tmp_path / "weft.db")
+    threads: list[str] = []
+    await journal.append(creation("r"))
+
+    async def other_work(until: asyncio.Event) -> None:
+        while not until.is_set():
+            await asyncio.sleep(0)
+
+    done = asyncio.Event()
+    busy = asyncio.ensure_future(other_work(done))
+    for _ in range(5):
+        submitted = [
+            journal.writer.submit(lambda _: threads.append(threading.current_thread().name)) for _ in range(10)
+        ]
+        await asyncio.gather(*submitted)
+    done.set()
+    await busy
     assert set(threads) == {"weft-writer"}
+    journal.close()
+
+
+@pytest.mark.sqlite
+async def test_one_append_after_another_does_not_keep_the_loop_from_its_timers(tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.store.writer._QUICK_S", 60.0)  # whatever else keeps this disk busy
+    journal = Journal(tmp_path / "weft.db")
+    await journal.append(creation("r"))
+    at_once, rang = 0, []
+    asyncio.get_running_loop().call_later(0, rang.append, True)
+    for _ in range(40):
+        submitted = journal.writer.submit(lambda _: None)
+        at_once += submitted.done()
+        await submitted
+    assert at_once > 10, "where nobody else has anything to do, nobody has to be woken"
+    assert rang
+    with pytest.raises(ConflictError):
+        await journal.append(creation("r"))
     journal.close()
 
 

@@ -65,6 +65,20 @@ async def test_the_bell_is_heard_by_another_journal_on_the_same_file(tmp_path):
 
 
 @pytest.mark.sqlite
+async def test_a_bell_that_somebody_removes_is_heard_when_it_rings_again(tmp_path):
+    one, two = Journal(tmp_path / "weft.db"), Journal(tmp_path / "weft.db")
+    silent = two.inbox.bell()
+    (tmp_path / "weft.db-bell").unlink()
+    one.inbox.ring()
+    rung = two.inbox.bell()
+    assert rung != silent
+    one.inbox.ring()
+    assert two.inbox.bell() != rung
+    one.close()
+    two.close()
+
+
+@pytest.mark.sqlite
 async def test_a_bell_that_cannot_be_rung_is_a_clear_error(tmp_path):
     journal = Journal(tmp_path / "weft.db")
     (tmp_path / "weft.db-bell").mkdir()

@@ -36,11 +36,12 @@ from weft.engine.slots import Slots
 from weft.engine.waiting import NEAR_S, Waiting
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
-from weft.store.append import TERMINAL, Append, Draft, NewRun
+from weft.store.append import Append, Draft, NewRun
 from weft.store.journal import Journal
 from weft.store.runs import Run
 from weft.store.runs import created as as_created
 from weft.store.sql import Transaction
+from weft.store.statuses import TERMINAL
 
 __all__ = ["Engine", "RunResult"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-from weft.store.database import translated
+from weft.store.complaints import translated
 from weft.store.port import Database
 from weft.store.sealing import Keeping, Seal
 from weft.store.sql import Transaction

@@ -12,6 +12,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -23,17 +24,20 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from weft.core.errors import StorageError, WeftError
 from weft.store import schema
-from weft.store.append import OPEN, Blob, Bulk, Event, Move
+from weft.store.complaints import busy, in_our_words, translated
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
+from weft.store.pending import Blob, Bulk, Columns, Ended, Event, Values
 from weft.store.port import Bell, Complaints, Drivers, Work
 from weft.store.sealing import Seal
 from weft.store.sql import Rows
+from weft.store.statuses import OPEN
 
 Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
 BUSY_S = 5.0
 """How long a program that is not Weft may keep the database locked before we complain (seconds)."""
+_LOOK_AGAIN_S = 0.005
 _CHECKPOINT_PAGES = 2_000
 _CHECK_EVERY = 64
 _EVENTS = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)"
@@ -41,8 +45,10 @@ _SEALED = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _REINDEX = "INSERT INTO messages_words(messages_words) VALUES ('rebuild')"
 _PLAIN = 10
 """Values of an event that is not sealed."""
-_MOVE = "UPDATE runs SET head_seq=?,head_hash=?,updated_at=? WHERE id=? AND epoch=? AND head_seq=?" + OPEN  # noqa: S608 -- ours
-"""What most appends say of their run: that its head is another one."""
+_WITHDRAW = "UPDATE gates SET status='withdrawn', closed_at=? WHERE run_id=? AND status='open'"
+_WAKE = (
+    "UPDATE runs SET due=? WHERE status='waiting' AND id=(SELECT parent FROM runs WHERE id=? AND parent IS NOT NULL)"
+)
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -62,19 +68,33 @@ def _fresh() -> sqlite3.Connection:
 class _SqliteBulk:
     """See `weft.store.append.Bulk`."""
 
-    def move(self, connection: sqlite3.Connection, moves: Sequence[Move]) -> Rows:
-        return connection.executemany(_MOVE, moves)
+    def create(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> object:
+        return connection.executemany(_insert(columns), rows)
 
-    def write(
-        self, connection: sqlite3.Connection, moves: Sequence[Move], events: Sequence[Event], blobs: Sequence[Blob]
-    ) -> Rows | None:
-        moved = connection.executemany(_MOVE, moves) if moves else None
+    def change(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> Rows:
+        return connection.executemany(_update(columns), rows)
+
+    def end(self, connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
+        connection.executemany(_WITHDRAW, ended)
+        connection.executemany(_WAKE, ended)
+
+    def write(self, connection: sqlite3.Connection, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
         if blobs:
             connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
         if events:
             # Sealed ones bring their commitment along.
             connection.executemany(_SEALED if len(events[0]) > _PLAIN else _EVENTS, events)
-        return moved
+
+
+@cache
+def _insert(columns: Columns) -> str:
+    return f"INSERT INTO runs ({','.join(columns)}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608 -- our names
+
+
+@cache
+def _update(columns: Columns) -> str:
+    sets = ",".join(f"{name}=?" for name in columns)
+    return f"UPDATE runs SET {sets} WHERE id=? AND epoch=? AND head_seq=?{OPEN}"  # noqa: S608 -- our names
 
 
 class SqliteDatabase:
@@ -106,24 +126,25 @@ class SqliteDatabase:
         try:
             with self.exclusive():
                 self._upgrade()
-            self._reader = self.connect()
+            self._reader = self._connected()
         except WeftError:
             self._let_go()
             raise
         self.engine = self._engine()
         self.drivers: Drivers = FileDrivers(on_disk.parent / "drivers" if on_disk else None)
-        self.bell: Bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
+        self._file_bell = FileBell(Path(f"{on_disk}-bell") if on_disk else None)
+        self.bell: Bell = self._file_bell
 
     def _engine(self) -> Engine:
         """For reading, with a connection for each thread that reads: one that two of them use at once can end the process."""
         if self.in_memory:
             return create_engine("sqlite://", creator=lambda: self._reader, poolclass=StaticPool)
         return create_engine(
-            "sqlite://", creator=self.connect, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True
+            "sqlite://", creator=self._connected, poolclass=QueuePool, max_overflow=-1, pool_use_lifo=True
         )
 
     def _upgrade(self) -> None:
-        connection = self.connect()
+        connection = self._connected()
         try:
             with translated(self.path):
                 if self.in_memory:
@@ -149,13 +170,17 @@ class SqliteDatabase:
             ) from error
 
     def connect(self) -> SqliteConnection:
-        """A new connection in autocommit mode (in memory: always the same one)."""
+        """The connection of this process's writer."""
+        return self._connected(0.0)
+
+    def _connected(self, busy_s: float | None = None) -> SqliteConnection:
+        """A new connection in autocommit mode (in memory: always the same one). It waits for `busy_s` by itself for who holds the file."""
         if self._memory is not None:
             return self._memory
         with translated(self.path):
             connection = sqlite3.connect(
                 self.path,
-                timeout=self._busy_s,
+                timeout=self._busy_s if busy_s is None else busy_s,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=64,
@@ -215,13 +240,10 @@ class SqliteDatabase:
 
     def _begun(self, connection: sqlite3.Connection) -> bool:
         """Begin a transaction, unless another program holds the file at this moment: one that knows nothing of our lock."""
-        connection.execute("PRAGMA busy_timeout=0")
         try:
             connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
             return False
-        finally:
-            connection.execute(f"PRAGMA busy_timeout={int(self._busy_s * 1000)}")
         return True
 
     def disconnect(self, connection: sqlite3.Connection) -> None:
@@ -232,8 +254,19 @@ class SqliteDatabase:
     def begin(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
         """See `weft.store.port.Database`."""
         del batch
-        if not connection.in_transaction:  # `at_once` has begun it already
-            connection.execute("BEGIN IMMEDIATE")
+        if connection.in_transaction:  # `at_once` has begun it already
+            return
+        until = time.monotonic() + self._busy_s
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                # SQLite would wait by itself, but on this connection `at_once` must not, and to tell it each time takes long.
+                if not busy(error) or time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_AGAIN_S)
+            else:
+                return
 
     def commit(self, connection: sqlite3.Connection) -> None:
         """See `weft.store.port.Database`."""
@@ -277,7 +310,7 @@ class SqliteDatabase:
 
     def migrate(self, to: str) -> None:
         """See `weft.store.port.Database`."""
-        connection = self.connect()
+        connection = self._connected()
         with self.exclusive(), translated(self.path):
             schema.upgrade(connection, to=to)
         self.disconnect(connection)
@@ -285,7 +318,7 @@ class SqliteDatabase:
     @contextmanager
     def snapshot(self) -> Iterator[Callable[[str], Iterator[Sequence[Any]]]]:
         """See `weft.store.port.Database`."""
-        connection = self.connect()
+        connection = self._connected()
         with translated(self.path):
             connection.execute("BEGIN")
             try:
@@ -297,7 +330,7 @@ class SqliteDatabase:
     @contextmanager
     def loading(self) -> Iterator[SqliteConnection]:
         """See `weft.store.port.Database`."""
-        connection = self.connect()
+        connection = self._connected()
         with self.exclusive(), translated(self.path):
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -316,7 +349,7 @@ class SqliteDatabase:
     def scrub(self) -> None:
         """See `weft.store.port.Database`. The index of words keeps what was deleted until it is made anew, and goes by places that move."""
         with self.exclusive(), translated(self.path):
-            connection = self.connect()
+            connection = self._connected()
             for statement in (_REINDEX, "VACUUM", _REINDEX, "PRAGMA wal_checkpoint(TRUNCATE)"):
                 connection.execute(statement).fetchall()
             self.disconnect(connection)
@@ -327,6 +360,7 @@ class SqliteDatabase:
             with self.exclusive():
                 self.engine.dispose()
                 self._reader.close()
+        self._file_bell.close()
         self._let_go()
 
     def _let_go(self) -> None:
@@ -336,44 +370,3 @@ class SqliteDatabase:
         if self._memory is not None:
             self._memory.close()
             self._memory = None
-
-
-def in_our_words(error: sqlite3.Error, path: Path | str) -> WeftError:
-    """What SQLite complains of, as an error that says what to do."""
-    text = str(error)
-    name = getattr(error, "sqlite_errorname", "") or ""
-    if name.startswith("SQLITE_FULL") or "disk is full" in text:
-        return StorageError(f"the disk that holds {path} is full", fix="free some space, then `weft resume` the run")
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        return StorageError(
-            f"{path} is locked by another program",
-            fix="close the program that has the database open for writing, then `weft resume` the run",
-        )
-    if name.startswith("SQLITE_READONLY") or "readonly" in text:
-        return StorageError(f"{path} is read-only", fix="point WEFT_HOME at a folder that you may write to")
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
-        return StorageError(
-            f"{path} is damaged ({text})", fix="restore it from a backup, or move it away and start a new one"
-        )
-    if name.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")):
-        return StorageError(
-            f"cannot read or write {path} ({text})", fix="check the disk, its free space and its rights"
-        )
-    return StorageError(f"the database {path} refused: {text}", fix="run `weft doctor`")
-
-
-@contextmanager
-def translated(path: Path | str) -> Iterator[None]:
-    """Raise `in_our_words` instead of what SQLite raises, also when SQLAlchemy has wrapped it."""
-    try:
-        yield
-    except Exception as error:  # what is not the database's goes on as it is
-        cause = getattr(error, "orig", error)
-        if isinstance(cause, sqlite3.Error):
-            raise in_our_words(cause, path) from error
-        if isinstance(cause, UnicodeDecodeError):
-            # Text of the file, or a complaint that quotes it, is no text: SQLite's module stumbles over it.
-            damaged = sqlite3.DatabaseError("text in it is broken")
-            damaged.sqlite_errorname = "SQLITE_CORRUPT"
-            raise in_our_words(damaged, path) from error
-        raise

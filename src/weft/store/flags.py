@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
-from weft.store.database import translated
+from weft.store.complaints import translated
 from weft.store.service_tables import flags
 from weft.store.sql import Transaction
 

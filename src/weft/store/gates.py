@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, or_, select
 
 from weft.core.errors import ConflictError, NotFoundError
-from weft.store.append import TERMINAL
 from weft.store.sealing import Seal, as_stored, of_run, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
+from weft.store.statuses import TERMINAL
 from weft.store.tables import gates, runs
 
 

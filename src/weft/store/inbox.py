@@ -87,6 +87,8 @@ class FileBell:
     def __init__(self, bell: Path | None) -> None:
         self._bell = bell
         self._in_memory_rings = 0
+        self._fd: int | None = None
+        """The file, held open: to ask it by its name takes three times as long, and it is asked twice for each run."""
 
     def ring(self) -> None:
         """See `weft.store.port.Bell`."""
@@ -107,8 +109,21 @@ class FileBell:
         """See `weft.store.port.Bell`."""
         if self._bell is None:
             return (self._in_memory_rings, 0)
-        try:
-            stat = os.stat(self._bell)  # noqa: PTH116 -- asked twice for each run: a third of the time of Path.stat
-        except FileNotFoundError:
-            return (0, 0)
-        return (stat.st_mtime_ns, stat.st_size)
+        for _ in range(2):
+            if self._fd is None:
+                try:
+                    self._fd = os.open(self._bell, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                except OSError:
+                    break
+            stat = os.fstat(self._fd)
+            if stat.st_nlink:
+                return (stat.st_mtime_ns, stat.st_size)
+            # Somebody has removed it: whoever rings next makes another.
+            self.close()
+        return (0, 0)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

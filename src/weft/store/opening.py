@@ -9,7 +9,8 @@ from typing import Any
 
 from weft.core.errors import StorageError, UnsupportedError
 from weft.store import schema
-from weft.store.database import BUSY_S, Durability, SqliteDatabase, translated
+from weft.store.complaints import translated
+from weft.store.database import BUSY_S, Durability, SqliteDatabase
 from weft.store.port import Database
 
 POSTGRES = ("postgresql://", "postgres://")

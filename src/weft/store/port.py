@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from sqlalchemy import Engine
 
 from weft.core.errors import WeftError
-from weft.store.append import Append, Bulk
+from weft.store.append import Append
+from weft.store.pending import Bulk
 from weft.store.sql import Transaction
 
 Work = Append | Callable[[Transaction], Any]

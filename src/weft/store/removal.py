@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from weft.core.errors import ConflictError, NotFoundError
-from weft.store.append import TERMINAL
 from weft.store.sql import Transaction
+from weft.store.statuses import TERMINAL
 
 _FAMILY = """
 WITH RECURSIVE family(id) AS (

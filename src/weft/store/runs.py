@@ -11,21 +11,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, Text, bindparam, exists, or_, select, text
+from sqlalchemy import Connection, Engine, Row, Text, bindparam, exists, or_, select
 from sqlalchemy import cast as cast_as
 
 from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
-from weft.store.append import TERMINAL, NewRun, keep_plan
+from weft.store.append import NewRun
 from weft.store.listing import RunFilter, page
+from weft.store.plans import keep_plan
 from weft.store.port import Drivers
 from weft.store.sealing import STORE, Seal, Spot, open_bytes, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
-from weft.store.tables import ENDED, firings, plans, runs
+from weft.store.statuses import TERMINAL
+from weft.store.tables import firings, plans, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
-_COLUMNS = [column for column in runs.c if column.name != "head_hash"]
+_COLUMNS = [column for column in runs.c if column.name not in {"head_hash", "ended_at"}]
 _NAMES = [column.name for column in _COLUMNS]
 _TENANT = _NAMES.index("tenant")
 _BY_ID = f"SELECT {', '.join(_NAMES)} FROM runs WHERE id=?"  # noqa: S608 -- our own names
@@ -143,9 +145,9 @@ class Runs:
         seen = exists().where(firings.c.tenant == tenant, firings.c.automation == unseen_by, firings.c.key == key)
         query = (
             select(*_COLUMNS)
-            .where(runs.c.tenant == tenant, runs.c.workflow == workflow, runs.c.updated_at >= since)
-            .where(text(ENDED), runs.c.status.in_(list(statuses)), ~seen)
-            .order_by(runs.c.updated_at, runs.c.id)
+            .where(runs.c.tenant == tenant, runs.c.workflow == workflow, runs.c.ended_at >= since)
+            .where(runs.c.status.in_(list(statuses)), ~seen)
+            .order_by(runs.c.ended_at, runs.c.id)
             .limit(limit)
         )
         with self._read(tenant) as connection:

@@ -13,7 +13,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from weft.core.errors import MismatchError
 from weft.store.service_tables import metadata
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision under `migrations/versions`; a test holds it to Alembic's own answer."""
 VERSIONS = """CREATE TABLE IF NOT EXISTS alembic_version (
     version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
-from weft.store.database import translated
+from weft.store.complaints import translated
 
 
 @contextmanager

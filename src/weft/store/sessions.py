@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, and_, exists, func, or_, select, text
 
 from weft.core.errors import NotFoundError
-from weft.store.append import TERMINAL
 from weft.store.sealing import Seal, as_stored, opened
 from weft.store.seen import seen_by
 from weft.store.service_tables import messages, sessions
 from weft.store.sql import Transaction
+from weft.store.statuses import TERMINAL
 from weft.store.tables import runs
 
 _WORDS = re.compile(r"\w+")

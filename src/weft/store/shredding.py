@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from weft.core.errors import ConflictError
-from weft.store.append import OPEN
 from weft.store.data_keys import shred
 from weft.store.sql import Transaction
+from weft.store.statuses import OPEN
 
 _OF_TENANT = (
     *("automations", "firings", "webhooks", "deliveries", "messages", "sessions", "chains", "requests"),

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.core.errors import ConflictError, NotFoundError
-from weft.store.append import TERMINAL
 from weft.store.gates import mark_due
 from weft.store.sealing import Seal, as_stored, opened
 from weft.store.sql import Transaction
+from weft.store.statuses import TERMINAL
 
 _NAMES = ("id", "run_id", "key", "name", "data", "sender", "at")
 _PENDING = f"SELECT {', '.join(_NAMES)} FROM signals WHERE run_id=? AND taken=0 ORDER BY id"  # noqa: S608 -- our own names

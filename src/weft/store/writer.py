@@ -2,7 +2,8 @@
 
 There is no batching timer: alone, an append waits for one commit; under load, many share one. One that is alone in its turn of the
 event loop, with nothing under way, a free file and a disk that was quick the last time, is committed where it stands: handing it to
-the thread and back takes as long as the disk does.
+the thread and back takes as long as the disk does. So are several, when the loop would have nothing to do meanwhile; and if it has
+nothing else to do even now, what comes is committed before the turn is over, and whoever waits for it need not be woken.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
 from weft.core.ids import Entropy
 from weft.store.append import Append, Appender
+from weft.store.pending import Pending
 from weft.store.port import Database, Work
 from weft.store.sealing import Seal
 from weft.store.sql import Transaction
@@ -37,8 +39,12 @@ Answer = tuple[Commit | None, Any]
 _Item = tuple[Work, Commit | None]
 
 _BATCH = 256
+_AT_ONCE = 64
+"""So much is written in about a millisecond, before the disk has its turn."""
 _QUICK_S = 0.001
-"""So long may the last commit have taken if the event loop is to wait for the next one itself."""
+"""So long may the disk have taken over the last commit if the event loop is to wait for the next one itself."""
+_TURN = 8
+"""After so many that were committed before the loop's turn was over, it has one."""
 _IN_A_ROW = 64
 """After so many of those the thread has its turn, for it also tidies up."""
 
@@ -61,7 +67,8 @@ class Writer:
         self._connection = database.connect()
         self._connection.seal = seal
         self._complaints = database.complaints
-        self._appender = Appender(entropy, database.bulk, seal if seal is not None and seal.writes else None)
+        self._pending = Pending(database.bulk)
+        self._appender = Appender(entropy, self._pending, seal if seal is not None and seal.writes else None)
         self._queue: queue.SimpleQueue[Sequence[_Item] | None] = queue.SimpleQueue()
         self._closed = False
         self._lock = threading.Lock()
@@ -88,7 +95,7 @@ class Writer:
         with self._lock:
             self._fresh.append((work, future))
             first = len(self._fresh) == 1
-        if first:
+        if first and not (self._in_a_row % _TURN and self._is_quick() and self._idle() and self._commit_here()):
             loop.call_soon(self._turn)
         return future
 
@@ -139,20 +146,28 @@ class Writer:
     def _turn(self) -> None:
         """The turn of the event loop is over in which something came."""
         with self._lock:
-            alone = len(self._fresh) == 1 and not self._under_way and self._took < _QUICK_S
-        if not (alone and self._in_a_row < _IN_A_ROW and self._commit_here()):
+            count = len(self._fresh)
+        here = count == 1 or (count <= _AT_ONCE and self._idle())
+        if not (here and self._is_quick() and self._commit_here()):
             self._hand_over_fresh()
 
+    def _is_quick(self) -> bool:
+        """Whether a commit would have nobody to wait for, as far as that can be told, and the thread has had its turns."""
+        return not self._under_way and self._took < _QUICK_S and self._in_a_row < _IN_A_ROW
+
+    def _idle(self) -> bool:
+        """Whether the event loop has nothing else to do at this moment, as far as it lets us know."""
+        # Nothing public says so. What sockets have brought by now is in there, too: the loop asks them before each turn.
+        return not getattr(self._loop, "_ready", True)
+
     def _commit_here(self) -> bool:
-        """Commit the one thing that has come, unless somebody would have to be waited for."""
+        """Commit what has come, unless somebody would have to be waited for."""
         with self._database.at_once(self._connection) as free:
             if not free:
                 return False
             with self._lock:
                 fresh, self._fresh = self._fresh, []
-            began = time.perf_counter()
             results = self._commit([work for work, _ in fresh])
-            self._took = time.perf_counter() - began
         self._in_a_row += 1
         _deliver([(future, result) for (_, future), result in zip(fresh, results, strict=True)])
         return True
@@ -181,9 +196,7 @@ class Writer:
             if not batch:
                 continue
             with self._database.exclusive():
-                began = time.perf_counter()
                 results = self._commit([work for work, _ in batch])
-                self._took = time.perf_counter() - began
                 with self._lock:
                     self._under_way -= len(batch)
                     commits, self._in_a_row = 1 + self._in_a_row, 0
@@ -220,7 +233,7 @@ class Writer:
 
         def pieces() -> list[Any]:
             results = [self._apply(connection, work) for work in batch]
-            self._appender.flush(connection)
+            self._pending.flush(connection)
             return results
 
         self._database.begin(connection, batch)
@@ -228,7 +241,7 @@ class Writer:
         if isinstance(results, Exception):
             self._roll_back()
         else:
-            self._database.commit(connection)
+            self._make_durable(connection)
         return results
 
     def _apart(self, batch: Sequence[Work]) -> list[Any]:
@@ -236,15 +249,20 @@ class Writer:
         connection = self._connection
         self._database.begin(connection, batch)
         results = [self._apply_apart(connection, work) for work in batch]
-        self._database.commit(connection)
+        self._make_durable(connection)
         return results
+
+    def _make_durable(self, connection: Transaction) -> None:
+        began = time.perf_counter()
+        self._database.commit(connection)
+        self._took = time.perf_counter() - began
 
     def _apply_apart(self, connection: Transaction, work: Work) -> Any:
         """One piece of a batch. Its own failure undoes it alone; a failure of the database goes up."""
 
         def piece() -> Any:
             result = self._apply(connection, work)
-            self._appender.flush(connection)
+            self._pending.flush(connection)
             return result
 
         connection.execute("SAVEPOINT piece")
@@ -258,7 +276,7 @@ class Writer:
     def _apply(self, connection: Transaction, work: Work) -> Any:
         if isinstance(work, Append):
             return self._appender.apply(connection, work)
-        self._appender.settle(connection)
+        self._pending.settle(connection)
         return work(connection)
 
     def _guarded(self, act: Callable[[], Any]) -> Any:

@@ -18,10 +18,10 @@ from weft.core.errors import ConflictError, InputError, NotFoundError
 from weft.core.owner import Owner
 from weft.core.usage import Usage
 from weft.store import sessions as store
-from weft.store.append import TERMINAL
 from weft.store.journal import Journal
 from weft.store.removal import removal
 from weft.store.sessions import Session, Spoken
+from weft.store.statuses import TERMINAL
 
 MOST_TURNS = 1_000
 _TITLE = 80

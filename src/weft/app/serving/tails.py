@@ -15,8 +15,8 @@ from weft.bus.envelope import DELTA, LAGGED, Envelope
 from weft.bus.local import LocalBus, Subscription
 from weft.core.errors import NotFoundError
 from weft.core.event import Event
-from weft.store.append import TERMINAL
 from weft.store.journal import Journal
+from weft.store.statuses import TERMINAL
 
 _KEPT = 1_024
 _PAGE = 500

@@ -24,7 +24,8 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import QueuePool
 
 from weft.core.errors import StorageError, WeftError
-from weft.store.append import TERMINAL, Append, Bulk
+from weft.store.append import Append
+from weft.store.pending import Bulk
 from weft.store.port import Bell, Complaints, Drivers, Work
 from weft.store.postgres import schema
 from weft.store.postgres.address import Address
@@ -36,6 +37,7 @@ from weft.store.postgres.narrow import NarrowConnection, NarrowCursor, NarrowRaw
 from weft.store.postgres.serving import serving_role
 from weft.store.postgres.statements import Reading, Statements
 from weft.store.postgres.writing import TURNS, Writing
+from weft.store.statuses import TERMINAL
 
 _PATIENCE_S = 30.0
 """How long a writer waits for a server that is away."""
