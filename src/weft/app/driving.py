@@ -40,7 +40,7 @@ from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
-from weft.core.errors import ConflictError, WeftError
+from weft.core.errors import ConflictError, PolicyError, WeftError
 from weft.core.ids import uuid7
 from weft.core.owner import Owner
 from weft.core.settings import Settings
@@ -135,10 +135,16 @@ class Driving:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
         prepared = self._prepared(request, at)
-        self._check(prepared.plan, request.choice.base_url)
+        auto = request.automatic
+        run_id = auto.run_id if auto else request.run_id or uuid7()
+        act = run_start(run_id, request.file.name, auto.automation if auto else "")
+        try:
+            self._check(prepared.plan, request.choice.base_url)
+        except PolicyError as error:
+            await self._trail.note(self._trail.of(request.owner, act, outcome="denied", reason=error.message[:200]))
+            raise
         # What cannot be had is said before the run begins.
         await self._warm(prepared.plan.definitions)
-        auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
             raise ConflictError(
                 f"{request.file} has changed since {auto.automation!r} was added",
@@ -148,8 +154,6 @@ class Driving:
         for warning in () if auto else prepared.warnings:
             _LOG.warning("%s: %s", warning.message, warning.fix)
         options = self._options(request)
-        run_id = auto.run_id if auto else request.run_id or uuid7()
-        act = run_start(run_id, request.file.name, auto.automation if auto else "")
         await self.engine.start(
             prepared.plan,
             prepared.scope,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from weft.secrets.resolve import SecretRef
 from weft.store.journal import Journal
 
 _KEPT = 10_000
+_OVER = frozenset({"run.completed", "run.failed", "run.cancelled"})
 _ENDS = {"step.completed": "done", "step.failed": "failed"}
 
 
@@ -27,7 +29,8 @@ class Access:
         self._trail = trail
         self._mask = mask
         self._owners: dict[str, Owner] = {}
-        self._begun: dict[tuple[str, str], str] = {}
+        self._begun: OrderedDict[str, dict[str, str]] = OrderedDict()
+        """The tools that are being called, by run and path."""
         self._cleaned: set[tuple[str, str]] = set()
 
     def note(
@@ -55,18 +58,27 @@ class Access:
             self.note(event.run_id, event.path, "gate.decide", f"run/{event.run_id}", about, by="weft")
             return
         if event.kind == "step.started" and data.get("type") == "tool":
-            if len(self._begun) >= _KEPT:
-                self._begun.clear()
-            self._begun[event.run_id, event.path] = str(data.get("target", ""))
+            self._begin(event.run_id, event.path, str(data.get("target", "")))
+            return
+        if event.kind in _OVER:
+            for path, name in self._begun.pop(event.run_id, {}).items():
+                # It was called, and the run ended without waiting for it.
+                self.note(event.run_id, path, "tool.call", f"tool/{name}", {"left": True}, outcome="failed")
             return
         outcome = _ENDS.get(event.kind)
         if outcome is None:
             return
-        begun = self._begun.pop((event.run_id, event.path), None)
+        begun = self._begun.get(event.run_id, {}).pop(event.path, None)
         tool = begun if begun is not None else _tool(data)
         if tool:
             denied = event.kind == "step.failed" and _cause(data) == PolicyError.code
             self.note(event.run_id, event.path, "tool.call", f"tool/{tool}", outcome="denied" if denied else outcome)
+
+    def _begin(self, run_id: str, path: str, tool: str) -> None:
+        self._begun.setdefault(run_id, {})[path] = tool
+        if len(self._begun) > _KEPT:
+            # Of runs that were let go of nobody hears any more here.
+            self._begun.popitem(last=False)
 
     def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
         """What is not history is no act."""
@@ -162,7 +174,7 @@ class _Watched:
             reason = {"method": method[:10], "reason": error.message[:200]}
             self.access.note(self.run_id, self.path, "net.request", target, reason, outcome="denied")
             raise
-        except WeftError:
+        except BaseException:  # also when it is called off half-way: what was sent may have arrived
             self.access.note(self.run_id, self.path, "net.request", target, {"method": method[:10]}, outcome="failed")
             raise
         self.access.note(

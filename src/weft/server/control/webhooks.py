@@ -14,7 +14,7 @@ from weft.app.hosting import Host
 from weft.app.telling.carriers import check_address
 from weft.app.telling.news import TOPICS
 from weft.core.clock import iso
-from weft.core.errors import InputError
+from weft.core.errors import InputError, PolicyError
 from weft.core.ids import uuid7
 from weft.net.egress import check_url
 from weft.server.caller import Caller
@@ -111,7 +111,7 @@ async def create(body: NewWebhook, by: Editor, host: At) -> WebhookView:
             own_run(host, topic.removeprefix("run/"), by)
         elif topic not in TOPICS:
             raise InputError(f"there is no topic {topic[:60]!r}", fix=f"topics are {', '.join(TOPICS)} and run/<id>")
-    url = check_address(body.url) if body.kind == "smtp" else check_url(body.url, host.http.policy).url
+    url = await _address(host, by, body)
     made = Webhook(
         id=uuid7(),
         kind=body.kind,
@@ -179,6 +179,16 @@ async def test(webhook_id: HookId, by: Editor, host: At) -> DeliveryView:
     await _changed(host, by, Act("webhook.test", f"webhook/{webhook_id}"), enqueue([made]))
     host.teller.ring()
     return DeliveryView(id=made.id, status="due", attempts=0, next_at=iso(now), answer="", created_at=iso(now))
+
+
+async def _address(host: Host, by: Caller, body: NewWebhook) -> str:
+    """Where a new webhook is to be told; that somebody wants what the rules for egress deny is an entry of the audit log."""
+    try:
+        return check_address(body.url) if body.kind == "smtp" else check_url(body.url, host.http.policy).url
+    except PolicyError as error:
+        act = Act("webhook.add", "webhook/", {"reason": error.message[:200]})
+        await host.trail.note(host.trail.of(by.owner, act, outcome="denied"))
+        raise
 
 
 async def _changed(host: Host, by: Caller, act: Act, work: Work) -> None:
