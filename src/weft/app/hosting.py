@@ -13,7 +13,7 @@ from typing import Any
 from weft.app.admission.cookies import Cookies, Sealed
 from weft.app.admission.keyset import KeySet
 from weft.app.admission.tokens import Tokens
-from weft.app.auditing.acts import gate_decide, run_cancel
+from weft.app.auditing.acts import Act, gate_decide, run_cancel
 from weft.app.auditing.trail import Trail
 from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
@@ -91,14 +91,7 @@ class Host:
         self.http = HttpClient(egress_policy(settings))
         shown = {"server.tls_cert": settings.server.tls_cert, "server.tls_clients": settings.server.tls_clients}
         self.certificates = Reminder(shown, self.clock, warn_days=settings.server.tls_warn_days)
-        keys = KeySet(
-            self.http,
-            self.clock,
-            issuer=settings.identity.issuer or "",
-            url=settings.identity.jwks_url,
-            keep_s=settings.identity.keys_hours * 3_600,
-        )
-        self.tokens = Tokens(settings.identity, self.identity, keys)
+        self.tokens = Tokens(settings.identity, self.identity, KeySet(self.http, self.clock, settings.identity))
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
@@ -309,8 +302,13 @@ class Host:
     async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
         """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
         by = Owner(self.journal.runs.get(run_id).tenant, principal or answer.by)
-        act = gate_decide(run_id, gate or "", answer.by if by.principal != answer.by else "")
-        return await self.trail.act(by, act, self._decide(run_id, gate, answer))
+        whose = answer.by if by.principal != answer.by else ""
+
+        def told(made: Decided) -> Act:
+            return gate_decide(run_id, made.gate.id, whose)
+
+        act = gate_decide(run_id, gate or "", whose)
+        return await self.trail.act(by, act, self._decide(run_id, gate, answer), told=told)
 
     async def _decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         decided = await self.service.decide(run_id, gate, answer)
@@ -348,8 +346,7 @@ class Host:
 
     def signed_in(self, owner: Owner, how: str) -> None:
         """Note that somebody has come in."""
-        entry = self.trail.entry(owner.principal, "sign-in", "service", {"by": how}, tenant=owner.tenant)
-        self.trail.later(entry, soon=True)
+        self.trail.later(self.trail.of(owner, Act("sign-in", "service", {"by": how})), soon=True)
 
     def refused(self, reason: str, *, more: int = 0) -> None:
         """Note that somebody was turned away, and how many `more` were before whom nobody noted."""
@@ -357,9 +354,8 @@ class Host:
         self.trail.later(self.trail.entry("", "sign-in", "service", facts, outcome="denied"), soon=True)
 
     def _limited(self, owner: Owner, reason: str) -> None:
-        facts = {"reason": reason}
-        entry = self.trail.entry(owner.principal, "limit", "service", facts, outcome="denied", tenant=owner.tenant)
-        self.trail.later(entry, soon=True)
+        act = Act("limit", "service", {"reason": reason})
+        self.trail.later(self.trail.of(owner, act, outcome="denied"), soon=True)
 
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""

@@ -12,6 +12,7 @@ import jwt
 
 from weft.core.clock import Clock
 from weft.core.errors import AuthError, ProviderError, TransientError, WeftError
+from weft.core.settings_model import IdentitySettings
 from weft.net.port import Http
 
 _LOG = logging.getLogger("weft.host")
@@ -34,18 +35,18 @@ class UnknownKeyError(AuthError):
 
 
 class KeySet:
-    """Keys by their ids. `url` is where they are, or None: then the issuer's own description of itself says so.
+    """Keys by their ids. Where the settings do not say where they are, the issuer's own description of itself does.
 
-    Keys that are an hour old are fetched anew behind the requests that use them. As long as that cannot be done, those that are known count on for
-    `keep_s` after they were fetched last.
+    Keys that are an hour old are fetched anew behind the requests that use them. As long as that cannot be done, those that are
+    known count on for `identity.keys_hours` after they were fetched last.
     """
 
-    def __init__(self, http: Http, clock: Clock, *, issuer: str, url: str | None, keep_s: float) -> None:
+    def __init__(self, http: Http, clock: Clock, settings: IdentitySettings) -> None:
         self._http = http
         self._clock = clock
-        self._issuer = issuer
-        self._url = url
-        self._keep_s = keep_s
+        self._issuer = settings.issuer or ""
+        self._url = settings.jwks_url
+        self._keep_s = settings.keys_hours * 3_600
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = self._not_before = float("-inf")
         self._failures = 0
