@@ -60,8 +60,7 @@ class Driven:
             self.recorder.note("run.cancelling", "", {"reason": reason})
             self._runtime.stop()
             self._task.cancel()
-            if not self._cut.done():
-                self._cut.set_result(None)
+            self._no_longer()
 
     async def heard(self) -> bool:
         """Whether the drive is being cancelled; one that is over is waited for."""
@@ -77,8 +76,7 @@ class Driven:
         """
         if self._back:
             return await asyncio.shield(self._task)
-        either: list[asyncio.Future[Any]] = [self._task, self._cut]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        await self._cut
         if self.cancelled is None:
             return self._task.result()
         await self.stop()
@@ -104,6 +102,12 @@ class Driven:
         self._runtime, self.waiting = self._new_runtime()
         on: Runtime = self._runtime.unwound(ending.CANCELLED) if back else self._runtime
         self._task = asyncio.ensure_future(Interpreter(on, self._others).run(self._plan, self.recorder.state.scope))
+        self._task.add_done_callback(self._no_longer)
+
+    def _no_longer(self, _: object = None) -> None:
+        """The walk has come to its end, or is not waited for any more."""
+        if not self._cut.done():
+            self._cut.set_result(None)
 
 
 async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:

@@ -39,7 +39,6 @@ from weft.plan.nodes import Plan
 from weft.store.append import Append, Draft, NewRun
 from weft.store.journal import Journal
 from weft.store.runs import Run
-from weft.store.runs import created as as_created
 from weft.store.sql import Transaction
 from weft.store.statuses import TERMINAL
 
@@ -143,7 +142,7 @@ class Engine:
             self._claims.release(run_id, 1)
             raise
         state = fold(tell(self._listeners, run_id, created, started))
-        self._fresh[run_id] = Fresh(as_created(new, created.at), plan, state, bell)
+        self._fresh[run_id] = Fresh(new, created.at, plan, state, bell)
         return run_id
 
     def fresh(self, run_id: str) -> Run | None:
