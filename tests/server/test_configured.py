@@ -1,6 +1,7 @@
 """A service that starts with other settings than the last time says which, and never what they are."""
 
 import json
+import time
 
 import pytest
 
@@ -9,6 +10,13 @@ from weft.core.settings import Settings
 from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
+FLOW = """\
+version: 1
+name: NAME
+runtime: {provider: offline, model_id: extract}
+agents: {nobody: {prompt: unused}}
+pattern: {type: chain, config: {steps: [{tool: calculator, args: {expression: "1+1"}}]}}
+"""
 FIRST, SECOND = "first-token-4b1f0c2d9e8a7f6e5d4c", "second-token-0a9b8c7d6e5f4a3b2c1d"
 
 
@@ -75,3 +83,30 @@ def test_a_worker_says_so_too(make_served):
     assert [one["settings"] for one in changes(served, "worker")[1:]] == [["limits.calls"]]
     assert len(changes(served)) == 1
     assert json.loads((served.home / "secrets" / "settings.seen").read_text())["processes"].keys() == {"up", "worker"}
+
+
+def test_files_in_the_folders_that_change_while_it_runs_are_noted(make_served):
+    served = make_served({"one": FLOW.replace("NAME", "one")})
+
+    def noted():
+        names = [one["name"] for one in served.api("GET", "/workflows").json()["items"]]
+        found = served.api("GET", "/audit", params={"act": "workflow.*"}).json()["items"]
+        return names, [(one["principal"], one["target"], one["data"]["what"]) for one in found[::-1]]
+
+    def until(expected):
+        limit = time.monotonic() + 30
+        while (seen := noted())[1] != expected:
+            assert time.monotonic() < limit, seen
+            time.sleep(0.05)
+
+    assert noted() == (["one"], [])
+    served.add("two", FLOW.replace("NAME", "two"))
+    expected = [("weft", "workflow/two.yaml", "added")]
+    until(expected)
+    served.add("one", FLOW.replace("NAME", "one") + "# another\n")
+    until(expected := [*expected, ("weft", "workflow/one.yaml", "changed")])
+    (served.flows / "two.yaml").unlink()
+    until([*expected, ("weft", "workflow/two.yaml", "removed")])
+    # What was there at the start is nobody's change.
+    served.restart()
+    assert len(noted()[1]) == 3

@@ -14,6 +14,7 @@ from weft.app.admission.cookies import Cookies, Sealed
 from weft.app.admission.keyset import KeySet
 from weft.app.admission.tokens import Tokens
 from weft.app.auditing.acts import Act, gate_decide, run_cancel
+from weft.app.auditing.configured import note_file
 from weft.app.auditing.trail import Trail
 from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
@@ -39,7 +40,6 @@ from weft.core.errors import ConflictError, NotFoundError, RateLimitError, Trans
 from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
-from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.net.client import HttpClient
 from weft.store.gates import mark_due
@@ -73,7 +73,9 @@ class Host:
         self.service = LocalService(settings, streaming=True, audits=False)
         self.journal = self.service.journal
         self.trail = Trail(self.journal, self.clock, settings.home)
-        self.library = Library(self.journal, settings.home, settings.server.folders)
+        self.library = Library(
+            self.journal, settings.home, settings.server.folders, told=partial(note_file, self.trail)
+        )
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
@@ -290,10 +292,6 @@ class Host:
         fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
         return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
 
-    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
-        """Make a run go until it ends or waits; see `Service.drive`."""
-        return await self.service.drive(run_id, reopen=reopen)
-
     def go_on(self, run_id: str, *, reopen: bool = False) -> None:
         """Have a run driven on in the background, unless somebody drives it already."""
         if run_id not in self._drives and not self.draining:
@@ -359,8 +357,7 @@ class Host:
 
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""
-        entry = self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant)
-        self.trail.later(entry, soon=True)
+        self.trail.later(self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant), soon=True)
 
     def _exists(self, run_id: str) -> bool:
         try:

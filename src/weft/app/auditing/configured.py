@@ -14,7 +14,7 @@ from typing import Any
 from weft.app.auditing.acts import Act
 from weft.app.auditing.trail import Trail
 from weft.core.errors import StorageError
-from weft.core.owner import LOCAL
+from weft.core.owner import LOCAL, Owner
 from weft.core.settings import Settings, fingerprints
 from weft.store.journal import Journal
 
@@ -55,6 +55,18 @@ def note_settings(settings: Settings, journal: Journal, trail: Trail, process: s
         journal.writer.drain()
     if before != now:
         _write(file, {"key": key, "processes": {**processes, process: now}})
+
+
+def note_certificate(trail: Trail, taken: bool) -> None:
+    """Note that the files of the certificate have changed while the service runs, and whether the new ones were taken up."""
+    act = Act("settings.change", "settings", {"process": "up", "settings": ["server.tls_cert (content)"]})
+    trail.later(trail.of(LOCAL, act, outcome="done" if taken else "failed"), soon=True)
+
+
+def note_file(trail: Trail, what: str, file: Path) -> None:
+    """Note that a file in a folder of the service was ``added``, ``changed`` or ``removed`` while it runs; who did that nobody knows."""
+    act = Act("workflow.change", f"workflow/{file.name}", {"what": what})
+    trail.later(trail.of(Owner(principal="weft"), act))
 
 
 def _contents(settings: Settings) -> dict[str, str]:
