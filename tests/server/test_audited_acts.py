@@ -172,7 +172,7 @@ async def test_each_kind_of_act_is_an_entry(world):
         *("flag.set", "session.delete", "plan.invalidate", "tools.accept", "automation.sync"),
         # Commands do these, and their tests look for them.
         *(f"db.{act}" for act in ("backup", "restore", "migrate", "role")),
-        *("settings.change", "tools.login", "link.create", "run.promote", "run.discard"),
+        *("settings.change", "workflow.change", "tools.login", "link.create", "run.promote", "run.discard"),
         *(f"encryption.{act}" for act in ("rotate", "rewrap", "reseal", "unseal", "shred")),
     }
     assert "env-canary" not in str([*north, *local])

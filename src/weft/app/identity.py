@@ -56,7 +56,9 @@ class Identity:
         """
         _check_role(role)
         if user_id in RESERVED or (user_id == LOCAL.principal and tenant != LOCAL.tenant):
-            raise InputError(f"nobody can be called {user_id!r}", fix="Weft itself is called so: choose another id")
+            raise InputError(
+                f"nobody can be called {user_id!r}", fix="choose another id: the service itself acts under this one"
+            )
         user = User(id=user_id, name=name or user_id, role=role, created_at=self._clock.micros(), tenant=tenant)
         await self._journal.writer.submit(add_user(user))
         return user
