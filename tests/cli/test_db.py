@@ -96,6 +96,67 @@ def test_a_role_for_reports_is_let_in_and_out_again(weft, postgres, databases, m
         databases.admin.execute("DROP ROLE cli_reports")
 
 
+@pytest.fixture
+def owner(databases, monkeypatch):
+    """Makes an empty database whose owner has these rights, and is who Weft connects as; its name and that of the database."""
+    names = []
+
+    def make(rights):
+        names.append(f"cli_owner_{len(names)}_{id(names)}")
+        url = databases.empty()
+        databases.admin.execute(f"CREATE ROLE {names[-1]} LOGIN {rights}".encode())
+        databases.admin.execute(f"ALTER DATABASE {databases.made[-1]} OWNER TO {names[-1]}".encode())
+        monkeypatch.setenv(URL, f"postgresql://{names[-1]}:hunter2@{url.partition('@')[2]}")
+        return names[-1], databases.made[-1]
+
+    yield make
+    databases.drop()
+    for name in names:
+        # With the roles that it was let into, which Weft or the test has made for it.
+        served = databases.admin.execute(ROLES, (name,)).fetchall()
+        for role in (*(role for (role,) in served), name):
+            databases.admin.execute(f"DROP ROLE {role}".encode())
+
+
+ROLES = "SELECT DISTINCT roleid::regrole::text FROM pg_auth_members WHERE member = %s::regrole"
+
+
+def looked_at(weft):
+    said = weft("doctor", "--json")
+    assert (said.code, said.json["ready"]) == (0, True)
+    assert "hunter2" not in said.out + said.err + weft("doctor").out
+    return next(each for each in said.json["findings"] if each["name"] == "journal")
+
+
+def test_doctor_says_when_the_second_line_between_tenants_is_not_there_and_how_it_is_made(weft, flow, owner, databases):
+    name, database = owner("NOCREATEROLE")
+    found = looked_at(weft)
+    assert (found["level"], "tenants are kept apart by queries alone" in found["text"]) == ("warning", True)
+    assert "CREATEROLE" in found["fix"]
+    # It works all the same, and says so again.
+    assert weft("run", flow).code == 0
+    assert looked_at(weft)["level"] == "warning"
+    # Somebody who is allowed to makes the role, as the page about Postgres says.
+    serving = f"weft_serving_main_{id(databases)}"
+    databases.admin.execute(f"CREATE ROLE {serving} NOLOGIN".encode())
+    databases.admin.execute(f"GRANT {serving} TO {name} WITH INHERIT FALSE, SET TRUE".encode())
+    assert looked_at(weft)["level"] == "warning"
+    assert weft("db", "role", serving).code == 0
+    found = looked_at(weft)
+    assert (found["level"], found["fix"]) == ("ok", "")
+    assert found["text"].endswith("1 run")
+
+
+def test_doctor_is_content_with_a_user_who_may_make_roles_and_with_one_who_comes_to_be_allowed(weft, owner, databases):
+    owner("CREATEROLE")
+    for _ in range(2):
+        assert looked_at(weft)["level"] == "ok"
+    name, _ = owner("NOCREATEROLE")
+    assert looked_at(weft)["level"] == "warning"
+    databases.admin.execute(f"ALTER ROLE {name} CREATEROLE".encode())
+    assert looked_at(weft)["level"] == "ok"
+
+
 def test_a_store_in_a_file_has_no_roles(weft):
     said = weft("db", "role", "reports", "--tenant", "acme")
     assert said.code != 0

@@ -107,16 +107,3 @@ async def test_a_process_that_does_not_turn_any_more_is_given_up_and_its_keys_ho
     touched = Counter(path for _, _, path in effects(tmp_path))
     assert touched["/aidempotent"] == 2
     assert len({key for _, key, _ in effects(tmp_path)}) == STEPS + 2
-
-
-async def test_a_step_for_which_the_memory_does_not_suffice_fails_and_its_process_goes_on(tmp_path, journal, crew):
-    one = crew(HUNGRY="/aidempotent")
-    (run_id,) = await queued(journal)
-    until(lambda: journal.runs.get(run_id).ended)
-    run = journal.runs.get(run_id)
-    assert (run.status, "MemoryError" in run.error["message"]) == ("failed", True)
-    assert journal.verify(run_id).intact
-    (second,) = await queued(journal, plan=crowd(4))
-    until(lambda: journal.runs.get(second).ended)
-    assert journal.runs.get(second).status == "completed"
-    assert one.poll() is None

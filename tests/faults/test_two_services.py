@@ -1,17 +1,17 @@
 """Two services on one Postgres database: what one of them begins, the other one shows, steers, and goes on with."""
 
+import asyncio
 import re
-import resource
 import signal
-import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from statistics import median
 
 import httpx2
 import pytest
 
 from tests.faults.crew import promised
+from tests.faults.onlookers import Onlooker, Stalled, begin_anew, descriptors, most_memory, places
 from tests.processes import PIPE, start
 from tests.server.conftest import SMALL, Served
 
@@ -122,53 +122,43 @@ def test_a_run_under_one_key_is_started_once_however_many_services_are_asked(pai
     assert len(ids) == 1
 
 
-def memory(service):
-    """How much memory the service has now (bytes)."""
-    file = Path(f"/proc/{service.process.pid}/statm")
-    return int(file.read_text().split()[1]) * resource.getpagesize()
+READERS, STALLED = 1_000, 100
 
 
-STREAMS, STALLED = 80, 8
-
-
-def test_many_who_look_on_and_some_who_do_not_read_hold_nobody_up(pair):
+async def test_a_thousand_who_look_on_are_told_everything_and_some_who_do_not_read_hold_nobody_up(pair):
     one, two = pair
-    run_id = begin(one, "release", note="x" * 20_000)
+    run_id = begin(one, "release", note="word " * 40_000)
     two.wait_for(run_id, "waiting")
-    before = memory(two)
-    request = f"GET /api/v1/runs/{run_id}/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
-    sockets = []
-    for number in range(STREAMS + STALLED):
-        each = socket.socket()
-        if number >= STREAMS:
-            # Whoever does not read has a small window, and lets it run full.
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
-        each.settimeout(30)
-        each.connect(("127.0.0.1", two.port))
-        each.sendall(request)
-        sockets.append(each)
-
-    def to_the_end(each):
-        said = b""
-        while b"run.completed" not in said[-4_096:]:
-            data = each.recv(65_536)
-            if not data:
-                break
-            said += data
-        return said
-
-    with ThreadPoolExecutor(16) as pool:
-        # All of them have been answered before anything goes on.
-        assert all(pool.map(lambda each: each.recv(12) == b"HTTP/1.1 200", sockets[:STREAMS]))
-        ends = [pool.submit(to_the_end, each) for each in sockets[:STREAMS]]
-        (gate,) = one.api("GET", f"/gates?run={run_id}").json()["items"]
-        assert one.api("POST", f"/gates/{gate['id']}/decide", json={"choice": "send"}).status_code == 200
-        assert all(b"run.completed" in each.result(60) for each in ends)
-    assert two.api("GET", "/runs").status_code == 200
-    assert memory(two) - before < 200_000_000
-    for each in sockets:
+    (gate,) = one.api("GET", f"/gates?run={run_id}").json()["items"]
+    count = places(READERS + STALLED, two.process) - STALLED
+    own, all_runs = f"/api/v1/runs/{run_id}/stream", f"/api/v1/stream?topics=run/{run_id}"
+    files, before = descriptors(two.process), begin_anew(two.process)
+    stalled = [Stalled(two.port, path) for path in (own, all_runs) for _ in range(STALLED // 2)]
+    crowd = [await Onlooker.come(two.port, own) for _ in range(count)]
+    ends = asyncio.gather(*(each.to_the_end() for each in crowd))
+    decided = await asyncio.to_thread(one.api, "POST", f"/gates/{gate['id']}/decide", json={"choice": "send"})
+    assert decided.status_code == 200
+    # Meanwhile the service answers others, and drives their runs.
+    waits = []
+    async with asyncio.timeout(120):
+        while not (waits and ends.done()):
+            began = time.monotonic()
+            other = await asyncio.to_thread(begin, two, "brief", text="Rain fell.")
+            waits.append(time.monotonic() - began)
+            await asyncio.to_thread(two.wait_for, other, "completed")
+    kinds = [event["kind"] for event in one.api("GET", f"/runs/{run_id}/events?limit=100").json()["items"]]
+    told = await ends
+    assert all([name.decode() for name in each if name != b"delta"] == kinds for each in told)
+    assert median(waits) < promised(3.0)
+    assert most_memory(two.process) - before < 200_000_000
+    # Whoever begins to read after all has missed nothing.
+    first, last = stalled[0], stalled[-1]
+    assert [name.decode() for name in await first.read_on() if name != b"delta"] == kinds
+    assert b"run.completed" in await last.read_on()
+    for each in stalled:
         each.close()
-    assert two.run(run_id)["status"] == "completed"
+    # Of those who have gone nothing is left: what is open besides are connections to the database.
+    until(lambda: descriptors(two.process) < files + 20)
 
 
 class TestTenants:

@@ -6,7 +6,8 @@
     python -m tests.faults.worker HOME serve          take up whatever is ready, as `weft worker` does, until it is told to end
     python -m tests.faults.worker HOME fill           start runs until the journal refuses
 
-CONCURRENCY is how many calls it performs at once, STUCK a step at which it stands still for seconds, HUNGRY one that takes all memory.
+CONCURRENCY is how many calls it performs at once, STUCK a step at which it stands still for seconds, HUNGRY one that takes more memory than
+its process allows itself, GREEDY one that takes all that there is, after its effect.
 
 What touches the world is appended to the file ``effects``, which outlives the process.
 """
@@ -84,6 +85,8 @@ class World:
         if context.path == os.environ.get("HUNGRY"):
             devour()
         self.touch(call.effect, context.key, context.path)
+        if context.path == os.environ.get("GREEDY"):
+            await asyncio.to_thread(gorge, self._file.with_name("served"))
         if call.target == "refuses":
             raise TransientError(f"{context.path} refuses")
         await asyncio.sleep(self._step_s)
@@ -105,6 +108,15 @@ def devour() -> None:
     finally:
         eaten.clear()
         resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def gorge(served: Path) -> None:
+    """Once that file is there, take memory and use it, until somebody ends this process; no more than the machine can spare."""
+    while not served.exists():
+        time.sleep(0.01)
+    eaten = [bytearray(b"x") * 10_000_000 for _ in range(100)]
+    while True:
+        time.sleep(len(eaten))
 
 
 def open_journal(home: Path) -> Journal:

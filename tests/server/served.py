@@ -13,7 +13,9 @@ from typing import Any, Self
 
 import httpx2
 
+from tests.postgres_server import Elsewhere
 from tests.processes import start
+from weft.store.journal import Journal
 
 
 def free_port() -> int:
@@ -31,13 +33,27 @@ class Served:
         for name, text in (flows or {}).items():
             self.add(name, text)
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("WEFT_", "OPENAI_"))}
-        self.environ = {**clean, "WEFT_HOME": str(self.home), "PYTHONPATH": str(folder), **environ}
+        own = {"WEFT_HOME": str(self.home), "PYTHONPATH": str(folder), **Elsewhere.environ(self.home)}
+        self.environ = {**clean, **own, **environ}
         self.port = free_port()
         self.process: Any = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def journal(self) -> str:
+        """Where its journal is: a file, or on Postgres."""
+        return self.environ.get("WEFT_STORE__URL") or str(self.home / "journal.db")
+
+    def latest(self) -> str | None:
+        """The id of its newest run, as the journal has it."""
+        journal = Journal(self.journal)
+        try:
+            return next((run.id for run in journal.runs.list(limit=1)), None)
+        finally:
+            journal.close()
 
     def add(self, name: str, text: str) -> None:
         (self.flows / f"{name}.yaml").write_text(text, encoding="utf-8")

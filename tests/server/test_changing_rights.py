@@ -53,10 +53,11 @@ ROADS = {
 }
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
+@pytest.fixture
+def service(tmp_path):
     """A real service in a thread, its host and its address."""
-    folder = tmp_path_factory.mktemp("rights")
+    folder = tmp_path / "flows"
+    folder.mkdir()
     (folder / "waits.yaml").write_text(WAITS)
     server = Server(folders=(folder,), agent="waits", grpc_port=0, token=SecretStr("t" * 40))
     made = []

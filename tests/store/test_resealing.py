@@ -16,7 +16,9 @@ from weft.testing.conformance_store import AT, draft
 from weft.testing.keys import MASTER, keyring
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[pytest.param("sqlite", marks=pytest.mark.sqlite), pytest.param("postgres", marks=pytest.mark.slow)]
+)
 def where(request, tmp_path, databases):
     return databases.fresh() if request.param == "postgres" else tmp_path / "weft.db"
 

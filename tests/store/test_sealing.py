@@ -54,7 +54,9 @@ PLAIN = {
 """Of each table, what in it is not sealed, and why that may be."""
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(
+    params=[pytest.param("sqlite", marks=pytest.mark.sqlite), pytest.param("postgres", marks=pytest.mark.slow)]
+)
 def where(request, tmp_path, databases):
     return databases.fresh() if request.param == "postgres" else tmp_path / "weft.db"
 

@@ -6,24 +6,25 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query
 from starlette.responses import StreamingResponse
 
 from weft.app.hosting import Host
-from weft.app.serving.tails import Frame
+from weft.app.serving.frames import Frame
 from weft.app.telling.news import TOPICS, Item
 from weft.core.errors import InputError
 from weft.server import sse
 from weft.server.caller import Caller, calling
 from weft.server.control.routes import errors
-from weft.server.control.runs import SSE
+from weft.server.control.runs import SSE, encoded
 from weft.server.rooms import Rooms
 
 MAX_RUNS = 20
 """Single runs that one stream may follow."""
-_QUEUE = 256
+_QUEUE = 8
+"""Few, for each may be large; what is not read stays where it is, and is still there when there is room again."""
 _RUN = "run/"
 Put = Callable[[bytes | None], Awaitable[None]]
 
@@ -137,7 +138,5 @@ def _news(mark: str, item: Item) -> bytes:
 
 
 def _told(run_id: str, frame: Frame) -> bytes:
-    data: Any = frame.data if isinstance(frame.data, dict) else {"value": frame.data}
-    envelope = {"seq": frame.seq, "topic": f"{_RUN}{run_id}", "type": frame.type, "at": frame.at}
-    body = json.dumps({**envelope, "data": {**data, "path": frame.path}}, ensure_ascii=False, separators=(",", ":"))
-    return sse.encode(body.encode(), event=frame.type)
+    told = encoded(f"{_RUN}{run_id}", frame)
+    return told if frame.delta else told.partition(b"\n")[2]

@@ -10,6 +10,8 @@ from starlette.responses import StreamingResponse
 
 KEEP_ALIVE_S = 15.0
 _PING = b": ping\n\n"
+_PIECE = 65_536
+"""Whoever does not read has no more than that waiting for it: a larger event goes piece by piece."""
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -35,7 +37,8 @@ async def kept_alive(events: AsyncGenerator[bytes], *, every_s: float = KEEP_ALI
                 except StopAsyncIteration:
                     return
                 upcoming = None
-                yield chunk
+                for start in range(0, len(chunk), _PIECE):
+                    yield chunk[start : start + _PIECE]
         finally:
             if upcoming is not None:
                 upcoming.cancel()

@@ -18,7 +18,7 @@ _SELECT = (
     "SELECT e.seq, e.at, e.kind, e.path, e.data, e.blob, e.salt, e.commitment, e.hash, r.tenant, b.bytes "
     "FROM events e JOIN runs r ON r.id = e.run_id "
     "LEFT JOIN blobs b ON b.tenant = r.tenant AND b.hash = e.blob "
-    "WHERE e.run_id=? AND e.seq>? AND e.seq<=? ORDER BY e.seq"
+    "WHERE e.run_id=? AND e.seq>? AND e.seq<=? ORDER BY e.seq LIMIT ?"
 )
 _ENDLESS = 2**62
 SALT = 16
@@ -92,13 +92,15 @@ def read(
         MismatchError: a payload is not readable.
         StorageError: it is sealed, and its key is not there.
     """
+    # Asked of the database, too: some hand over all of an answer before the first row of it can be read.
+    most = limit if limit >= 0 else _ENDLESS
     rows = (
         (part.run_id, row)
         for part in lineage(connection, run_id)
         if part.until > after
-        for row in connection.execute(_SELECT, (part.run_id, max(after, part.after), part.until))
+        for row in connection.execute(_SELECT, (part.run_id, max(after, part.after), part.until, most))
     )
-    for owner, row in itertools.islice(rows, None if limit < 0 else limit):
+    for owner, row in itertools.islice(rows, most):
         seq, at, kind, path, data, _, _, erased, hash_, _, blob = row
         try:
             if erased is not None:
@@ -200,7 +202,7 @@ def head_of(connection: Transaction, run_id: str) -> tuple[int, bytes]:
 def _compare(connection: Transaction, run_id: str, head: tuple[int, bytes], seal: Seal | None) -> Verdict:
     chain = _Chain(head[0], seal)
     for part in lineage(connection, run_id):
-        for row in connection.execute(_SELECT, (part.run_id, part.after, part.until)):
+        for row in connection.execute(_SELECT, (part.run_id, part.after, part.until, _ENDLESS)):
             if flaw := chain.take(part.run_id, row):
                 return Verdict(run_id, chain.events, chain.events, flaw)
     if chain.events != head[0]:

@@ -1,6 +1,6 @@
 """What holds for a service as it is used: repeats, routing, credentials, restarts, and what belongs to somebody else."""
 
-import sqlite3
+import asyncio
 import subprocess
 import sys
 import threading
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.protobuf.json_format import ParseDict
 
 from tests.server.a2a.service import CLIENTS, EXTENSION, Grpc, JsonRpc, Receiver, Refused, Rest, answer, state, told
+from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
 
@@ -139,12 +140,19 @@ def test_a_context_is_a_conversation(serve):
     assert [one["id"] for one in client.list(contextId=first["contextId"])["tasks"]] == [second["id"], first["id"]]
 
 
+async def move(service, run_id, tenant):
+    journal = Journal(service.journal)
+    await journal.writer.submit(
+        lambda store: store.execute("UPDATE runs SET tenant=? WHERE id=?", (tenant, run_id)).rowcount
+    )
+    journal.close()
+
+
 def test_what_belongs_to_another_tenant_is_not_there(serve):
     service = serve({"booking": BOOKING}, WEFT_SERVER__GRPC_PORT="0")
     task = JsonRpc(service).send(told("x", "m"))["task"]["id"]
     # Nobody can make a run of another tenant from outside, so the row is moved to one.
-    with sqlite3.connect(service.home / "journal.db") as database:
-        database.execute("UPDATE runs SET tenant='other' WHERE id=?", (task,))
+    asyncio.run(move(service, task, "other"))
     nobody = "00000000-0000-7000-8000-000000000000"
     for kind in CLIENTS.values():
         client = kind(service)

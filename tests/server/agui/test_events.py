@@ -149,7 +149,7 @@ def test_a_forged_approval_makes_nothing_happen(shop, thread):
 
 
 async def test_who_may_not_decide_does_not(shop, thread):
-    journal = Journal(shop.home / "journal.db")
+    journal = Journal(shop.journal)
     identity = Identity(journal, SystemClock())
     shown = {}
     for user, role in (("eve", "viewer"), ("odo", "operator")):

@@ -20,7 +20,7 @@ pattern: {type: chain, config: {steps: [{agent: writer, input: much}]}}
 
 
 async def keys(served, **roles):
-    journal = Journal(served.home / "journal.db")
+    journal = Journal(served.journal)
     identity = Identity(journal, SystemClock())
     shown = {}
     for user, role in roles.items():

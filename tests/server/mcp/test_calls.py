@@ -1,7 +1,6 @@
 """Workflows and agents as tools, called by the protocol's own client in both eras over HTTP."""
 
 import asyncio
-import sqlite3
 from functools import partial
 
 import anyio
@@ -24,12 +23,6 @@ def client(served, mode, answers=None, **rest):
         return given(params) if callable(given) else ElicitResult(action="accept", content=given)
 
     return Client(f"{served.url}/mcp", mode=mode, elicitation_callback=answer if answers is not None else None, **rest)
-
-
-def latest(served):
-    with sqlite3.connect(served.home / "journal.db") as connection:
-        found = connection.execute("SELECT id FROM runs ORDER BY created_at DESC LIMIT 1").fetchone()
-    return found and found[0]
 
 
 @ERAS
@@ -184,15 +177,15 @@ async def test_what_has_a_key_is_done_once(shared, mode):
 @ERAS
 async def test_a_cancelled_call_cancels_its_run(shared, mode):
     meta = {"weft/key": "cancelled"} if mode == "legacy" else {}
-    before = latest(shared)
+    before = shared.latest()
     async with client(shared, mode) as one:
         async with anyio.create_task_group() as calls:
             calls.start_soon(partial(one.call_tool, "slow", {}, meta=meta))
-            while latest(shared) == before:
+            while shared.latest() == before:
                 await asyncio.sleep(0.05)
             calls.cancel_scope.cancel()
         # The client stays until then: one that leaves at once may take along the notice that it has not sent yet.
-        await asyncio.to_thread(shared.wait_for, latest(shared), "cancelled")
+        await asyncio.to_thread(shared.wait_for, shared.latest(), "cancelled")
 
 
 async def test_a_call_with_a_key_outlives_its_connection(shared):

@@ -1,6 +1,5 @@
 """Calls that outlive what carries them: lost connections, a service that is killed, state that a client keeps."""
 
-import sqlite3
 import time
 
 import httpx2
@@ -10,11 +9,6 @@ from tests.server.mcp.wire import Session, read, single
 
 pytestmark = pytest.mark.slow
 YES = {"action": "accept", "content": {"choice": "send"}}
-
-
-def latest(served):
-    with sqlite3.connect(served.home / "journal.db") as connection:
-        return connection.execute("SELECT id FROM runs ORDER BY created_at DESC LIMIT 1").fetchone()[0]
 
 
 def test_a_question_survives_a_service_that_is_killed(served):
@@ -100,7 +94,7 @@ def test_the_service_stops_and_leaves_the_runs_of_its_calls_to_the_next(make_ser
     with session.stream("slow", {}) as response:
         next(response.iter_lines())
         time.sleep(2)
-        run = latest(served)
+        run = served.latest()
         assert served.stop() == 0
     served.start()
     assert served.run(run)["status"] in ("waiting", "running", "completed")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 
 import openai
 import pytest
@@ -13,6 +11,7 @@ from openai import OpenAI
 from pydantic import SecretStr
 
 from tests.server.served import Served
+from weft.store.journal import Journal
 from weft.testing.providers import FakeProvider
 
 pytestmark = pytest.mark.slow
@@ -40,10 +39,9 @@ def test_a_provider_is_asked_and_what_it_took_is_noted(client: OpenAI, provider:
     made = client.embeddings.create(model="openai/gpt-4o-mini", input=["abc", "four"], dimensions=2)
     assert [one.embedding for one in made.data] == [[3.0, 1.0], [4.0, 2.0]]
     assert provider.requests[-1].body["dimensions"] == 2
-    look = "import sys;from weft.store.journal import Journal;print([(e.act, e.target, e.data) for e in Journal(sys.argv[1]).audit.list()])"
-    out = subprocess.run(  # noqa: S603 -- our own command
-        [sys.executable, "-c", look, str(service.home / "journal.db")], capture_output=True, text=True, check=True
-    ).stdout
+    journal = Journal(service.journal)
+    out = str([(entry.act, entry.target, entry.data) for entry in journal.audit.list()])
+    journal.close()
     assert "model.embed" in out
     assert "input_tokens" in out
 

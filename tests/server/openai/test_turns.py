@@ -134,7 +134,7 @@ def test_a_client_that_goes_away_while_it_waits_cancels_the_run(brain: Brain, se
     body = {"model": "desk/reader", "messages": ASK}
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{service.url}/v1/chat/completions", json=body, timeout=1, headers={"X-Session-ID": "gone"})
-    run_id = latest(service)
+    run_id = service.latest()
     assert ended(service, run_id)["status"] == "cancelled"
 
 
@@ -175,7 +175,7 @@ def test_a_run_outlives_the_service(client: OpenAI, brain: Brain, service: Serve
         task = asyncio.ensure_future(asking)
         while not any(one.prompt.startswith("Write of") for one in provider.requests):
             await asyncio.sleep(0.05)
-        before = latest(service)
+        before = service.latest()
         await asyncio.to_thread(service.restart)
         brain.reply = echo
         found = await task
@@ -199,20 +199,6 @@ def test_curl_streams_and_is_told_what_is_wrong(service: Served) -> None:
         out = subprocess.run([*curl, wrong], capture_output=True, text=True, check=True, timeout=30).stdout  # noqa: S603
         error = json.loads(out)["error"]
         assert (error["type"], error["code"]) == ("invalid_request_error", "input")
-
-
-def latest(service: Served) -> str:
-    command = [
-        "python",
-        "-c",
-        "import sys;from weft.store.journal import Journal;j=Journal(sys.argv[1]);print(j.runs.list(limit=1)[0].id)",
-    ]
-    import sys
-
-    command[0] = sys.executable
-    return subprocess.run(
-        [*command, str(service.home / "journal.db")], capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 def test_a_stream_that_the_service_dies_in_is_had_again_whole(

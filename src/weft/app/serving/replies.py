@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from weft.app.serving.answering import Answering, answering
+from weft.app.serving.frames import Frame, frame_of
 from weft.app.serving.items import (
     Answered,
     Asked,
@@ -22,14 +23,14 @@ from weft.app.serving.items import (
     Waits,
     text_of,
 )
-from weft.app.serving.tails import Frame, Tails, frame_of
+from weft.app.serving.tails import Tails
 from weft.core.errors import NotFoundError, WeftError, from_json
 from weft.core.usage import Usage
 from weft.engine.fold import fold
 from weft.engine.shelf import Shelf
 from weft.store.journal import Journal
 
-_QUEUE = 256
+_QUEUE = 16
 _PATIENCE = (0.01, 0.05, 0.2, 1.0)
 """Seconds between looks for a child run that is announced and not there yet."""
 _MAX_RUNS = 256

@@ -1,7 +1,7 @@
 """Following runs: any number of readers share one look at each run, whoever drives it.
 
-A reader first gets what is in the journal and then what comes. Its place is all that is kept of it: one that is too slow for
-what is remembered here reads on from the journal, and has missed nothing but streamed text.
+A reader first gets what is in the journal and then what comes. Its place is all that is kept of it, and the page that it is at: one that is
+too slow for what is remembered here reads on from the journal, and has missed nothing but streamed text.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
 
+from weft.app.serving.frames import Frame, Pages, fitting, frame_of
 from weft.bus.envelope import DELTA, LAGGED, Envelope
 from weft.bus.local import LocalBus, Subscription
 from weft.core.errors import NotFoundError
@@ -18,34 +19,12 @@ from weft.core.event import Event
 from weft.store.journal import Journal
 from weft.store.statuses import TERMINAL
 
-_KEPT = 1_024
-_PAGE = 500
+_KEPT, _KEPT_ROOM = 1_024, 4 * 1_048_576
+"""So many frames of a run are remembered, and about so many bytes; up to twice that before the oldest go."""
 _DRIVEN_S, _ELSEWHERE_S = 1.0, 0.1
 """Between two looks into the journal, for a run that this process drives (the bus tells) and for one that it does not."""
 _HELD_S = 5.0
 _ENDS = frozenset(f"run.{status}" for status in TERMINAL)
-
-
-class Frame:
-    """One thing that happened to a run: an event, with its number, or a delta, with the number of the event before it.
-
-    `form` is for whoever sends frames: what one reader has encoded serves all others.
-    """
-
-    __slots__ = ("at", "data", "form", "path", "seq", "type")
-
-    def __init__(self, seq: int, type: str, at: int, path: str, data: Any) -> None:  # noqa: A002 -- the word of the envelope
-        self.seq = seq
-        self.type = type
-        self.at = at
-        self.path = path
-        self.data = data
-        self.form: bytes | None = None
-
-    @property
-    def delta(self) -> bool:
-        """Whether it is no history."""
-        return self.type == DELTA
 
 
 class _Tail:
@@ -62,6 +41,8 @@ class _Tail:
         self.floor = self.last
         """The number of the last event that is not among the frames."""
         self.frames: list[Frame] = []
+        self.size = 0
+        self.pages = Pages(journal, run_id)
         self.begin = 0
         """The place of the first frame; places only grow."""
         loop = asyncio.get_running_loop()
@@ -133,11 +114,20 @@ class _Tail:
 
     def _add(self, frames: list[Frame]) -> None:
         self.frames.extend(frames)
-        if len(self.frames) > 2 * _KEPT:
-            self.floor = max(self.floor, self.frames[_KEPT - 1].seq)
-            del self.frames[:_KEPT]
-            self.begin += _KEPT
+        self.size += sum(frame.size for frame in frames)
+        if len(self.frames) > 2 * _KEPT or self.size > 2 * _KEPT_ROOM:
+            self._forget()
         self._wake()
+
+    def _forget(self) -> None:
+        """Let go of the oldest frames."""
+        gone = 0
+        while len(self.frames) - gone > _KEPT or (self.size > _KEPT_ROOM and gone < len(self.frames)):
+            self.size -= self.frames[gone].size
+            gone += 1
+        self.floor = max(self.floor, self.frames[gone - 1].seq)
+        del self.frames[:gone]
+        self.begin += gone
 
     def _wake(self) -> None:
         if not self._changed.done():
@@ -156,20 +146,23 @@ class _Reader:
         self._place = tail.end
 
     def read(self) -> list[Frame] | None:
-        """What there is for it now; nothing when it has to wait, None when there will be no more."""
+        """What there is for it now, a page at most; nothing when it has to wait, None when there will be no more."""
         tail = self._tail
         if self._seq < tail.floor:
             # No further than that: a delta among the frames may be older than an event that is in the journal by now.
-            page = self._journal.events(tail.run_id, after=self._seq, limit=min(_PAGE, tail.floor - self._seq))
+            page = tail.pages.read(self._seq, tail.floor)
             self._place = tail.begin
             self._seq = page[-1].seq if page else self._seq
             # A run that was deleted meanwhile has none.
-            return [frame_of(event) for event in page] or None
+            return page or None
         behind = self._place >= tail.end and self._seq < tail.last
         place = tail.begin if behind else max(self._place, tail.begin)
-        found = [frame for frame in tail.frames[place - tail.begin :] if self._is_new(frame)]
-        self._place = tail.end
-        return found or (None if tail.ended else [])
+        while place < tail.end:
+            page = fitting(islice(tail.frames, place - tail.begin, None))
+            place = self._place = place + len(page)
+            if found := [frame for frame in page if self._is_new(frame)]:
+                return found
+        return None if tail.ended else []
 
     def _is_new(self, frame: Frame) -> bool:
         if frame.delta:
@@ -279,8 +272,3 @@ class Tails:
             tail.close()
             if self._tails.get(tail.run_id) is tail:
                 del self._tails[tail.run_id]
-
-
-def frame_of(event: Event) -> Frame:
-    """An event as a frame."""
-    return Frame(event.seq, event.kind, event.at, event.path, event.data)

@@ -16,7 +16,7 @@ from starlette.responses import StreamingResponse
 from weft.app.asof import as_it_was
 from weft.app.auditing.acts import run_delete
 from weft.app.hosting import Host
-from weft.app.serving.tails import Frame
+from weft.app.serving.frames import Frame
 from weft.app.serving.turns import Turn
 from weft.app.view import RunView as Tree
 from weft.engine.fold import fold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
-from weft.core.errors import InternalError, StorageError, WeftError
+from weft.core.errors import InputError, InternalError, StorageError, WeftError
 
 _LOST = ("08", "57P0", "25P03", "25P04")
 _CLASH = ("40001", "40P01")
@@ -45,6 +45,8 @@ def in_our_words(error: psycopg.Error, where: str) -> WeftError:
             return StorageError(meaning.format(where=where, what=what), fix=fix)
     if lost(error):
         return StorageError(f"{where} cannot be reached ({what})", fix="see that it runs, then try again")
+    if isinstance(error, psycopg.DataError) and (state == "22021" or "NUL" in what):
+        return InputError("a text has a character in it that Postgres cannot hold, such as NUL", fix="leave it out")
     if isinstance(error, psycopg.InternalError):
         return InternalError(f"{where}: {what}", fix="this is a defect: please report it")
     return StorageError(f"the database {where} refused: {what}", fix="run `weft doctor`")

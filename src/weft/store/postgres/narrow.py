@@ -6,7 +6,7 @@ hold until the end of the transaction, which the two of them make up: nothing is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -14,6 +14,8 @@ import psycopg
 from psycopg import Cursor, RawCursor
 
 _AS = b"SELECT set_config('role', $1, true), set_config('weft.tenant', $2, true)"
+_NOBODYS = "\uffff"
+"""No character, by the standard, and yet one that the server takes."""
 
 
 class NarrowConnection(psycopg.Connection[Any]):
@@ -39,8 +41,25 @@ def _as_it_is(connection: psycopg.Connection[Any]) -> Iterator[None]:
         yield
         return
     with connection.pipeline():
-        RawCursor(connection).execute(_AS, (connection.serving, connection.tenant))
+        RawCursor(connection).execute(_AS, (connection.serving, _text(connection.tenant)))
         yield
+
+
+def _askable(params: Any) -> Any:
+    """Parameters as the server takes them.
+
+    It holds no text with a NUL in it, and refuses to look for one: what is asked for by such a text is not there, and is looked for by
+    one that nobody can have meant.
+    """
+    if isinstance(params, Mapping):
+        return {name: _text(value) for name, value in params.items()}
+    return None if params is None else [_text(value) for value in params]
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", _NOBODYS) if "\0" in value else value
+    return [_text(one) for one in value] if isinstance(value, list) else value
 
 
 class NarrowCursor(Cursor[Any]):
@@ -49,7 +68,7 @@ class NarrowCursor(Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
         """Run one statement."""
         with _as_it_is(self.connection):
-            super().execute(query, params, **how)
+            super().execute(query, _askable(params), **how)
         return self
 
 
@@ -59,5 +78,5 @@ class NarrowRawCursor(RawCursor[Any]):
     def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
         """Run one statement."""
         with _as_it_is(self.connection):
-            super().execute(query, params, **how)
+            super().execute(query, _askable(params), **how)
         return self
