@@ -28,6 +28,7 @@ def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     assert weft("approve", "last", "--by", "ann").code == 0, weft("show", "last").out
     listed = weft("audit", "list", "--json").json["entries"]
     acts = [(one["principal"], one["act"], one["target"].partition("/")[2], one["outcome"]) for one in listed[::-1]]
+    assert [one[:2] for one in acts[:1]] == [("local", "run.start")]
     assert ("local", "tool.call", "calculator", "done") in acts
     assert ("local", "net.request", "127.0.0.1", "denied") in acts
     assert ("local", "tool.call", "http_request", "denied") in acts
@@ -42,10 +43,12 @@ def test_what_a_run_does_is_noted_and_proved(weft, tmp_path):
     proved = ("audit", "verify", str(export), "--key", str(key), "--head", str(head))
     assert weft(*proved).code == 0
     lines = export.read_text().splitlines()
-    export.write_text("\n".join([lines[0].replace("calculator", "calendar  "), *lines[1:]]))
+    first = next(number for number, line in enumerate(lines) if "calculator" in line)
+    lines[first] = lines[first].replace("calculator", "calendar  ")
+    export.write_text("\n".join(lines))
     found = weft(*proved, "--json")
-    assert (found.code, found.json["logs"][0]["first_bad"]["seq"]) == (17, 1)
-    assert "entry 1 is the first that does not fit" in weft(*proved).out
+    assert (found.code, found.json["logs"][0]["first_bad"]["seq"]) == (17, first + 1)
+    assert f"entry {first + 1} is the first that does not fit" in weft(*proved).out
     assert weft("audit", "list", "--act", "gate.*", "--limit", "1").out.count("gate.decide") == 1
 
 
@@ -76,3 +79,87 @@ def test_what_commands_change_is_noted(weft):
         ("automation.resume", "automation/daily"),
         ("automation.remove", "automation/daily"),
     } <= set(acts)
+
+
+GOES_ON = """\
+version: 1
+name: goes-on
+runtime: {provider: offline, model_id: extract}
+agents: {nobody: {prompt: unused}}
+schedule: {every: 1h}
+pattern: {type: chain, config: {steps: [{tool: calculator, args: {expression: 1+1}}]}}
+"""
+
+
+@pytest.fixture
+def last(weft):
+    """The entry that a command adds: whose it is, the act, the outcome, the kind of its target, and what is said of it."""
+    seen = []
+
+    def entry(*command, code=0, tenant="local"):
+        said = weft(*command)
+        assert said.code == code, said
+        found = weft("audit", "list", "--limit", "1", "--tenant", tenant, "--json").json["entries"][0]
+        assert found["hash"] not in seen, "it adds none"
+        seen.append(found["hash"])
+        return found["principal"], found["act"], found["outcome"], found["target"].partition("/")[0], found["data"]
+
+    return entry
+
+
+@pytest.mark.slow
+def test_what_commands_do_to_runs_is_noted_as_the_service_does(weft, last):
+    weft.write("sums.yaml", FLOW)
+    assert weft("run", "sums.yaml", "--quiet").code == 19
+    run = weft("runs", "list", "--json").json["runs"][0]["run_id"]
+    found = weft("audit", "list", "--act", "run.start", "--json").json["entries"]
+    assert [(one["target"], one["outcome"], one["data"]) for one in found] == [
+        (f"run/{run}", "done", {"file": "sums.yaml"})
+    ]
+    assert last("fork", run, "--no-drive") == ("local", "run.fork", "done", "run", {"of": run})
+    fork = weft("runs", "list", "--json").json["runs"][0]["run_id"]
+    assert last("promote", fork)[:3] == ("local", "run.promote", "done")
+    assert last("signal", fork, "go", "--no-drive") == ("local", "run.signal", "done", "run", {"name": "go"})
+    # Also what comes to nothing.
+    assert last("approve", run, "--choice", "nonsense", "--by", "ann", "--no-drive", code=2)[:3] == (
+        "ann",
+        "gate.decide",
+        "failed",
+    )
+    assert last("cancel", fork) == ("local", "run.cancel", "done", "run", {"reason": ""})
+    assert last("resume", fork, code=19) == ("local", "run.resume", "done", "run", {"reopen": True, "settled": {}})
+    assert last("cancel", fork)[1] == "run.cancel"
+    assert last("discard", fork, code=17)[1:3] == ("run.discard", "failed")
+    assert last("promote", run)[1] == "run.promote"
+    assert last("discard", fork) == ("local", "run.discard", "done", "run", {"runs": 1})
+    assert last("cancel", run)[1] == "run.cancel"
+    assert last("runs", "delete", run, "--force") == ("local", "run.delete", "done", "run", {"runs": 1})
+    assert weft("audit", "verify", "--json").json["intact"] is True
+
+
+@pytest.mark.slow
+def test_commands_that_set_things_up_otherwise_are_noted(weft, last, tmp_path):
+    weft.write("goes-on.yaml", GOES_ON)
+    north = ("--tenant", "north")
+    who = ("local", "user.create", "done", "user", {"role": "approver"})
+    assert last("users", "add", "ann", "--role", "approver", *north, tenant="north") == who
+    refused = last("keys", "add", "ann", "--role", "admin", *north, code=2, tenant="north")
+    assert refused == ("local", "key.create", "failed", "key", {"user": "ann", "role": "admin", "error": "input"})
+    assert last("keys", "add", "ann", "--role", "viewer", *north, tenant="north")[1:3] == ("key.create", "done")
+    key = weft("keys", "list", *north, "--json").json["keys"][0]["id"]
+    assert last("keys", "revoke", key, *north, tenant="north")[1:3] == ("key.revoke", "done")
+    assert last("users", "disable", "ann", *north, tenant="north")[4] == {"disabled": True}
+    assert last("link")[1:4] == ("link.create", "done", "service")
+    added = last("schedules", "add", "goes-on.yaml", "--every", "2h", "--name", "often")
+    assert added == ("local", "automation.add", "done", "automation", {"kind": "schedule"})
+    assert last("schedules", "pause", "often")[1] == "automation.pause"
+    assert last("schedules", "resume", "often")[1] == "automation.resume"
+    assert last("schedules", "remove", "often")[1] == "automation.remove"
+    assert last("schedules", "remove", "often", code=17)[1:3] == ("automation.remove", "failed")
+    synced = last("schedules", "sync", "goes-on.yaml")
+    assert synced == ("local", "automation.sync", "done", "automations", {"file": "goes-on.yaml", "added": ["goes-on"]})
+    assert last("plans", "invalidate", "--all")[1] == "plan.invalidate"
+    backup = tmp_path / "all.weft"
+    assert last("db", "backup", str(backup)) == ("local", "db.backup", "done", "store", {"file": "all.weft"})
+    assert last("db", "migrate", "--to", "0010")[1:3] == ("db.migrate", "done")
+    assert weft("audit", "verify", "--json").json["intact"] is True

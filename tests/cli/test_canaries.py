@@ -124,6 +124,10 @@ def test_no_secret_is_ever_written(weft, echo, aws, monkeypatch, tmp_path):
     sent = json.dumps(seen)
     assert all(one in sent for one in CANARIES)
     read = {one["target"] for one in said[3].json["entries"] if one["act"] == "secret.read"}
+    cleaned = [one for one in said[3].json["entries"] if one["act"] == "redaction"]
+    assert {one["data"]["path"] for one in cleaned} >= {"/first", "/second"}
+    run = said[5].json["runs"][0]["run_id"]
+    assert {(one["target"], one["data"]["run"]) for one in cleaned} == {(f"run/{run}", run)}
     assert read == {"secret/A", "secret/B", "secret/C", "secret/D", "secret/E", "secret/F"}
     # …and stand in nothing that was written, plain or encoded.
     written = [

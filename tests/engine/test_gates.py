@@ -373,7 +373,9 @@ async def test_far_timers_let_go_of_the_run_and_near_ones_do_not():
 @simulated
 async def test_what_is_asked_is_bounded_and_what_is_secret_is_masked():
     world = World()
-    world.engine = world.new_engine(mask=lambda value: {**value, "prompt": value["prompt"].replace("hunter2", "***")})
+    world.engine = world.new_engine(
+        mask=lambda _run, _path, value: {**value, "prompt": value["prompt"].replace("hunter2", "***")}
+    )
     run_id = await waiting(world, shop(prompt="hunter2 {{ 'x' * 300000 }}"))
     prompt = world.journal.gates.of(run_id)[0].request["prompt"]
     assert prompt.startswith("*** xxx")

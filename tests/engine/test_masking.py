@@ -15,7 +15,7 @@ SECRET = "correct-horse-battery"
 
 async def masked_world(do) -> World:
     world = World(Doing(do))
-    world.engine = world.new_engine(mask=KnownValues([SECRET]).json)
+    world.engine = world.new_engine(mask=lambda _run, _path, value: KnownValues([SECRET]).json(value))
     return world
 
 

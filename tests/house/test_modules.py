@@ -12,6 +12,7 @@ MANY_PARAMETERS = {
     "weft/engine/context.py:step": "the same door, from inside",
     "weft/python/agents.py:agent": "what is said of an agent; all keywords with defaults",
     "weft/python/asking.py:gate": "what a question may have; all but one are keywords with defaults",
+    "weft/engine/local.py:start": "what a run is made of; all but two are keywords with defaults",
     "weft/engine/local.py:__init__": "what an engine is made of; all but two are keywords with defaults",
 }
 MIGRATIONS = "/migrations/versions/"

@@ -20,6 +20,9 @@ class Provider:
         provider = self
         self.away = False
         """Whether its keys cannot be had."""
+        self.answers = threading.Event()
+        """Whether it answers who asks for its keys."""
+        self.answers.set()
         self.nonce = ""
         """What it says instead of the nonce that it was given."""
 
@@ -37,6 +40,7 @@ class Provider:
                     )
                 elif path == "/keys":
                     provider.fetched += 1
+                    provider.answers.wait(60)
                     if provider.away:
                         self.say({"error": "later"}, 503)
                         return

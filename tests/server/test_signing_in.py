@@ -1,5 +1,6 @@
 """Who comes in: tokens of an issuer, a provider for browsers, links, keys; and everybody who must not."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -167,6 +168,110 @@ async def test_an_issuer_that_is_away_stops_nobody_who_is_known_and_lets_nobody_
     assert await status(client, provider.token()) == 200
 
 
+class Later:
+    """A clock that goes on when it is told to."""
+
+    def __init__(self, clock):
+        self.began, self.more = clock.monotonic(), 0.0
+
+    def monotonic(self):
+        return self.began + self.more
+
+
+async def fetched(keys):
+    """Wait until nothing is being fetched."""
+    async with asyncio.timeout(30):
+        while keys._fetching is not None:
+            await asyncio.sleep(0.01)
+
+
+async def quickly(waited):
+    """What it comes to; nobody may be kept waiting by an issuer that does not answer."""
+    async with asyncio.timeout(10):
+        return await waited
+
+
+async def test_keys_that_are_known_count_on_while_the_issuer_is_away_and_not_for_ever(opened, provider):
+    host, client = opened(keys_hours=8)
+    clock = host.tokens.keys._clock = Later(host.clock)
+    known = provider.token(exp=int(time.time()) + 90_000)
+    assert await status(client, known) == 200
+    provider.away = True
+    try:
+        for hours in (2, 5, 7.9):
+            clock.more = hours * 3_600
+            assert await status(client, known) == 200
+            await fetched(host.tokens.keys)
+        clock.more = 8.1 * 3_600
+        assert await status(client, known) == 401
+    finally:
+        provider.away = False
+    assert await status(client, known) == 200
+    # A key that the issuer has taken away is worth nothing once that is known.
+    provider.rotate()
+    assert await status(client, known) == 200
+    clock.more += 3_700
+    await status(client, known)
+    await fetched(host.tokens.keys)
+    assert await status(client, known) == 401
+    assert await status(client, provider.token()) == 200
+
+
+async def test_an_issuer_that_does_not_answer_keeps_nobody_waiting(opened, provider, monkeypatch):
+    monkeypatch.setattr(keyset, "_WAIT_S", 0.2)
+    host, client = opened()
+    clock = host.tokens.keys._clock = Later(host.clock)
+    known = provider.token()
+    assert await status(client, known) == 200
+    clock.more, before = 3_700, provider.fetched
+    provider.answers.clear()
+    try:
+        assert await quickly(status(client, known)) == 200
+        provider.rotate()
+        unknown = [status(client, provider.token(jti=str(number))) for number in range(20)]
+        assert set(await quickly(asyncio.gather(*unknown))) == {401}
+        assert await quickly(status(client, known)) == 200
+        # All of them wait for one answer.
+        assert provider.fetched - before <= 1
+    finally:
+        provider.answers.set()
+    await fetched(host.tokens.keys)
+    assert await status(client, provider.token()) == 200
+
+
+async def test_tokens_with_unknown_keys_ask_the_issuer_now_and_then_and_are_noted(opened, provider, monkeypatch):
+    host, client = opened()
+    monkeypatch.setattr(keyset, "_AGAIN_S", 5.0)
+    clock = host.tokens.keys._clock = Later(host.clock)
+    assert await status(client, provider.token()) == 200
+    before = provider.fetched
+    rogue = rsa.generate_private_key(65537, 2048)
+    claims = {"iss": provider.url, "aud": "weft", "exp": int(time.time()) + 300, "sub": "eve", "roles": ["admin"]}
+    for number in range(10):
+        token = jwt.encode(claims, rogue, algorithm="RS256", headers={"kid": f"key-{number}"})
+        assert await status(client, token) == 401
+    assert provider.fetched - before <= 1
+    # One that is away is asked less and less often, and refuses as quickly.
+    provider.away = True
+    try:
+        tried = []
+        for _ in range(30):
+            clock.more += 4
+            seen = provider.fetched
+            assert await status(client, token) == 401
+            tried.append(provider.fetched - seen)
+        assert 2 <= sum(tried) <= 6
+    finally:
+        provider.away = False
+    await host.trail.finish()
+    refused = [one for one in host.journal.audit.list(limit=200) if (one.act, one.outcome) == ("sign-in", "denied")]
+    reasons = {one.data["reason"] for one in refused}
+    assert {
+        "the token is signed with a key that its issuer does not show",
+        "the keys of the issuer cannot be fetched now",
+    } <= reasons
+
+
 async def test_a_sign_in_ends_where_it_was_begun_and_once(opened, provider):
     _, client = opened(client_id="studio", audience=None)
     transport = client._transport
@@ -304,8 +409,13 @@ async def test_sessions_are_listed_and_ended_one_by_one(opened, provider):
     assert host.identity.signins() == []
     host.trail.flush()
     host.journal.writer.drain()
-    acts = [(one.act, one.principal) for one in host.journal.audit.list() if one.act in {"signin.end", "sign-out"}]
-    assert acts == [("sign-out", "local"), ("signin.end", "local")]
+    ends = {"signin.end", "sign-out"}
+    acts = [(one.act, one.principal, one.outcome) for one in host.journal.audit.list() if one.act in ends]
+    assert acts == [
+        ("sign-out", "local", "done"),
+        ("signin.end", "local", "done"),
+        *2 * [("signin.end", "ann@example.org", "failed")],
+    ]
 
 
 async def test_a_user_has_so_many_sessions_at_most(opened):

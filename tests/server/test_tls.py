@@ -22,6 +22,8 @@ from weft.app.expiring import Reminder
 from weft.client import Client, Tls
 from weft.core.clock import SystemClock
 from weft.core.errors import InputError, TransientError
+from weft.core.settings import Settings
+from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
 _DAY = dt.timedelta(days=1)
@@ -173,6 +175,18 @@ def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_n
         [sys.executable, "-m", "weft", "runs", "list", "--json"], env=environ, capture_output=True, check=True
     )
     assert b'"runs"' in said.stdout
+    # That there were others, and which were not taken up, stands in the audit log.
+    until = time.monotonic() + 30
+    while True:
+        journal = Journal(Settings(home=one.home).journal)
+        found = [(each.outcome, each.data) for each in journal.audit.list() if each.act == "settings.change"][::-1]
+        journal.close()
+        if len(found) >= 3:
+            break
+        assert time.monotonic() < until, found
+        time.sleep(0.05)
+    assert [each[0] for each in found] == ["done", "failed", "done"]
+    assert {each[1]["settings"][0] for each in found[1:]} == {"server.tls_cert (content)"}
 
 
 def test_callers_need_a_certificate_of_our_authority(tmp_path, secure):

@@ -24,6 +24,7 @@ from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.auditing.access import Access
+from weft.app.auditing.acts import Act, gate_decide, run_start
 from weft.app.auditing.trail import Trail
 from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
@@ -39,7 +40,8 @@ from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
 from weft.core.clock import SystemClock, iso
-from weft.core.errors import ConflictError, WeftError
+from weft.core.errors import ConflictError, PolicyError, WeftError
+from weft.core.ids import uuid7
 from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided
@@ -133,10 +135,16 @@ class Driving:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
         prepared = self._prepared(request, at)
-        self._check(prepared.plan, request.choice.base_url)
+        auto = request.automatic
+        run_id = auto.run_id if auto else request.run_id or uuid7()
+        act = run_start(run_id, request.file.name, auto.automation if auto else "")
+        try:
+            self._check(prepared.plan, request.choice.base_url)
+        except PolicyError as error:
+            await self._trail.note(self._trail.of(request.owner, act, outcome="denied", reason=error.message[:200]))
+            raise
         # What cannot be had is said before the run begins.
         await self._warm(prepared.plan.definitions)
-        auto = request.automatic
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
             raise ConflictError(
                 f"{request.file} has changed since {auto.automation!r} was added",
@@ -146,14 +154,15 @@ class Driving:
         for warning in () if auto else prepared.warnings:
             _LOG.warning("%s: %s", warning.message, warning.fix)
         options = self._options(request)
-        run_id = await self.engine.start(
+        await self.engine.start(
             prepared.plan,
             prepared.scope,
             inputs=prepared.inputs,
             options=options,
             queued=request.queued,
-            birth=auto.run_id if auto else request.run_id,
+            birth=run_id,
             owner=Owner(request.owner.tenant, request.owner.principal, request.session),
+            also=(self._trail.born(request.owner, act),),
         )
         if not request.queued:
             if len(self._begun) >= _PLANS:
@@ -222,11 +231,15 @@ class Driving:
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         """Answer a gate; see `Engine.decide`. It is an entry of the audit log."""
-        decided = await self.engine.decide(run_id, gate, answer)
-        if self._audits:
-            about, tenant = {"gate": decided.gate.id}, decided.gate.tenant
-            await self._trail.note(self._trail.entry(answer.by, "gate.decide", f"run/{run_id}", about, tenant=tenant))
-        return decided
+        deciding = self.engine.decide(run_id, gate, answer)
+        if not self._audits:
+            return await deciding
+
+        def told(made: Decided) -> Act:
+            return gate_decide(run_id, made.gate.id)
+
+        by = Owner(self._access.owner(run_id).tenant, answer.by)
+        return await self._trail.act(by, gate_decide(run_id, gate or ""), deciding, told=told)
 
     async def _warm(self, definitions: Mapping[str, Any]) -> None:
         """Read the secrets that a run will need; from then on they are masked."""
@@ -250,7 +263,7 @@ class Driving:
     async def close(self) -> None:
         """Let go of connections and send what telemetry has left."""
         await self.engine.close()
-        self._trail.flush()
+        await self._trail.finish()
         await self._servers.close()
         await self._remote.aclose()
         await self._models.aclose()
@@ -303,6 +316,7 @@ class Driving:
                 known.values(),
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
+                on_mask=partial(self._access.redaction, *step),
                 also_masked=(*credentials(), *self._masked),
                 values=self._secrets,
             ),

@@ -13,6 +13,8 @@ from typing import Any
 from weft.app.admission.cookies import Cookies, Sealed
 from weft.app.admission.keyset import KeySet
 from weft.app.admission.tokens import Tokens
+from weft.app.auditing.acts import Act, gate_decide, run_cancel
+from weft.app.auditing.configured import note_file
 from weft.app.auditing.trail import Trail
 from weft.app.automation.desk import Desk
 from weft.app.egress import egress_policy
@@ -38,7 +40,6 @@ from weft.core.errors import ConflictError, NotFoundError, RateLimitError, Trans
 from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.engine.answering import Decided, NewSignal
-from weft.engine.local import RunResult
 from weft.engine.questions import Answer
 from weft.net.client import HttpClient
 from weft.store.gates import mark_due
@@ -72,7 +73,9 @@ class Host:
         self.service = LocalService(settings, streaming=True, audits=False)
         self.journal = self.service.journal
         self.trail = Trail(self.journal, self.clock, settings.home)
-        self.library = Library(self.journal, settings.home, settings.server.folders)
+        self.library = Library(
+            self.journal, settings.home, settings.server.folders, told=partial(note_file, self.trail)
+        )
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)
@@ -90,8 +93,7 @@ class Host:
         self.http = HttpClient(egress_policy(settings))
         shown = {"server.tls_cert": settings.server.tls_cert, "server.tls_clients": settings.server.tls_clients}
         self.certificates = Reminder(shown, self.clock, warn_days=settings.server.tls_warn_days)
-        keys = KeySet(self.http, self.clock, issuer=settings.identity.issuer or "", url=settings.identity.jwks_url)
-        self.tokens = Tokens(settings.identity, self.identity, keys)
+        self.tokens = Tokens(settings.identity, self.identity, KeySet(self.http, self.clock, settings.identity))
         self.teller = Teller(self.journal, self.service.bus, self.clock, self._carriers(url))
         self.draining = False
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
@@ -157,8 +159,9 @@ class Host:
         self.news.close()
         self.tails.close()
         await self.teller.close()
+        await self.tokens.keys.close()
         await self.http.aclose()
-        self.trail.flush()
+        await self.trail.finish()
         await self.service.close()
 
     async def converse(self, turn: Turn, *, after: str | None = "", queue: bool = False) -> Begun:
@@ -269,8 +272,6 @@ class Host:
             self.tails.hold(run_id, run.head_seq)
             self._owners[run_id] = tenant
             self._spawn(run_id)
-        facts = {"file": request.file.name}
-        await self.audit(request.owner.principal, "run.start", f"run/{run_id}", facts, tenant=request.owner.tenant)
         return run
 
     def _admit(self, tenant: str) -> None:
@@ -291,10 +292,6 @@ class Host:
         fork = NewFork(run_id=new, out=self.settings.home / "artifacts" / new)
         return await self.service.fork(run_id, at=at, before=before, changes=changes, new=fork)
 
-    async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
-        """Make a run go until it ends or waits; see `Service.drive`."""
-        return await self.service.drive(run_id, reopen=reopen)
-
     def go_on(self, run_id: str, *, reopen: bool = False) -> None:
         """Have a run driven on in the background, unless somebody drives it already."""
         if run_id not in self._drives and not self.draining:
@@ -302,11 +299,18 @@ class Host:
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
         """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
+        by = Owner(self.journal.runs.get(run_id).tenant, principal or answer.by)
+        whose = answer.by if by.principal != answer.by else ""
+
+        def told(made: Decided) -> Act:
+            return gate_decide(run_id, made.gate.id, whose)
+
+        act = gate_decide(run_id, gate or "", whose)
+        return await self.trail.act(by, act, self._decide(run_id, gate, answer), told=told)
+
+    async def _decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         decided = await self.service.decide(run_id, gate, answer)
         self._wake(run_id)
-        facts = {"gate": decided.gate.id, **({"for": answer.by} if principal not in {"", answer.by} else {})}
-        who, tenant = principal or answer.by, decided.gate.tenant
-        await self.audit(who, "gate.decide", f"run/{run_id}", facts, tenant=tenant)
         return decided
 
     async def signal(self, run_id: str, signal: NewSignal) -> bool:
@@ -321,10 +325,9 @@ class Host:
 
     async def cancel(self, run_id: str, *, reason: str = "", principal: str = "local") -> bool:
         """Cancel a run, whoever drives it; False when it had ended."""
-        done = await self.service.cancel(run_id, reason=reason)
-        tenant = self.journal.runs.get(run_id).tenant
-        await self.audit(principal, "run.cancel", f"run/{run_id}", {"reason": reason[:200]}, tenant=tenant)
-        return done
+        by = Owner(self.journal.runs.get(run_id).tenant, principal)
+        told = partial(run_cancel, run_id, reason)
+        return await self.trail.act(by, told(), self.service.cancel(run_id, reason=reason), told=told)
 
     async def audit(
         self,
@@ -341,8 +344,7 @@ class Host:
 
     def signed_in(self, owner: Owner, how: str) -> None:
         """Note that somebody has come in."""
-        entry = self.trail.entry(owner.principal, "sign-in", "service", {"by": how}, tenant=owner.tenant)
-        self.trail.later(entry, soon=True)
+        self.trail.later(self.trail.of(owner, Act("sign-in", "service", {"by": how})), soon=True)
 
     def refused(self, reason: str, *, more: int = 0) -> None:
         """Note that somebody was turned away, and how many `more` were before whom nobody noted."""
@@ -350,14 +352,12 @@ class Host:
         self.trail.later(self.trail.entry("", "sign-in", "service", facts, outcome="denied"), soon=True)
 
     def _limited(self, owner: Owner, reason: str) -> None:
-        facts = {"reason": reason}
-        entry = self.trail.entry(owner.principal, "limit", "service", facts, outcome="denied", tenant=owner.tenant)
-        self.trail.later(entry, soon=True)
+        act = Act("limit", "service", {"reason": reason})
+        self.trail.later(self.trail.of(owner, act, outcome="denied"), soon=True)
 
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""
-        entry = self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant)
-        self.trail.later(entry, soon=True)
+        self.trail.later(self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant), soon=True)
 
     def _exists(self, run_id: str) -> bool:
         try:

@@ -19,6 +19,8 @@ from weft.store.journal import Journal
 from weft.store.signins import SignIn, end_signin
 
 PREFIX = "weft_"
+RESERVED = frozenset({"weft", "hook"})
+"""Who acts of their own accord: nobody may be taken for them in the audit log."""
 _LOCAL_USER = User(id=LOCAL.principal, name="the user of this machine", role="admin")
 
 
@@ -49,10 +51,14 @@ class Identity:
         """Make a user.
 
         Raises:
-            InputError: there is no such role.
+            InputError: there is no such role, or nobody can have this id.
             ConflictError: there is one of this id.
         """
         _check_role(role)
+        if user_id in RESERVED or (user_id == LOCAL.principal and tenant != LOCAL.tenant):
+            raise InputError(
+                f"nobody can be called {user_id!r}", fix="choose another id: the service itself acts under this one"
+            )
         user = User(id=user_id, name=name or user_id, role=role, created_at=self._clock.micros(), tenant=tenant)
         await self._journal.writer.submit(add_user(user))
         return user

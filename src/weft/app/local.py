@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from weft.app.parts import load
-from weft.app.service import AS_WRITTEN, Checked, ModelChoice, NewFork, RunRequest
+from weft.app.service import AS_WRITTEN, Checked, ModelChoice, NewFork, RunRequest, Settled
 
 if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.app.automation.desk import Desk, NewAutomation
@@ -118,9 +118,10 @@ class LocalService:
         """See `Service.drive`."""
         return await self._driving.drive(run_id, reopen=reopen)
 
-    async def settle(self, run_id: str, path: str, *, did: bool) -> None:
-        """See `Service.settle`."""
-        await self._driving.engine.settle(run_id, path, did=did)
+    async def resume(self, run_id: str, *, reopen: bool, settle: Mapping[str, Settled]) -> None:  # noqa: ARG002 -- a port
+        """See `Service.resume`."""
+        for path, word in settle.items():
+            await self._driving.engine.settle(run_id, path, did=word == "yes")
 
     def gates(self, *, limit: int = 100) -> list[Gate]:
         """See `Service.gates`."""
@@ -260,9 +261,8 @@ class LocalService:
     async def delete(self, run_id: str) -> list[str]:
         """See `Service.delete`."""
         planning = load("planning")
-        made: frozenset[tuple[str, str]] = frozenset()
-        if self._drafts.all():
-            made = await planning.read_requests(self._journal, run_id)
+        read = self._drafts.all()
+        made: frozenset[tuple[str, str]] = await planning.read_requests(self._journal, run_id) if read else frozenset()
         gone: list[str] = await self._journal.writer.submit(load("removal").removal(run_id))
         await planning.forget(self._drafts, made)
         return gone

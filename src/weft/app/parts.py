@@ -41,6 +41,8 @@ PARTS = {
     "secrets-vault": "weft.secrets.sources.vault",
     "cookies": "weft.app.admission.cookies",
     "trail": "weft.app.auditing.trail",
+    "acts": "weft.app.auditing.acts",
+    "configured": "weft.app.auditing.configured",
     "audit-shipping": "weft.app.auditing.shipping",
     "audit-aws": "weft.app.auditing.aws",
     "audit-keys": "weft.app.auditing.keys",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from weft.core.errors import Problem
 from weft.core.owner import LOCAL, Owner
@@ -46,6 +46,9 @@ class ModelChoice:
 
 AS_WRITTEN = ModelChoice()
 """No choice: the workflow's own models."""
+
+Settled = Literal["yes", "no"]
+"""Whether a step in doubt has happened."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,8 +173,8 @@ class Service(Protocol):
         """Make a run go until it ends or waits."""
         ...
 
-    async def settle(self, run_id: str, path: str, *, did: bool) -> None:
-        """Say of a doubtful step whether it happened."""
+    async def resume(self, run_id: str, *, reopen: bool, settle: Mapping[str, Settled]) -> None:
+        """Say that a run is to go on, and of its doubtful steps, by path, whether they happened; `drive` makes it go."""
         ...
 
     def gates(self, *, limit: int = 100) -> list[Gate]:

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from weft.app.auditing.acts import Act
+from weft.app.auditing.trail import Trail
 from weft.app.opening import open_journal
 from weft.core.clock import SystemClock
 from weft.core.errors import InputError
+from weft.core.owner import LOCAL
 from weft.core.settings import load_settings
 from weft.store.backup import back_up, restore
 from weft.store.checking import Soundness, check
@@ -28,6 +31,9 @@ def migrated(to: str | None = None) -> tuple[str | None, str]:
     if to is not None and not (to.isdigit() and len(to) == len(HEAD) and "0001" <= to <= HEAD):
         raise InputError(f"there is no revision {to!r}", fix=f"revisions are 0001 to {HEAD}")
     # Opening it brings it to the newest one.
+    if before is not None and (to or HEAD) != before:
+        # Before, for an older schema may have no place for it.
+        _note(Act("db.migrate", "store", {"from": before, "to": to or HEAD}))
     database = open_database(where)
     try:
         if to is not None and to != HEAD:
@@ -49,6 +55,8 @@ def checked() -> Soundness:
 
 def backed_up(file: Path) -> dict[str, int]:
     """Write the whole store into a new file; how many rows of each table."""
+    # First, as with an export of the log: what is taken out says so itself.
+    _note(Act("db.backup", "store", {"file": file.name}))
     with _journal() as journal:
         return back_up(journal.database, file, at=SystemClock().micros())
 
@@ -58,18 +66,30 @@ def restored(file: Path) -> dict[str, int]:
     if not file.is_file():
         raise InputError(f"there is no file {file}", fix="give a file that `weft db backup` has made")
     with _journal() as journal:
-        return restore(journal.database, file)
+        counts = restore(journal.database, file)
+    _note(Act("db.restore", "store", {"file": file.name, "rows": sum(counts.values())}))
+    return counts
 
 
 def reader_made(role: str, tenant: str | None) -> None:
     """Let a role of the database see one tenant, or the one that its sessions name."""
     migrated()
     let_in(load_settings().journal, role, tenant)
+    _note(Act("db.role", f"role/{role}", {"reads": True, "of": tenant or "session"}))
 
 
 def reader_removed(role: str) -> None:
     """Let a role of the database see nothing any more."""
     shut_out(load_settings().journal, role)
+    _note(Act("db.role", f"role/{role}", {"reads": False}))
+
+
+def _note(act: Act) -> None:
+    settings = load_settings()
+    with _journal() as journal:
+        trail = Trail(journal, SystemClock(), settings.home)
+        trail.later(trail.of(LOCAL, act), soon=True)
+        journal.writer.drain()
 
 
 @contextmanager

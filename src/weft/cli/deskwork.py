@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 from rich.table import Table
 
+from weft.app.auditing.acts import Act
 from weft.app.auditing.trail import Trail
 from weft.app.identity import Identity
 from weft.app.local import LocalService
 from weft.cli.render.consoles import console
 from weft.cli.terminal import clean
 from weft.core.clock import SystemClock
+from weft.core.owner import Owner
 from weft.core.settings import Settings, load_settings
 from weft.store.journal import Journal
 
@@ -32,9 +34,11 @@ class Desk:
         self.identity = Identity(journal, clock)
         self._trail = Trail(journal, clock, settings.home)
 
-    async def note(self, act: str, target: str, data: dict[str, Any], tenant: str) -> None:
-        """Add an entry to the audit log in the name of the user of this machine."""
-        await self._trail.note(self._trail.entry(LOCAL, act, target, data, tenant=tenant))
+    async def act(
+        self, tenant: str, act: Act, work: Awaitable[Made], *, told: Callable[[Made], Act] | None = None
+    ) -> Made:
+        """What `work` comes to, in the name of the user of this machine; it is an entry in the audit log of `tenant`."""
+        return await self._trail.act(Owner(tenant, LOCAL), act, work, told=told)
 
 
 def at_desk(work: Callable[[Desk], Awaitable[Made]]) -> Made:

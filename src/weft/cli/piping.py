@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+from weft.app.auditing.configured import note_settings
 from weft.app.hosting import Host
 from weft.app.memory import settle
 from weft.app.service import ModelChoice
@@ -45,6 +46,7 @@ def _with(settings: Settings, folders: Sequence[Path]) -> Settings:
 async def _serve(settings: Settings, choice: ModelChoice | None) -> None:
     host = Host(settings, choice=choice)
     loop = asyncio.get_running_loop()
+    note_settings(settings, host.journal, host.trail, "mcp")
     await host.open()
     speaking = asyncio.ensure_future(speak(host))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from weft.app.service import Service
+from weft.app.service import Service, Settled
 from weft.cli import logs
 from weft.cli.attending import Manner, asks, attend
 from weft.cli.drive import Interrupts
@@ -27,16 +27,16 @@ def go_on(
     as_json: bool,
 ) -> int:
     """Resume `run`, show it, and return the exit code."""
-    answers = [_answer(text) for text in did]
+    answers = dict(map(_answer, did))
     settings = load_settings()
     logs.start(settings.log.level, settings.log.format)
 
     async def whole(service: Service) -> Ending:
         found = service.find(run)
-        for path, happened in answers:
-            await service.settle(found.id, path, did=happened)
+        reopen = found.status in _REOPENED
+        await service.resume(found.id, reopen=reopen, settle=answers)
         with Interrupts() as interrupts:
-            manner = Manner(quiet=quiet or as_json, ask=asks(as_json=as_json), reopen=found.status in _REOPENED)
+            manner = Manner(quiet=quiet or as_json, ask=asks(as_json=as_json), reopen=reopen)
             drove = await attend(service, found.id, interrupts, manner=manner)
             return await ending(service, drove, trace=trace)
 
@@ -44,8 +44,8 @@ def go_on(
     return tell_ending(end, as_json=as_json, quiet=quiet)
 
 
-def _answer(text: str) -> tuple[str, bool]:
+def _answer(text: str) -> tuple[str, Settled]:
     path, sign, word = text.rpartition("=")
     if not sign or not path or word not in {"yes", "no"}:
         raise InputError(f"--did {text!r} is not PATH=yes or PATH=no", fix="`weft why RUN` names the steps in doubt")
-    return path, word == "yes"
+    return path, "yes" if word == "yes" else "no"

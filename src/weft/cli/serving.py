@@ -7,12 +7,14 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import uvicorn
 
 from weft.app.admission.cookies import new_link
+from weft.app.auditing.configured import note_certificate, note_settings
 from weft.app.hosting import Host
 from weft.app.memory import settle
 from weft.app.service import ModelChoice
@@ -79,6 +81,9 @@ async def _serve(settings: Settings, choice: ModelChoice | None, *, as_json: boo
     url = settings.server.public_url or f"http{'s' if tls else ''}://{name}:{port}"
     service = Host(settings, choice=choice, url=url)
     try:
+        note_settings(settings, service.journal, service.trail, "up")
+        if tls is not None:
+            tls.told = partial(note_certificate, service.trail)
         app = build(service, url=url)
         config = uvicorn.Config(
             app,

@@ -6,6 +6,7 @@ so commands that only look at files do without it.
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 import tomllib
@@ -24,7 +25,7 @@ from weft.core.errors import InputError, Place, Problem
 from weft.core.setting_kinds import Group, absolute
 from weft.core.settings_model import PREFIX, Settings, default_home
 
-__all__ = ["SettingRow", "Settings", "explain", "load_settings", "variable"]
+__all__ = ["SettingRow", "Settings", "explain", "fingerprints", "load_settings", "variable"]
 
 FILE_NAME = "weft.toml"
 _MAX_FILE_BYTES = 1_048_576
@@ -109,6 +110,14 @@ def explain(settings: Settings) -> list[SettingRow]:
     ]
 
 
+def fingerprints(settings: Settings, key: bytes) -> dict[str, str]:
+    """A hash of each setting's value under `key`, by name: it tells whether a value is another one, and nothing of what it is."""
+    return {
+        name: hmac.new(key, repr(_bare(value)).encode(errors="replace"), "sha256").hexdigest()[:32]
+        for name, _, value in _walk(settings)
+    }
+
+
 def variable(name: str) -> str:
     """The environment variable of the setting `name`: ``net.timeout_s`` is ``WEFT_NET__TIMEOUT_S``."""
     return PREFIX + name.replace(".", "__").upper()
@@ -121,6 +130,14 @@ def _walk(model: BaseModel, prefix: str = "") -> Iterator[tuple[str, FieldInfo, 
             yield from _walk(value, f"{prefix}{name}.")
         else:
             yield prefix + name, info, value
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict):
+        return {key: _bare(value[key]) for key in sorted(value)}
+    return [_bare(item) for item in value] if isinstance(value, tuple | list) else str(value)
 
 
 def _shown(value: Any) -> Any:

@@ -297,6 +297,9 @@ class IdentitySettings(Group):
     jwks_url: Url = Field(
         default=None, description="Where the issuer shows its keys; what it says of itself by default."
     )
+    keys_hours: float = Field(
+        default=24.0, gt=0, le=720, description="How long keys that were fetched count while the issuer is away."
+    )
     role_claim: str = Field(default="", max_length=200, description="The claim that holds the role, or a list with it.")
     tenant_claim: str = Field(
         default="", max_length=200, description="The claim that holds the tenant; else it is `local`."

@@ -239,7 +239,7 @@ class Children:
             "effect": "idempotent",
             "attempt": 1,
             "target": plan.workflow,
-            "input": self._mask(dict(inputs)),
+            "input": self._mask(self._recorder.run_id, path, dict(inputs)),
             "run": run_id,
         }
         await self._recorder.record("step.started", path, data)

@@ -33,8 +33,8 @@ Body = Callable[[StepContext], Awaitable[Done]]
 Check = Callable[[StepContext], Awaitable[Done | None]]
 Before = Callable[[StepContext], Awaitable[None]]
 """What must have been asked before a step may begin."""
-Mask = Callable[[Any], Any]
-"""Takes out of JSON what must not be written."""
+Mask = Callable[[str, str, Any], Any]
+"""Takes out of JSON what must not be written; it is told of which run and which path the value is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,14 @@ class Steps(Protocol):
 
     recorder: Recorder
     gates: Gates
-    mask: Mask
 
     @property
     def leaving(self) -> bool:
         """Whether the process lets go of the run at this moment."""
+        ...
+
+    def mask(self, path: str, value: Any) -> Any:
+        """`value`, which is to be written of the step at `path`, without what must not be."""
         ...
 
     def go_on(self) -> None:
@@ -136,7 +139,7 @@ class LiveContext:
     def note(self, kind: str, data: Mapping[str, Any]) -> None:
         """See `StepContext.note`."""
         self.performing.go_on()
-        self.performing.recorder.note(kind, self.path, self.performing.mask(dict(data)))
+        self.performing.recorder.note(kind, self.path, self.performing.mask(self.path, dict(data)))
 
     async def ask(self, name: str, request: GateRequest) -> Any:
         """See `StepContext.ask`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from weft.core.canonical import dumps, loads
@@ -22,7 +23,9 @@ _PROMPT = 300
 class Gates:
     """The gates of one run."""
 
-    def __init__(self, recorder: Recorder, waiting: Waiting, clock: Clock, mask: Callable[[Any], Any]) -> None:
+    def __init__(
+        self, recorder: Recorder, waiting: Waiting, clock: Clock, mask: Callable[[str, str, Any], Any]
+    ) -> None:
         self._recorder = recorder
         self._waiting = waiting
         self._clock = clock
@@ -55,7 +58,7 @@ class Gates:
         at = self._clock.micros()
         id_ = gate_id(self._recorder.run_id, path, self._recorder.state.life)
         try:
-            data = {"gate": id_, **as_opened(request, at=at, mask=self._mask)}
+            data = {"gate": id_, **as_opened(request, at=at, mask=partial(self._mask, self._recorder.run_id, path))}
             payload = dumps(data)
             check_value(payload, data)
         except (TypeError, ValueError, RecursionError) as error:
@@ -79,7 +82,7 @@ class Gates:
     async def _conclude(self, path: str, gate: OpenGate, made: Mapping[str, Any]) -> Outcome:
         end = conclusion(gate.request, made, path)
         if isinstance(end, WeftError):
-            last = ("step.failed", {"error": self._mask(end.as_json()), "type": "gate"})
+            last = ("step.failed", {"error": self._mask(self._recorder.run_id, path, end.as_json()), "type": "gate"})
         else:
             last = ("step.completed", {"value": end, "type": "gate"})
         with self._waiting.working():

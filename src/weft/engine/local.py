@@ -39,6 +39,7 @@ from weft.plan.nodes import Plan
 from weft.store.append import Append, Draft, NewRun
 from weft.store.journal import Journal
 from weft.store.runs import Run
+from weft.store.sql import Transaction
 from weft.store.statuses import TERMINAL
 
 __all__ = ["Engine", "RunResult"]
@@ -64,7 +65,7 @@ class Engine:
         concurrency: int = 64,
         listeners: tuple[Listener, ...] = (),
         new_id: Callable[[], str] = uuid7,
-        mask: Mask = lambda value: value,
+        mask: Mask = lambda _run, _path, value: value,
         near_s: float = NEAR_S,
         programs: Programs | None = None,
     ) -> None:
@@ -94,12 +95,14 @@ class Engine:
         queued: bool = False,
         birth: Birth | str | None = None,
         owner: Owner = LOCAL,
+        also: tuple[Callable[[Transaction], object], ...] = (),
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 
         This engine holds the run from the beginning, unless it is to be `queued` for another one. `scope` is what its
         templates can read from the beginning, `inputs` what lists show, `options` what the caller wants to find again (such
-        as where artifacts go), `birth` where a child run comes from, or just the id that the run is to have, `owner` whose it is.
+        as where artifacts go), `birth` where a child run comes from, or just the id that the run is to have, `owner` whose it is,
+        `also` what is written in the same transaction.
 
         Raises:
             ConflictError: there is a run of this id.
@@ -127,13 +130,14 @@ class Engine:
         )
         created = Draft(self._clock.micros(), "run.created", "", given(data))
         if queued:
-            await self._journal.append(Append(run_id, 0, [created], create=new))
+            await self._journal.append(Append(run_id, 0, [created], create=new, also=also))
             self._journal.inbox.ring()
             return run_id
         started = Draft(created.at, "run.started", "", dumps({"epoch": 1, "resumed": False}))
         bell = self._journal.inbox.bell()
         try:
-            await self._journal.append(Append(run_id, 1, [created, started], {"status": "running"}, create=new))
+            begun = Append(run_id, 1, [created, started], {"status": "running"}, create=new, also=also)
+            await self._journal.append(begun)
         except asyncio.CancelledError:
             self._claims.release(run_id, 1)
             raise
@@ -341,7 +345,7 @@ class Engine:
             made = EmbeddedRuntime(recorder, plan, self._performers, self._surroundings, waiting, children)
             return made, waiting
 
-        others = program_walker(self._programs, recorder.state.options, self._surroundings.mask)
+        others = program_walker(self._programs, recorder.state.options, partial(self._surroundings.mask, run_id))
         driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
             result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)

@@ -189,7 +189,7 @@ class _Replay:
         self._walk = walk = Rewalk(self._state, self._waits, patience=self._pace.patience)
         on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
         run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
-            on, program_walker(self._programs, self._state.options, lambda value: value)
+            on, program_walker(self._programs, self._state.options, lambda _, value: value)
         ).run
         self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
 

@@ -66,7 +66,7 @@ class Performing:
         self.gates = gates
         self._drivers = recorder.journal.drivers
         self._gaps = 0
-        self.mask = surroundings.mask
+        self._mask = surroundings.mask
         self._plan = plan
         self._clock = surroundings.clock
         self._slots = surroundings.slots
@@ -78,6 +78,10 @@ class Performing:
     def _tenant(self) -> str:
         """Whose run this is; asked only when slots are scarce."""
         return self.recorder.journal.runs.get(self.recorder.run_id).tenant
+
+    def mask(self, path: str, value: Any) -> Any:
+        """`value`, which is to be written of the step at `path`, without secrets."""
+        return self._mask(self.recorder.run_id, path, value)
 
     @property
     def leaving(self) -> bool:
@@ -150,7 +154,9 @@ class Performing:
             limited = isinstance(error, RateLimitError)
             doubtful = doubtful or not limited
             if step.effect == "once" and error.retryable and not error.final and not limited:
-                return Suspended(({"kind": "doubt", "path": step.path, "error": self.mask(error.as_json())},))
+                return Suspended(
+                    ({"kind": "doubt", "path": step.path, "error": self.mask(step.path, error.as_json())},)
+                )
             again = verdict(error, step.retry, attempt=context.attempt, parks=parks, key=context.key)
             if again is None:
                 return await self._fail(step, error, context)
@@ -164,7 +170,7 @@ class Performing:
         if step.target:
             data["target"] = step.target
         if step.input is not None:
-            data["input"] = self.mask(step.input)
+            data["input"] = self.mask(step.path, step.input)
         if step.effect == "idempotent":
             self.recorder.note("step.started", step.path, data)
         else:
@@ -246,7 +252,7 @@ class Performing:
         self.go_on()
         if not error.place.path:
             error.place = Place(file=error.place.file, pointer=error.place.pointer, path=step.path)
-        data: dict[str, Any] = {"error": self.mask(error.as_json()), "attempts": context.attempt}
+        data: dict[str, Any] = {"error": self.mask(step.path, error.as_json()), "attempts": context.attempt}
         self._unannounced(step, data)
         payload = dumps(data)
         data = loads(payload)
@@ -262,7 +268,7 @@ class Performing:
             "attempt": context.attempt,
             "next_at": due,
             "parked": again.parked,
-            "error": self.mask(error.as_json()),
+            "error": self.mask(step.path, error.as_json()),
             "type": step.type,
         }
         await self.recorder.record("step.retrying", step.path, data)
@@ -273,7 +279,7 @@ class Performing:
         if step.call:
             data["call"] = step.type
         elif step.effect == "pure":
-            data |= {"type": step.type, "target": step.target, "input": self.mask(step.input)}
+            data |= {"type": step.type, "target": step.target, "input": self.mask(step.path, step.input)}
 
     async def _sleep_until(self, due: int) -> None:
         left = (due - self._clock.micros()) / 1_000_000

@@ -25,7 +25,7 @@ class Secrets:
 
     Their values are masked wherever they turn up, given out or not (a tool may read the environment or a file by itself), and so
     are those in `also_masked`. Neither ``repr`` nor errors hold them. `on_resolve` is told each value that is given out,
-    once, so that redaction elsewhere knows it too; `on_read` is told once which secret it was.
+    once, so that redaction elsewhere knows it too; `on_read` is told once which secret it was, `on_mask` that some were taken out.
 
     `values` knows those that other places than the environment keep.
 
@@ -40,6 +40,7 @@ class Secrets:
         environ: Mapping[str, str] | None = None,
         on_resolve: Callable[[str], object] | None = None,
         on_read: Callable[[SecretRef], object] | None = None,
+        on_mask: Callable[[], object] | None = None,
         also_masked: Iterable[str] = (),
         values: Values | None = None,
     ) -> None:
@@ -47,6 +48,7 @@ class Secrets:
         self._environ = os.environ if environ is None else environ
         self._on_resolve = on_resolve
         self._on_read = on_read
+        self._on_mask = on_mask
         self._given: set[str] = set()
         self._values = values
         declared = (
@@ -115,11 +117,19 @@ class Secrets:
 
     def mask(self, text: str) -> str:
         """`text` without the secrets, plain or as JSON, URLs and Base64 write them."""
-        return self._known.text(text)
+        clean = self._known.text(text)
+        self._tell(text, clean)
+        return clean
 
     def mask_json(self, value: Any) -> Any:
         """JSON with every text in it masked, keys too."""
-        return self._known.json(value)
+        clean = self._known.json(value)
+        self._tell(value, clean)
+        return clean
+
+    def _tell(self, value: Any, clean: Any) -> None:
+        if self._on_mask is not None and clean is not value and clean != value:
+            self._on_mask()
 
     def _remember(self, ref: SecretRef, value: str) -> None:
         if value in self._given:

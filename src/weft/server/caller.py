@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 
@@ -21,7 +23,7 @@ from weft.core.owner import LOCAL, Owner
 
 _SEEN, _SIGN_IN_S = 10_000, 3_600.0
 _REFUSALS, _REFUSALS_S = 60, 60.0
-"""So many refusals stand in the audit log, in so many seconds; the next entry says how many more there were."""
+"""So many refusals stand in the audit log, in so many seconds; an entry at their end says how many more there were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +90,20 @@ class Doorkeeper:
         try:
             return self.admit(headers)
         except UnknownKeyError:
-            try:
-                await self._host.tokens.keys.refresh()
-            except WeftError as error:
-                raise AuthError("the keys of the issuer cannot be fetched now", fix="try again in a moment") from error
+            return await self._admitted_anew(headers)
+
+    async def _admitted_anew(self, headers: Mapping[str, str]) -> Caller:
+        try:
+            await self._host.tokens.keys.refresh()
+        except WeftError as error:
+            refusal = AuthError("the keys of the issuer cannot be fetched now", fix="try again in a moment")
+            self.note_refusal(refusal)
+            raise refusal from error
+        try:
             return self.admit(headers)
+        except UnknownKeyError as error:
+            self.note_refusal(error)
+            raise
 
     def admit(self, headers: Mapping[str, str]) -> Caller:
         """The caller whose request has these headers, their names in lower case.
@@ -161,12 +172,20 @@ class Doorkeeper:
         """Note that somebody was turned away, unless that was done very often a moment ago."""
         now = self._host.clock.monotonic()
         if now - self._since > _REFUSALS_S:
-            self._since, more, self._refused = now, max(0, self._refused - _REFUSALS), 0
-        else:
-            more = 0
+            self._tell_more()
+            self._since = now
         self._refused += 1
         if self._refused <= _REFUSALS:
-            self._host.refused(error.message, more=more)
+            self._host.refused(error.message)
+        elif self._refused == _REFUSALS + 1:
+            with suppress(RuntimeError):  # outside the event loop: the next refusal says it
+                asyncio.get_running_loop().call_later(self._since + _REFUSALS_S - now, self._tell_more)
+
+    def _tell_more(self) -> None:
+        """Say how many were turned away of whom nobody has noted anything."""
+        more, self._refused = self._refused - _REFUSALS, 0
+        if more > 0:
+            self._host.refused("more of the like", more=more)
 
 
 def own_session(headers: Mapping[str, str]) -> bool:

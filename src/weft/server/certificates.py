@@ -6,6 +6,7 @@ import logging
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -48,6 +49,8 @@ class Certificates:
         self._looked_at = time.monotonic()
         self._marks = self._now()
         self._current = self._read()
+        self.told: Callable[[bool], object] = lambda _: None
+        """Is told when files have changed: whether they were taken up. It may be called in any thread."""
         self.context = _context(self._files)
         self.context.sni_callback = self._chosen
 
@@ -65,8 +68,10 @@ class Certificates:
                 self._current = self._read()
             except WeftError as error:
                 _LOG.error("the new certificate is not used, the one before stays: %s", error.message)
+                self.told(False)
                 return False
             _LOG.warning("a new certificate is in use, from %s", self._files.cert)
+            self.told(True)
             return True
 
     def for_grpc(self) -> Any:

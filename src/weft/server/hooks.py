@@ -43,7 +43,11 @@ def install(app: FastAPI, rooms: Rooms) -> None:
                 f"a message may have {MAX_BYTES} bytes", fix="send a reference to what is longer", status=413
             )
         given = {key.lower(): value for key, value in request.headers.items()}
-        automation, rule, message_id = _admitted(host, tenant, name, given, body)
+        try:
+            automation, rule, message_id = _admitted(host, tenant, name, given, body)
+        except AuthError as error:
+            rooms.doorkeeper.note_refusal(error)
+            raise
         if not host.flags.value("hooks.accept", tenant=automation.tenant):
             raise TransientError("no messages are taken at the moment", fix="send it again later", retry_after_s=60)
         found = await _fire(host, automation, rule, message_id, body)

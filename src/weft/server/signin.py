@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from weft.app.admission.cookies import LOGIN, SESSION, use_link
 from weft.app.admission.login import Login
+from weft.app.auditing.acts import Act
 from weft.app.identity import Known
 from weft.core.errors import AuthError
 from weft.server.caller import Caller, caller_of, cookie_of
@@ -73,9 +74,12 @@ def _others(router: APIRouter, rooms: Rooms) -> None:
     @router.post("/logout")
     async def leave(by: Annotated[Caller, Depends(caller_of)]) -> Response:
         """End the session of this browser, and what is being read in its name."""
-        if by.signin:
-            await host.identity.end_signin(by.signin, tenant=by.tenant)
-        await host.audit(by.principal, "sign-out", "service", tenant=by.tenant)
+
+        async def leaving() -> None:
+            if by.signin:
+                await host.identity.end_signin(by.signin, tenant=by.tenant)
+
+        await host.trail.act(by.owner, Act("sign-out", "service"), leaving())
         response = Response(status_code=204)
         response.delete_cookie(SESSION)
         return response

@@ -6,6 +6,7 @@ Each tenant has a chain of its own, whose entries are numbered without a gap; it
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,15 @@ _PAGE = 500
 """Few enough that a page is still in the processor's cache when it is hashed: larger ones are slower."""
 _LENGTHS = {"principal": 300, "act": 100, "target": 500, "outcome": 20}
 _MAX_DATA = 16_384
+_SHORT, _FEW, _DEEP = 200, 40, 4
+"""Characters, members and levels of what an entry says that are kept when all of it is too long."""
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+"""Characters that break a line, change its direction, or cannot be seen."""
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
+"""Where some readers see the end of a line although JSON has none."""
 _PAGED = "SELECT {} FROM audit WHERE tenant=? AND seq>? ORDER BY seq LIMIT ?"
 _INSERT = "INSERT INTO audit (tenant, seq, at, principal, act, target, outcome, data, hash) VALUES (?,?,?,?,?,?,?,?,?)"
 _SEAL = (
@@ -191,11 +201,36 @@ def _head(connection: Transaction, tenant: str) -> Head:
 
 
 def _row(entry: Entry, seq: int) -> Row:
-    data = canonical.dumps(dict(entry.data)).decode()
+    texts = {name: _clean(getattr(entry, name), most) for name, most in _LENGTHS.items()}
+    return Row(tenant=entry.tenant, seq=seq, at=entry.at, data=_data(entry.data), **texts)
+
+
+def _data(given: Mapping[str, Any]) -> str:
+    """What an entry says beside its names, as JSON on one line. One that cannot be kept as it is keeps none of its neighbours out."""
+    try:
+        data = canonical.dumps(dict(given)).decode()
+        if len(data) > _MAX_DATA:
+            # Each value for itself: a long one hides no other.
+            data = canonical.dumps({"shortened": _short(given)}).decode()
+    except (ValueError, TypeError, RecursionError):
+        data = canonical.dumps({"unreadable": sorted(str(name)[:_SHORT] for name in given)[:_FEW]}).decode()
     if len(data) > _MAX_DATA:
         data = canonical.dumps({"shortened": data[:1_000]}).decode()
-    texts = {name: _clean(getattr(entry, name), most) for name, most in _LENGTHS.items()}
-    return Row(tenant=entry.tenant, seq=seq, at=entry.at, data=data, **texts)
+    return data if data.isascii() else _BREAKS.sub(_escaped, data)
+
+
+def _short(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _SHORT else f"{value[:_SHORT]}…"
+    if depth > _DEEP:
+        return "…"
+    if isinstance(value, Mapping):
+        return {str(key)[:_SHORT]: _short(value[key], depth + 1) for key in sorted(value, key=str)[:_FEW]}
+    return [_short(one, depth + 1) for one in value[:_FEW]] if isinstance(value, list | tuple) else value
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
 
 
 def _legible(value: Any) -> Any:
@@ -207,7 +242,6 @@ def _legible(value: Any) -> Any:
 
 
 def _clean(text: str, most: int) -> str:
-    """A text as every database can hold it: no lone surrogates, no NUL."""
-    if text.isascii() and len(text) <= most and "\0" not in text:
-        return text
-    return text[:most].encode(errors="replace").decode().replace("\0", "\ufffd")
+    """A text as every database can hold it and every reader sees it: one line, in one direction, with nothing in it that cannot be seen."""
+    text = text[:most]
+    return text if text.isascii() and text.isprintable() else _UNSEEN.sub("\ufffd", text)

@@ -20,6 +20,8 @@ _HASHED = ',"hash":"'
 _CHANGED = "it, or the one before it, is not what was written"
 _TAIL = len(_HASHED) + 64 + len('"}')
 _PREV = ',"prev":"'
+_HEADS = 100_000
+"""So many heads an export may have; one of CloudWatch's has one for each time that something was sent."""
 _BEFORE = _TAIL + len(_PREV) + 64 + len('"')
 """How far from the end of a line its `prev` begins."""
 
@@ -105,15 +107,18 @@ def check_rows(tenant: str, pages: Iterable[Sequence[Row]]) -> Finding:
     return Finding(tenant=tenant, entries=expected - 1, hash=prev)
 
 
-def check_lines(lines: Iterable[bytes]) -> tuple[Finding, bytes | None]:
-    """Check the lines of an export, the oldest first; the second part of the answer is the line that is no entry, if there is one.
+def check_lines(lines: Iterable[bytes]) -> tuple[Finding, list[tuple[bytes, int, str]]]:
+    """Check the lines of an export, the oldest first; the second part of the answer is the heads in it, each with the number and hash before it.
 
-    An export may begin later than the first entry: then the first line says what it follows.
+    An export may begin later than the first entry: then the first line says what it follows. Behind a head more entries may stand,
+    as where several exports were put together, and their head; behind the last one there is nothing.
     """
     prev, first, expected, tenant = GENESIS, 1, 1, ""
-    begun = False
+    begun, heads = False, list[tuple[bytes, int, str]]()
     for raw in lines:
         text = raw.rstrip(b"\r\n")
+        if not text and heads:
+            continue
         if not begun:
             entry = _read(text)
             begun = True
@@ -122,12 +127,13 @@ def check_lines(lines: Iterable[bytes]) -> tuple[Finding, bytes | None]:
                 expected, prev = first, GENESIS if first == 1 else entry["prev"]
         hash_ = sha256(text[:-_TAIL] + b"}").hexdigest()
         if not _fits(text, tenant, expected, prev, hash_):
-            if text.startswith(b'{"head":'):
-                return Finding(tenant=tenant, first=first, entries=expected - first, hash=prev), text
-            return _bad(tenant, first, expected, prev, _misfit(text, tenant, expected, prev)), None
+            if text.startswith(b'{"head":') and len(heads) < _HEADS:
+                heads.append((text, expected - 1, prev))
+                continue
+            return _bad(tenant, first, expected, prev, _misfit(text, tenant, expected, prev)), heads
         prev = hash_
         expected += 1
-    return Finding(tenant=tenant, first=first, entries=expected - first, hash=prev), None
+    return Finding(tenant=tenant, first=first, entries=expected - first, hash=prev), heads
 
 
 def export(rows: Iterable[Row], prev: str) -> Iterator[bytes]:

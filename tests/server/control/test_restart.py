@@ -23,7 +23,8 @@ def test_what_was_asked_and_what_waits_survives_a_kill(serve):
         served.restart()
         assert api.ended(run["id"])["status"] == "completed"
         assert api.get(f"/runs/{run['id']}/verify")["intact"] is True
-        assert [one["act"] for one in api.get("/audit")["items"]] == ["gate.decide", "run.start"]
+        acts = [one["act"] for one in api.get("/audit")["items"]]
+        assert acts == ["gate.decide", "run.start", "settings.change"]
 
 
 def test_an_ending_service_says_so_and_leaves_what_waits(serve):

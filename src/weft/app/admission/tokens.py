@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from weft.app.admission.keyset import ALGORITHMS, KeySet
-from weft.app.identity import Identity, Known
+from weft.app.identity import RESERVED, Identity, Known
 from weft.app.rights import ROLES
 from weft.core.errors import AuthError, InputError
 from weft.core.owner import LOCAL, Owner
@@ -77,7 +77,7 @@ class Tokens:
         subject, tenant = str(claims["sub"]), LOCAL.tenant
         if self._settings.tenant_claim:
             tenant = str(claims.get(self._settings.tenant_claim, ""))
-        if not _is_name(subject) or not _is_name(tenant) or subject == LOCAL.principal:
+        if not _is_name(subject) or not _is_name(tenant) or subject in {LOCAL.principal, *RESERVED}:
             raise AuthError("the token names nobody who can be a user here", fix="check the claims of the issuer")
         role = self._role(claims)
         return self._identity.person(Owner(tenant, subject), role)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from weft.secrets.resolve import SecretRef
 from weft.store.journal import Journal
 
 _KEPT = 10_000
+_OVER = frozenset({"run.completed", "run.failed", "run.cancelled"})
 _ENDS = {"step.completed": "done", "step.failed": "failed"}
 
 
@@ -27,7 +29,9 @@ class Access:
         self._trail = trail
         self._mask = mask
         self._owners: dict[str, Owner] = {}
-        self._begun: dict[tuple[str, str], str] = {}
+        self._begun: OrderedDict[str, dict[str, str]] = OrderedDict()
+        """The tools that are being called, by run and path."""
+        self._cleaned: set[tuple[str, str]] = set()
 
     def note(
         self,
@@ -41,7 +45,7 @@ class Access:
         by: str = "",
     ) -> None:
         """Something that a run has done at `path`, in the name of whoever started it, or done to it `by` somebody else."""
-        owner = self._owner(run_id)
+        owner = self.owner(run_id)
         about = {"run": run_id, **({"path": path} if path else {}), **(data or {})}
         entry = self._trail.entry(by or owner.principal, act, target, about, outcome=outcome, tenant=owner.tenant)
         self._trail.later(entry, soon=outcome == "denied")
@@ -54,18 +58,27 @@ class Access:
             self.note(event.run_id, event.path, "gate.decide", f"run/{event.run_id}", about, by="weft")
             return
         if event.kind == "step.started" and data.get("type") == "tool":
-            if len(self._begun) >= _KEPT:
-                self._begun.clear()
-            self._begun[event.run_id, event.path] = str(data.get("target", ""))
+            self._begin(event.run_id, event.path, str(data.get("target", "")))
+            return
+        if event.kind in _OVER:
+            for path, name in self._begun.pop(event.run_id, {}).items():
+                # It was called, and the run ended without waiting for it.
+                self.note(event.run_id, path, "tool.call", f"tool/{name}", {"left": True}, outcome="failed")
             return
         outcome = _ENDS.get(event.kind)
         if outcome is None:
             return
-        begun = self._begun.pop((event.run_id, event.path), None)
+        begun = self._begun.get(event.run_id, {}).pop(event.path, None)
         tool = begun if begun is not None else _tool(data)
         if tool:
             denied = event.kind == "step.failed" and _cause(data) == PolicyError.code
             self.note(event.run_id, event.path, "tool.call", f"tool/{tool}", outcome="denied" if denied else outcome)
+
+    def _begin(self, run_id: str, path: str, tool: str) -> None:
+        self._begun.setdefault(run_id, {})[path] = tool
+        if len(self._begun) > _KEPT:
+            # Of runs that were let go of nobody hears any more here.
+            self._begun.popitem(last=False)
 
     def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
         """What is not history is no act."""
@@ -82,14 +95,24 @@ class Access:
         """`http` for one step; what it reaches is noted."""
         return _Watched(http, self, run_id, path)
 
-    def masked(self, value: Any) -> Any:
-        """`value` without the secrets that are known; when there were some, that is noted."""
+    def masked(self, run_id: str, path: str, value: Any) -> Any:
+        """`value`, which is to be written of a step, without the secrets that are known; when there were some, that is noted."""
         clean = self._mask(value)
         if clean is not value and clean != value:
-            self._trail.later(self._trail.entry("weft", "redaction", "journal"))
+            self.redaction(run_id, path)
         return clean
 
-    def _owner(self, run_id: str) -> Owner:
+    def redaction(self, run_id: str, path: str) -> None:
+        """Secrets were taken out of what a step gives or writes: once for a step is enough to know of."""
+        if (run_id, path) in self._cleaned:
+            return
+        if len(self._cleaned) >= _KEPT:
+            self._cleaned.clear()
+        self._cleaned.add((run_id, path))
+        self.note(run_id, path, "redaction", f"run/{run_id}", by="weft")
+
+    def owner(self, run_id: str) -> Owner:
+        """Whose a run is."""
         known = self._owners.get(run_id)
         if known is None:
             if len(self._owners) >= _KEPT:
@@ -151,7 +174,7 @@ class _Watched:
             reason = {"method": method[:10], "reason": error.message[:200]}
             self.access.note(self.run_id, self.path, "net.request", target, reason, outcome="denied")
             raise
-        except WeftError:
+        except BaseException:  # also when it is called off half-way: what was sent may have arrived
             self.access.note(self.run_id, self.path, "net.request", target, {"method": method[:10]}, outcome="failed")
             raise
         self.access.note(

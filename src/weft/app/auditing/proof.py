@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from weft.store.audit import Audit
 from weft.store.audit_chain import GENESIS, Finding, Head, check_lines, check_rows, export
 
 _MAX_LINE = 1_048_576
+_NUMBER = re.compile(rb'\{"seq":([0-9]{1,18}),')
 
 
 def verify(audit: Audit, key: Ed25519PublicKey, *, kept: Sequence[Head] = ()) -> list[Finding]:
@@ -42,16 +44,22 @@ def verify_file(file: Path, key: Ed25519PublicKey, *, kept: Sequence[Head] = ())
     """
     seen: dict[int, str] = {}
     wanted = {known.seq for known in kept}
-    finding, rest = check_lines(_watched(_lines(file), wanted, seen))
+    finding, heads = check_lines(_watched(_lines(file), wanted, seen))
     if finding.bad is not None:
         return finding
-    head = None if rest is None else head_from(rest)
-    finding = against(finding, head, key)
-    if finding.bad is None and head is not None and (head.seq, head.hash) != (finding.last, finding.hash):
-        finding = replace(finding, bad=head.seq, reason="it is not the one that was signed")
+    for text, last, hash_ in heads:
+        # Each vouches for what stands before it, the last one for everything.
+        head = head_from(text)
+        part = against(replace(finding, entries=last - finding.first + 1, hash=hash_), head, key)
+        if part.bad is None and (head.seq, head.hash) != (last, hash_):
+            part = replace(part, bad=head.seq, reason="it is not the one that was signed")
+        if part.bad is not None:
+            return part
+    if not heads or heads[-1][1] < finding.last:
+        return against(finding, None, key)
     for known in kept:
-        if finding.bad is None and known.tenant == finding.tenant and seen.get(known.seq) != known.hash:
-            finding = replace(finding, bad=known.seq, reason="the head that was kept says otherwise")
+        if known.tenant == finding.tenant and seen.get(known.seq) != known.hash:
+            return replace(finding, bad=known.seq, reason="the head that was kept says otherwise")
     return finding
 
 
@@ -105,8 +113,11 @@ def head_from(text: bytes) -> Head:
     try:
         read: dict[str, Any] = json.loads(text)
         head = Head(**read["head"], signature=read["signature"])
+        texts = (head.tenant, head.hash, head.key, head.signature)
+        if not all(type(one) is str for one in texts) or not all(type(one) is int for one in (head.seq, head.at)):
+            raise TypeError
         head.statement()
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             "there is no head of an audit log in it", fix="take a line that `weft audit head` printed"
         ) from error
@@ -129,7 +140,7 @@ def _watched(texts: Iterator[bytes], wanted: set[int], seen: dict[int, str]) -> 
         return
     for text in texts:
         yield text
-        # The line before was found to be in order when the next one is asked for.
-        entry = json.loads(text)
-        if entry.get("seq") in wanted:
-            seen[entry["seq"]] = entry["hash"]
+        # The line before was found to be in order when the next one is asked for: then its form says where its number and its hash stand.
+        number = _NUMBER.match(text)
+        if number is not None and int(number[1]) in wanted:
+            seen[int(number[1])] = text.rstrip(b"\r\n")[-66:-2].decode("ascii", "replace")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from weft.app.auditing.acts import Act
 from weft.app.parts import load
 from weft.core.clock import Clock
-from weft.core.errors import WeftError
+from weft.core.errors import PolicyError, WeftError
+from weft.core.owner import Owner
 from weft.store.audit import Entry, Sealer, note
 from weft.store.journal import Journal
 from weft.store.sql import Transaction
@@ -20,6 +22,7 @@ from weft.store.sql import Transaction
 _COMPANY_S = 0.2
 """How long an entry may wait for others, so that acts which follow one another quickly cost one write."""
 _MOST = 1_000
+Made = TypeVar("Made")
 
 
 class Trail:
@@ -35,6 +38,7 @@ class Trail:
         self._round: asyncio.Future[None] | None = None
         """What will write the entries that are gathered."""
         self._latest: asyncio.Future[None] | None = None
+        self._acts: set[asyncio.Future[Any]] = set()
 
     def entry(
         self,
@@ -51,6 +55,44 @@ class Trail:
         return Entry(
             tenant=tenant, principal=principal, act=act, target=target, outcome=outcome, data=data or {}, at=at
         )
+
+    async def act(
+        self, by: Owner, act: Act, work: Awaitable[Made], *, told: Callable[[Made], Act] | None = None
+    ) -> Made:
+        """What `work` comes to, with the entry that says so: ``done``, ``denied`` or ``failed``.
+
+        Whoever waits for it may be stopped meanwhile: what was begun is done, and its entry comes. `told` is the act as its
+        end shows it.
+        """
+        whole = asyncio.ensure_future(self._acted(by, act, work, told))
+        self._acts.add(whole)
+        whole.add_done_callback(self._acts.discard)
+        return await asyncio.shield(whole)
+
+    async def _acted(self, by: Owner, act: Act, work: Awaitable[Made], told: Callable[[Made], Act] | None) -> Made:
+        try:
+            made = await work
+        except WeftError as error:
+            outcome = "denied" if isinstance(error, PolicyError) else "failed"
+            with suppress(WeftError):  # what went wrong first is what is told
+                await self.note(self.of(by, act, outcome=outcome, error=error.code))
+            raise
+        await self.note(self.of(by, act if told is None else told(made)))
+        return made
+
+    def of(self, by: Owner, act: Act, *, outcome: str = "done", **more: Any) -> Entry:
+        """The entry for an act of this moment."""
+        return self.entry(by.principal, act.name, act.target, {**act.data, **more}, outcome=outcome, tenant=by.tenant)
+
+    async def finish(self) -> None:
+        """Wait for the acts that are under way, and hand over what waits."""
+        if self._acts:
+            await asyncio.wait(set(self._acts))
+        self.flush()
+
+    def born(self, by: Owner, act: Act) -> Callable[[Transaction], None]:
+        """Work that adds the entry about an act in the transaction that makes what it is about."""
+        return note([self.of(by, act)], self._sealer)
 
     async def note(self, *entries: Entry) -> None:
         """Add entries; they are durable afterwards. Those that come while others are written share the next round."""

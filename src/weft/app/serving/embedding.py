@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from weft.app.addresses import check_model_addresses
+from weft.app.auditing.acts import Act
 from weft.app.egress import egress_policy
 from weft.app.hosting import Host
 from weft.app.serving.passing import is_allowed
@@ -53,10 +55,13 @@ class Embeddings:
                 param="input",
             )
         await self._host.limits.start(owner)
-        made = await embed(self._pool, ref, texts, dimensions=dimensions)
-        about = {"texts": len(texts), "usage": made.usage.as_json()}
-        await self._host.audit(owner.principal, "model.embed", f"model/{ref.id}", about, tenant=owner.tenant)
-        return made
+
+        def told(made: Embedded) -> Act:
+            return replace(act, data={**act.data, "usage": made.usage.as_json()})
+
+        act = Act("model.embed", f"model/{ref.id}", {"texts": len(texts)})
+        asking = embed(self._pool, ref, texts, dimensions=dimensions)
+        return await self._host.trail.act(owner, act, asking, told=told)
 
     def _ref(self, model: str) -> ModelRef:
         if not is_allowed(model, self._host.settings.server.models):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -76,13 +76,23 @@ class _Known:
     error: WeftError | None
 
 
-class Library:
-    """Finds what is served. Files are read again when they change; a registered workflow goes over a file of its name."""
+def _nobody(what: str, file: Path) -> None:
+    """Nobody wants to know what has become of a file."""
 
-    def __init__(self, journal: Journal, home: Path, folders: tuple[Path, ...]) -> None:
+
+class Library:
+    """Finds what is served. Files are read again when they change; a registered workflow goes over a file of its name.
+
+    `told` hears of files in the folders that were ``added``, ``changed`` or ``removed`` since they were looked at first.
+    """
+
+    def __init__(
+        self, journal: Journal, home: Path, folders: tuple[Path, ...], *, told: Callable[[str, Path], object] = _nobody
+    ) -> None:
         self._journal = journal
         self._home = home
         self._folders = folders
+        self._told = told
         self._files: dict[Path, _Known] = {}
         self._scanned: dict[str, Path] = {}
         self._fresh_until = 0.0
@@ -213,6 +223,7 @@ class Library:
         paths = [path for folder in self._folders for path in _yaml_files(folder)]
         for gone in self._files.keys() - set(paths):
             del self._files[gone]
+            self._told("removed", gone)
         for path in paths:
             known = self._read(path)
             if known is not None and (one := _from_file(path, known)) is not None:
@@ -226,12 +237,14 @@ class Library:
         except OSError:
             return None
         stamp = (stat.st_mtime_ns, stat.st_size)
-        known = self._files.get(path)
+        known = before = self._files.get(path)
         if known is None or known.stamp != stamp:
             try:
                 known = _Known(stamp, load(path), None)
             except WeftError as error:
                 known = _Known(stamp, None, error)
+            if before is not None or self._fresh_until:
+                self._told("added" if before is None else "changed", path)
             self._files[path] = known
         return known
 

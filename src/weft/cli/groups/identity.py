@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
+from weft.app.auditing.acts import Act, key_create, key_revoke, user_change, user_create
 from weft.app.parts import load
 from weft.cli.deskwork import LOCAL, Desk, Tenant, at_desk, print_rows
 from weft.cli.options import AsJson
@@ -29,11 +32,10 @@ def add_user(name: Name, role: Role, tenant: Tenant = LOCAL, as_json: AsJson = F
     async def make(desk: Desk) -> User:
         found = desk.identity.user(name, tenant=tenant)
         if found is None:
-            made = await desk.identity.add_user(name, name, role, tenant=tenant)
-        else:
-            made = await desk.identity.change_user(replace(found, role=role, disabled=False))
-        await desk.note("user.create" if found is None else "user.change", f"user/{name}", {"role": role}, tenant)
-        return made
+            making = desk.identity.add_user(name, name, role, tenant=tenant)
+            return await desk.act(tenant, user_create(name, role), making)
+        changing = desk.identity.change_user(replace(found, role=role, disabled=False))
+        return await desk.act(tenant, user_change(name, {"role": role, "disabled": False}), changing)
 
     made = at_desk(make)
     if as_json:
@@ -47,9 +49,8 @@ def disable_user(name: Name, tenant: Tenant = LOCAL, as_json: AsJson = False) ->
 
     async def change(desk: Desk) -> User:
         found = desk.journal.identities.user(name, tenant=tenant)
-        changed = await desk.identity.change_user(replace(found, disabled=True))
-        await desk.note("user.change", f"user/{name}", {"disabled": True}, tenant)
-        return changed
+        changing = desk.identity.change_user(replace(found, disabled=True))
+        return await desk.act(tenant, user_change(name, {"disabled": True}), changing)
 
     changed = at_desk(change)
     if as_json:
@@ -91,9 +92,9 @@ def add_key(
     """Make a key for a user. It is printed this once, and only its hash is kept."""
 
     async def make(desk: Desk) -> tuple[Key, str]:
-        key, shown = await desk.identity.new_key(name, label, role, days=days, rights=right or (), tenant=tenant)
-        await desk.note("key.create", f"key/{key.id}", {"user": name}, tenant)
-        return key, shown
+        making = desk.identity.new_key(name, label, role, days=days, rights=right or (), tenant=tenant)
+        told = partial(_created, name, role)
+        return await desk.act(tenant, key_create(name, role), making, told=told)
 
     key, shown = at_desk(make)
     if as_json:
@@ -111,8 +112,7 @@ def revoke_key(
     """Take a key back; it counts no more from this moment."""
 
     async def revoke(desk: Desk) -> None:
-        await desk.identity.revoke(key, tenant=tenant)
-        await desk.note("key.revoke", f"key/{key}", {}, tenant)
+        await desk.act(tenant, key_revoke(key), desk.identity.revoke(key, tenant=tenant))
 
     at_desk(revoke)
     if as_json:
@@ -154,10 +154,19 @@ def link(as_json: AsJson = False) -> None:
     cookies = load("cookies")
     base = settings.server_url or server.public_url or f"http://{server.host}:{server.port}"
     url = f"{base.rstrip('/')}/auth/link?code={cookies.new_link(cookies.Sealed(settings.home, SystemClock()))}"
+
+    async def making(desk: Desk) -> None:
+        await desk.act(LOCAL, Act("link.create", "service"), asyncio.sleep(0))
+
+    at_desk(making)
     if as_json:
         say_json({"url": url, "for_s": cookies.LINK_S})
         return
     say(url)
+
+
+def _created(user: str, role: str, made: tuple[Key, str]) -> Act:
+    return key_create(user, role, made[0].id)
 
 
 def _user(one: User) -> dict[str, Any]:

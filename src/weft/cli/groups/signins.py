@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import typer
 
+from weft.app.auditing.acts import signin_end
 from weft.cli.deskwork import LOCAL, Desk, Tenant, at_desk, print_rows
 from weft.cli.options import AsJson
 from weft.cli.render.figures import when
@@ -46,10 +48,16 @@ def end_signin(
     """End a session; it counts no more from this moment, and what is being read in its name ends."""
 
     async def end(desk: Desk) -> None:
-        ended = await desk.identity.end_signin(session, tenant=tenant)
-        if ended is None:
-            raise NotFoundError(f"there is no session {session!r}", fix="see those there are with `weft signins list`")
-        await desk.note("signin.end", f"signin/{session}", {"user": ended}, tenant)
+        async def ending() -> str:
+            ended = await desk.identity.end_signin(session, tenant=tenant)
+            if ended is None:
+                raise NotFoundError(
+                    f"there is no session {session!r}", fix="see those there are with `weft signins list`"
+                )
+            return ended
+
+        told = partial(signin_end, session)
+        await desk.act(tenant, told(), ending(), told=told)
 
     at_desk(end)
     if as_json:

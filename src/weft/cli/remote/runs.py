@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from itertools import islice
-from typing import Any, Literal
+from typing import Any
 
 from weft.app.reasoning import Iteration
-from weft.app.service import NewFork
+from weft.app.service import NewFork, Settled
 from weft.bus.envelope import Envelope
 from weft.cli.remote.lines import Lines
 from weft.cli.remote.records import event_of, iteration_of, line_of, run_of, source_of, usage_of
@@ -36,7 +36,7 @@ class RemoteRuns:
         self._lines = lines
         self._client = lines.client
         self._current: set[str] = set()
-        self._settled: dict[str, dict[str, Literal["yes", "no"]]] = {}
+        self._settled: dict[str, dict[str, Settled]] = {}
 
     async def drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Have the service drive a run, and watch it until it ends or waits."""
@@ -64,9 +64,10 @@ class RemoteRuns:
             usage=usage_of(shown.usage),
         )
 
-    async def settle(self, run_id: str, path: str, *, did: bool) -> None:
-        """Say of a doubtful step whether it happened: the service is told when the run goes on."""
-        self._settled.setdefault(run_id, {})[path] = "yes" if did else "no"
+    async def resume(self, run_id: str, *, reopen: bool, settle: Mapping[str, Settled]) -> None:
+        """See `Service.resume`: the service is told when the run goes on."""
+        del reopen
+        self._settled[run_id] = dict(settle)
 
     async def cancel(self, run_id: str, *, reason: str = "") -> bool:
         """See `Service.cancel`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from weft.core.canonical import digest
@@ -18,9 +19,9 @@ _NAMED = 5
 
 
 def program_walker(
-    programs: Programs | None, options: Mapping[str, Any], mask: Callable[[Any], Any]
+    programs: Programs | None, options: Mapping[str, Any], mask: Callable[[str, Any], Any]
 ) -> Mapping[type, Any]:
-    """How programs are walked in a run with these `options`; `mask` takes secrets out of the texts of errors."""
+    """How programs are walked in a run with these `options`; `mask` takes secrets out of the texts of errors, at a path."""
 
     async def walk_program(walk: Walk, node: Program, path: str, scope: Scope, frame: Frame) -> Outcome:
         if (cut := walk.runtime.unwinding) is not None:
@@ -35,7 +36,7 @@ def program_walker(
             first = await _first_difference(walk, node, path, frame, code, inputs)
             raise RunHalted(_changed(node, code, first))
         drive = Drive(walk.runtime, path, frame.settings, node.function)
-        outcome = await drive.run(code, inputs, mask)
+        outcome = await drive.run(code, inputs, partial(mask, path))
         assert outcome is not None, "only a dry drive ends half-way"
         return outcome
 

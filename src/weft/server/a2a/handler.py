@@ -185,7 +185,7 @@ class Operations(RequestHandler):
         with in_words_of_a2a():
             demand(caller(context), START)
             run = self._tasks.own(params.task_id, caller(context), params.tenant or context.tenant)
-            await self._push.delete(run, params.id)
+            await self._push.delete(run, params.id, caller(context))
 
     async def on_get_extended_agent_card(
         self, params: a2a_pb2.GetExtendedAgentCardRequest, context: ServerCallContext

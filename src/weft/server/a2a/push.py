@@ -14,6 +14,7 @@ from a2a.types import a2a_pb2
 from a2a.utils.constants import A2A_JSON_MEDIA_TYPE
 from google.protobuf.json_format import MessageToJson
 
+from weft.app.auditing.acts import Act
 from weft.app.egress import egress_policy
 from weft.app.hosting import Host
 from weft.core.errors import InputError, NotFoundError, WeftError
@@ -72,9 +73,8 @@ class Push:
         there = self._host.journal.hooks.of(run.id, tenant=caller.tenant)
         if len(there) >= MAX_HOOKS and hook.id not in {one.id for one in there}:
             raise InputError(f"a task tells {MAX_HOOKS} addresses at most", fix="delete one first")
-        await self._host.journal.writer.submit(put(hook))
-        where = {"host": urlsplit(hook.url).hostname or ""}
-        await self._host.audit(caller.principal, "webhook.create", f"run/{run.id}", where, tenant=caller.tenant)
+        act = Act("webhook.create", f"run/{run.id}", {"host": urlsplit(hook.url).hostname or ""})
+        await self._host.trail.act(caller.owner, act, self._host.journal.writer.submit(put(hook)))
         self._forget(hook)
         self.watch(run)
         return config_of(hook)
@@ -123,12 +123,13 @@ class Push:
             fix="those of a task are listed by `ListTaskPushNotificationConfigs`",
         )
 
-    async def delete(self, run: Run, hook_id: str) -> None:
+    async def delete(self, run: Run, hook_id: str, caller: Caller) -> None:
         """Tell it no more; that it is not there is no mistake."""
         for hook in self._host.journal.hooks.of(run.id, tenant=run.tenant):
             if hook.id == hook_id:
                 self._forget(hook)
-        await self._host.journal.writer.submit(drop(hook_id, run.id, tenant=run.tenant))
+        work = self._host.journal.writer.submit(drop(hook_id, run.id, tenant=run.tenant))
+        await self._host.trail.act(caller.owner, Act("webhook.remove", f"run/{run.id}"), work)
 
     def watch(self, run: Run) -> None:
         """Begin to tell those of a run that are not told yet."""

@@ -8,8 +8,10 @@ from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import Act
 from weft.app.auditing.proof import lines
 from weft.core.clock import iso
+from weft.core.errors import NotFoundError
 from weft.server.caller import Caller
 from weft.server.control.pages import Page, Paging, Time, cursor, micros, place
 from weft.server.control.routes import MAX_ID, MAX_INT, At, allowed, routes
@@ -103,8 +105,14 @@ async def list_entries(query: Annotated[AuditQuery, Query()], by: Reader, host: 
 )
 async def export(by: Reader, host: At, after: Annotated[int, Query(ge=0, le=MAX_INT)] = 0) -> StreamingResponse:
     """The whole log as JSON Lines, the oldest entry first, with its signed head as the last line. The export is itself an entry."""
-    await host.audit(by.principal, "audit.export", "audit", {"after": after}, tenant=by.tenant)
+
+    async def begun() -> None:
+        # What is wrong with `after` is said before the answer begins.
+        if after and host.journal.audit.hash_of(by.tenant, after) is None:
+            raise NotFoundError(f"there is no entry {after} in the audit log", fix="take a number that the list shows")
+
+    await host.trail.act(by.owner, Act("audit.export", "audit", {"after": after}), begun())
     found = lines(host.journal.audit, by.tenant, after=after)
-    first = next(found)  # what is wrong with `after` is said before the answer begins
+    first = next(found)
     whole = (line + b"\n" for part in ((first,), found) for line in part)
     return StreamingResponse(whole, media_type="application/octet-stream")

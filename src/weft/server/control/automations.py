@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import Act, automation_add, automation_pause, automation_remove
 from weft.app.automation.desk import NewAutomation
 from weft.app.automation.rules import FileTrigger, HookTrigger, Overlap, Rule, RunTrigger, Schedule
 from weft.app.hosting import Host
@@ -245,20 +246,21 @@ async def _add(host: Host, by: Caller, body: Starting, rule: Rule) -> Automation
     one = host.library.get(body.workflow, body.version, tenant=by.tenant)
     if one.agent:
         raise InputError("an automation starts workflows", fix="put the agent into a workflow or a file of its own")
-    made = await host.desk(by.owner).add(
-        NewAutomation(
-            rule=rule,
-            file=one.file,
-            name=body.name,
-            variables=body.inputs,
-            out=_artifacts(host, by),
-            choice=host.choice,
-            pin=body.pin,
-        )
+    new = NewAutomation(
+        rule=rule,
+        file=one.file,
+        name=body.name,
+        variables=body.inputs,
+        out=_artifacts(host, by),
+        choice=host.choice,
+        pin=body.pin,
     )
-    facts = {"kind": made.kind, "workflow": one.name}
-    await host.audit(by.principal, "automation.add", f"automation/{made.name}", facts, tenant=by.tenant)
-    return item(host, made)
+
+    def told(made: Automation) -> Act:
+        return automation_add(made.name, made.kind, one.name)
+
+    act = automation_add(body.name, workflow=one.name)
+    return item(host, await host.trail.act(by.owner, act, host.desk(by.owner).add(new), told=told))
 
 
 def _artifacts(host: Host, by: Caller) -> File:
@@ -298,8 +300,7 @@ def _shared(api: APIRouter, *kinds: str) -> None:
     async def remove(name: Name, by: Writer, host: At) -> Removed:
         """Forget it. Runs that it has started stay."""
         own(host, by, name, kinds)
-        await host.desk(by.owner).remove(name)
-        await host.audit(by.principal, "automation.remove", f"automation/{name}", tenant=by.tenant)
+        await host.trail.act(by.owner, automation_remove(name), host.desk(by.owner).remove(name))
         return Removed(removed=name)
 
 
@@ -333,10 +334,8 @@ def own(host: Host, by: Caller, name: str, kinds: tuple[str, ...]) -> Automation
 
 
 async def _paused(host: Host, by: Caller, one: Automation, *, paused: bool) -> AutomationItem:
-    changed = await host.desk(by.owner).pause(one.name, paused=paused)
-    act = "automation.pause" if paused else "automation.resume"
-    await host.audit(by.principal, act, f"automation/{one.name}", tenant=by.tenant)
-    return item(host, changed)
+    act = automation_pause(one.name, paused=paused)
+    return item(host, await host.trail.act(by.owner, act, host.desk(by.owner).pause(one.name, paused=paused)))
 
 
 def item(host: Host, one: Automation) -> AutomationItem:

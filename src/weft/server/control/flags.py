@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import Act
 from weft.app.flags import FLAGS, Flag
 from weft.core.clock import iso
 from weft.server.caller import Caller
@@ -59,7 +60,7 @@ async def list_flags(by: Reader, host: At) -> list[FlagView]:
 @api.put("/{name}", name="set", responses=errors(404))
 async def set_flag(name: Name, body: NewValue, by: Editor, host: At) -> FlagView:
     """Have a flag say something else, at once and without a restart."""
-    await host.flags.set(name, body.value, principal=by.principal, tenant=by.tenant)
-    await host.audit(by.principal, "flag.set", f"flag/{name}", {"value": body.value}, tenant=by.tenant)
+    setting = host.flags.set(name, body.value, principal=by.principal, tenant=by.tenant)
+    await host.trail.act(by.owner, Act("flag.set", f"flag/{name}", {"value": body.value}), setting)
     given = {flag.name: one for flag, one in host.flags.all(tenant=by.tenant)}[name]
     return _view(FLAGS[name], given)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import gate_decide
 from weft.app.hosting import Host
 from weft.core.clock import iso
 from weft.core.errors import InputError, NotFoundError, PolicyError
@@ -155,6 +156,8 @@ async def decide(gate_id: GateId, body: Decision, by: Decider, host: At) -> Deci
     """Answer a gate; its run goes on at once. When something else was decided before, the 409 says what (`ids.decision`)."""
     gate = own_gate(host, gate_id, by)
     if body.by is not None and body.by != by.principal and not by.may(ANY):
+        denied = host.trail.of(by.owner, gate_decide(gate.run_id, gate.id, body.by), outcome="denied")
+        await host.trail.note(denied)
         raise PolicyError(f"answering for {body.by!r} needs the right {ANY!r}", fix="leave `by` out")
     if (body.choice, body.response, body.verdict, body.values) == (None, None, None, None):
         raise InputError("an answer is needed", fix="give a choice, a response, a verdict or values")

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing import acts
 from weft.app.identity import covers
 from weft.app.rights import ROLES
 from weft.core.clock import iso
@@ -149,22 +150,26 @@ async def list_users(by: Reader, host: At) -> list[UserView]:
 @users.post("", status_code=201, name="create", responses=errors(409))
 async def create_user(body: NewUser, by: Editor, host: At) -> UserView:
     """Make a user."""
-    _hold(by, body.role)
-    made = await host.identity.add_user(body.id, body.name, body.role, tenant=by.tenant)
-    await host.audit(by.principal, "user.create", f"user/{made.id}", {"role": made.role}, tenant=by.tenant)
-    return _user_view(made)
+
+    async def making() -> User:
+        _hold(by, body.role)
+        return await host.identity.add_user(body.id, body.name, body.role, tenant=by.tenant)
+
+    return _user_view(await host.trail.act(by.owner, acts.user_create(body.id, body.role), making()))
 
 
 @users.patch("/{user_id}", name="change", responses=errors(404))
 async def change_user(user_id: UserId, body: ChangedUser, by: Editor, host: At) -> UserView:
     """Give a user another name or role, or disable them: their keys count no more from that moment."""
-    found = host.journal.identities.user(user_id, tenant=by.tenant)
-    _hold(by, found.role)
-    _hold(by, body.role or found.role)
     given = {name: value for name, value in body.model_dump().items() if value is not None}
-    changed = await host.identity.change_user(replace(found, **given))
-    await host.audit(by.principal, "user.change", f"user/{user_id}", given, tenant=by.tenant)
-    return _user_view(changed)
+
+    async def changing() -> User:
+        found = host.journal.identities.user(user_id, tenant=by.tenant)
+        _hold(by, found.role)
+        _hold(by, body.role or found.role)
+        return await host.identity.change_user(replace(found, **given))
+
+    return _user_view(await host.trail.act(by.owner, acts.user_change(user_id, given), changing()))
 
 
 @keys.get("", name="list")
@@ -176,20 +181,28 @@ async def list_keys(by: Reader, host: At) -> list[KeyView]:
 @keys.post("", status_code=201, name="create", responses=errors(404))
 async def create_key(body: NewKey, by: Editor, host: At) -> KeyView:
     """Make a key. It is shown in this answer alone."""
-    _hold(by, body.role)
-    key, shown = await host.identity.new_key(
-        body.user, body.name, body.role, days=body.days, rights=body.rights, tenant=by.tenant
-    )
-    await host.audit(by.principal, "key.create", f"key/{key.id}", {"user": body.user}, tenant=by.tenant)
+
+    async def making() -> tuple[Key, str]:
+        _hold(by, body.role)
+        return await host.identity.new_key(
+            body.user, body.name, body.role, days=body.days, rights=body.rights, tenant=by.tenant
+        )
+
+    def told(made: tuple[Key, str]) -> acts.Act:
+        return acts.key_create(body.user, body.role, made[0].id)
+
+    key, shown = await host.trail.act(by.owner, acts.key_create(body.user, body.role), making(), told=told)
     return _key_view(key, shown)
 
 
 @keys.delete("/{key_id}", status_code=204, name="revoke", responses=errors(404))
 async def revoke_key(key_id: KeyId, by: Editor, host: At) -> Response:
     """Take a key back."""
-    known = {one.id for one in host.journal.identities.keys(tenant=by.tenant)}
-    if key_id not in known:
-        raise NotFoundError(f"there is no key {key_id!r}", fix="list the keys to see those there are")
-    await host.identity.revoke(key_id, tenant=by.tenant)
-    await host.audit(by.principal, "key.revoke", f"key/{key_id}", tenant=by.tenant)
+
+    async def revoking() -> None:
+        if key_id not in {one.id for one in host.journal.identities.keys(tenant=by.tenant)}:
+            raise NotFoundError(f"there is no key {key_id!r}", fix="list the keys to see those there are")
+        await host.identity.revoke(key_id, tenant=by.tenant)
+
+    await host.trail.act(by.owner, acts.key_revoke(key_id), revoking())
     return Response(status_code=204)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import plans_forget
 from weft.app.hosting import Host
 from weft.core.clock import exact_iso
 from weft.core.errors import InputError
@@ -68,9 +69,8 @@ async def invalidate(body: Invalidating, by: Writer, host: At) -> Invalidated:
         raise InputError("say which plans", fix="give a key, `expired` or `all`")
     if by.tenant != LOCAL.tenant:
         return Invalidated(removed=[])
-    gone = await asyncio.to_thread(host.service.forget_plans, body.key, expired=body.expired)
-    await host.audit(by.principal, "plan.invalidate", "plans", {"removed": len(gone)}, tenant=by.tenant)
-    return Invalidated(removed=gone)
+    going = asyncio.to_thread(host.service.forget_plans, body.key, expired=body.expired)
+    return Invalidated(removed=await host.trail.act(by.owner, plans_forget(), going, told=plans_forget))
 
 
 def _kept(host: Host, by: Caller) -> list[Kept]:

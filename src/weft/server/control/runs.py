@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 
 from weft.app.asof import as_it_was
+from weft.app.auditing.acts import run_delete
 from weft.app.hosting import Host
 from weft.app.serving.frames import Frame
 from weft.app.serving.turns import Turn
@@ -313,8 +314,8 @@ async def cancel(run_id: RunId, by: Writer, host: At, body: Cancelling | None = 
 async def delete(run_id: RunId, by: Writer, host: At) -> Gone:
     """Remove a run that has ended, with the runs that it has started. Its artifacts stay."""
     own_run(host, run_id, by)
-    gone = await host.service.delete(run_id)
-    await host.audit(by.principal, "run.delete", f"run/{run_id}", {"runs": len(gone)}, tenant=by.tenant)
+    told = partial(run_delete, run_id)
+    gone = await host.trail.act(by.owner, told(), host.service.delete(run_id), told=told)
     return Gone(gone=gone)
 
 

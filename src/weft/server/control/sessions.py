@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import Act
 from weft.app.hosting import Host
 from weft.app.serving.inputs import MAX_TEXT, Message
 from weft.app.serving.sessions import SessionTurn
@@ -208,8 +209,12 @@ async def change(session_id: SessionId, body: Change, by: User, host: At) -> Ses
 @api.delete("/{session_id}", status_code=204, responses=errors(404, 409))
 async def delete(session_id: SessionId, by: User, host: At) -> Response:
     """Forget a conversation and its runs."""
-    count = await host.sessions.delete(_own(host, session_id, by))
-    await host.audit(by.principal, "session.delete", f"session/{session_id}", {"runs": count}, tenant=by.tenant)
+    found = _own(host, session_id, by)
+
+    def told(count: int) -> Act:
+        return Act("session.delete", f"session/{session_id}", {"runs": count})
+
+    await host.trail.act(by.owner, told(0), host.sessions.delete(found), told=told)
     return Response(status_code=204)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, Field
 
+from weft.app.auditing import acts
 from weft.core.clock import iso
 from weft.core.errors import NotFoundError
 from weft.server.caller import Caller, calling
@@ -62,8 +64,13 @@ async def end_signin(signin_id: SignInId, by: By, host: At) -> Response:
     """End a session of your own, or with `users:write` anybody's; what is being read in its name ends too."""
     # Who may end their own alone is not told whether somebody else has one of this id.
     whose = None if by.may("users:write") else by.principal
-    ended = await host.identity.end_signin(signin_id, tenant=by.tenant, principal=whose)
-    if ended is None:
-        raise NotFoundError(f"there is no session {signin_id!r}", fix="list the sessions to see those there are")
-    await host.audit(by.principal, "signin.end", f"signin/{signin_id}", {"user": ended}, tenant=by.tenant)
+
+    async def ending() -> str:
+        ended = await host.identity.end_signin(signin_id, tenant=by.tenant, principal=whose)
+        if ended is None:
+            raise NotFoundError(f"there is no session {signin_id!r}", fix="list the sessions to see those there are")
+        return ended
+
+    told = partial(acts.signin_end, signin_id)
+    await host.trail.act(by.owner, told(), ending(), told=told)
     return Response(status_code=204)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from weft.app.auditing.acts import run_discard, run_fork, run_promote, run_resume, run_signal
 from weft.app.hosting import Host
 from weft.core.errors import ConflictError
 from weft.core.ids import uuid7
@@ -92,12 +95,14 @@ async def resume(run_id: RunId, by: Writer, host: At, body: Resuming | None = No
         raise ConflictError(f"the run has ended ({run.status})", fix="say `reopen` to have it go on", run=run_id)
     if host.draining:
         raise ConflictError("the service is about to stop", fix="ask again in a moment")
-    for path, word in given.settle.items():
-        await host.service.settle(run_id, path, did=word == "yes")
-    if not run.driven:
-        host.go_on(run_id, reopen=given.reopen and run.ended)
-    facts = {"reopen": given.reopen, "settled": dict(given.settle)}
-    await host.audit(by.principal, "run.resume", f"run/{run_id}", facts, tenant=by.tenant)
+
+    async def going() -> None:
+        await host.service.resume(run_id, reopen=given.reopen, settle=given.settle)
+        if not run.driven:
+            host.go_on(run_id, reopen=given.reopen and run.ended)
+
+    act = run_resume(run_id, reopen=given.reopen, settled=given.settle)
+    await host.trail.act(by.owner, act, going())
     return run_view(host.journal.runs.get(run_id))
 
 
@@ -107,22 +112,25 @@ async def fork(run_id: RunId, by: Writer, host: At, response: Response, body: Fo
     given = body or Forking()
     own_run(host, run_id, by)
     at = None if given.at is None else str(given.at)
-    made = await host.fork(run_id, at=at, changes=given.set)
-    return await _forked(host, by, response, made, of=run_id, drive=given.drive)
+    made = await _forked(host, by, run_id, host.fork(run_id, at=at, changes=given.set))
+    return _going(host, response, made, drive=given.drive)
 
 
 @api.post("/{run_id}/rerun", status_code=201, responses=errors(404, 409))
 async def rerun(run_id: RunId, body: Rerunning, by: Writer, host: At, response: Response) -> RunView:
     """Do a run again from a step on, as a new run that shares what came before it."""
     own_run(host, run_id, by)
-    made = await host.fork(run_id, before=body.step, changes=body.set)
-    return await _forked(host, by, response, made, of=run_id, drive=body.drive)
+    made = await _forked(host, by, run_id, host.fork(run_id, before=body.step, changes=body.set))
+    return _going(host, response, made, drive=body.drive)
 
 
-async def _forked(host: Host, by: Caller, response: Response, run_id: str, *, of: str, drive: bool) -> RunView:
+async def _forked(host: Host, by: Caller, of: str, work: Awaitable[str]) -> str:
+    return await host.trail.act(by.owner, run_fork(of), work, told=partial(run_fork, of))
+
+
+def _going(host: Host, response: Response, run_id: str, *, drive: bool) -> RunView:
     if drive:
         host.go_on(run_id)
-    await host.audit(by.principal, "run.fork", f"run/{run_id}", {"of": of}, tenant=by.tenant)
     response.headers["Location"] = f"{PREFIX}/runs/{run_id}"
     return run_view(host.journal.runs.get(run_id))
 
@@ -131,8 +139,7 @@ async def _forked(host: Host, by: Caller, response: Response, run_id: str, *, of
 async def promote(run_id: RunId, by: Writer, host: At) -> RunView:
     """Make a run the current one of its line: the run that it and its siblings were forked from, and all of those."""
     own_run(host, run_id, by)
-    await host.service.promote(run_id)
-    await host.audit(by.principal, "run.promote", f"run/{run_id}", tenant=by.tenant)
+    await host.trail.act(by.owner, run_promote(run_id), host.service.promote(run_id))
     return run_view(host.journal.runs.get(run_id), current=True)
 
 
@@ -140,8 +147,8 @@ async def promote(run_id: RunId, by: Writer, host: At) -> RunView:
 async def discard(run_id: RunId, by: Writer, host: At) -> Gone:
     """Drop a fork and the runs that it has started, for good. Refused while it is driven or others build on it."""
     own_run(host, run_id, by)
-    gone = await host.service.discard(run_id)
-    await host.audit(by.principal, "run.discard", f"run/{run_id}", {"runs": len(gone)}, tenant=by.tenant)
+    told = partial(run_discard, run_id)
+    gone = await host.trail.act(by.owner, told(), host.service.discard(run_id), told=told)
     return Gone(gone=gone)
 
 
@@ -150,6 +157,6 @@ async def signal(run_id: RunId, body: SendSignal, by: Writer, host: At) -> Signa
     """Send a signal to a run, which keeps it until a step waits for it."""
     own_run(host, run_id, by)
     key = body.key or uuid7()
-    new = await host.signal(run_id, NewSignal(name=body.name, data=body.data, key=key, by=by.principal))
-    await host.audit(by.principal, "run.signal", f"run/{run_id}", {"name": body.name}, tenant=by.tenant)
+    sent = NewSignal(name=body.name, data=body.data, key=key, by=by.principal)
+    new = await host.trail.act(by.owner, run_signal(run_id, body.name), host.signal(run_id, sent))
     return SignalSent(name=body.name, key=key, new=new)

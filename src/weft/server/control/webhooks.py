@@ -9,16 +9,18 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import Act
 from weft.app.hosting import Host
 from weft.app.telling.carriers import check_address
 from weft.app.telling.news import TOPICS
 from weft.core.clock import iso
-from weft.core.errors import InputError
+from weft.core.errors import InputError, PolicyError
 from weft.core.ids import uuid7
 from weft.net.egress import check_url
 from weft.server.caller import Caller
 from weft.server.control.pages import MOST
 from weft.server.control.routes import MAX_ID, At, allowed, errors, own_run, routes
+from weft.store.port import Work
 from weft.store.webhooks import Delivery, Webhook, add, change, enqueue, remove
 
 api = routes("webhooks")
@@ -109,7 +111,7 @@ async def create(body: NewWebhook, by: Editor, host: At) -> WebhookView:
             own_run(host, topic.removeprefix("run/"), by)
         elif topic not in TOPICS:
             raise InputError(f"there is no topic {topic[:60]!r}", fix=f"topics are {', '.join(TOPICS)} and run/<id>")
-    url = check_address(body.url) if body.kind == "smtp" else check_url(body.url, host.http.policy).url
+    url = await _address(host, by, body)
     made = Webhook(
         id=uuid7(),
         kind=body.kind,
@@ -119,11 +121,9 @@ async def create(body: NewWebhook, by: Editor, host: At) -> WebhookView:
         created_at=host.clock.micros(),
         tenant=by.tenant,
     )
-    await host.journal.writer.submit(add(made))
-    host.teller.refresh()
     # The way behind the host may hold what only its owner should know.
     where = {"host": urlsplit(url).hostname or url.rpartition("@")[2]}
-    await host.audit(by.principal, "webhook.add", f"webhook/{made.id}", where, tenant=by.tenant)
+    await _changed(host, by, Act("webhook.add", f"webhook/{made.id}", where), add(made))
     return _view(made, host.keys.secret(made.id) if made.kind == "weft" else None)
 
 
@@ -140,18 +140,15 @@ async def change_webhook(webhook_id: HookId, body: ChangedWebhook, by: Editor, h
     version = int(found.config.get("version", 1)) + body.new_secret
     paused = found.paused if body.paused is None else body.paused
     changed = replace(found, paused=paused, config={**found.config, "version": version})
-    await host.journal.writer.submit(change(changed))
-    host.teller.refresh()
-    await host.audit(by.principal, "webhook.change", f"webhook/{webhook_id}", body.model_dump(), tenant=by.tenant)
+    await _changed(host, by, Act("webhook.change", f"webhook/{webhook_id}", body.model_dump()), change(changed))
     return _view(changed, host.keys.secret(changed.id, version) if body.new_secret else None)
 
 
 @api.delete("/{webhook_id}", status_code=204, responses=errors(404))
 async def delete(webhook_id: HookId, by: Editor, host: At) -> Response:
     """Tell it no more."""
-    await host.journal.writer.submit(remove(_own(host, webhook_id, by)))
-    host.teller.refresh()
-    await host.audit(by.principal, "webhook.remove", f"webhook/{webhook_id}", tenant=by.tenant)
+    found = _own(host, webhook_id, by)
+    await _changed(host, by, Act("webhook.remove", f"webhook/{webhook_id}"), remove(found))
     return Response(status_code=204)
 
 
@@ -179,6 +176,24 @@ async def test(webhook_id: HookId, by: Editor, host: At) -> DeliveryView:
     found, now = _own(host, webhook_id, by), host.clock.micros()
     body = f'{{"seq":0,"topic":"test","type":"test","at":{now},"data":{{"run":"","workflow":""}}}}'
     made = Delivery(webhook=found.id, id=f"test:{uuid7()}", body=body, next_at=now, created_at=now, tenant=found.tenant)
-    await host.journal.writer.submit(enqueue([made]))
+    await _changed(host, by, Act("webhook.test", f"webhook/{webhook_id}"), enqueue([made]))
     host.teller.ring()
     return DeliveryView(id=made.id, status="due", attempts=0, next_at=iso(now), answer="", created_at=iso(now))
+
+
+async def _address(host: Host, by: Caller, body: NewWebhook) -> str:
+    """Where a new webhook is to be told; that somebody wants what the rules for egress deny is an entry of the audit log."""
+    try:
+        return check_address(body.url) if body.kind == "smtp" else check_url(body.url, host.http.policy).url
+    except PolicyError as error:
+        act = Act("webhook.add", "webhook/", {"reason": error.message[:200]})
+        await host.trail.note(host.trail.of(by.owner, act, outcome="denied"))
+        raise
+
+
+async def _changed(host: Host, by: Caller, act: Act, work: Work) -> None:
+    async def changing() -> None:
+        await host.journal.writer.submit(work)
+        host.teller.refresh()
+
+    await host.trail.act(by.owner, act, changing())

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from fastapi import Depends, Query, Request, Response
 
+from weft.app.auditing.acts import Act
 from weft.app.estimate import estimate as estimated
 from weft.app.hosting import Host
 from weft.app.serving.examining import Examined, compare, examine
@@ -78,10 +79,8 @@ async def register(body: WorkflowText, by: Writer, host: At, response: Response)
     """Keep a new version of a workflow, and serve it. With problems, nothing is kept and the 422 names their places."""
     (await _examined(host, body)).demand()
     at = host.clock.micros()
-    made = await host.library.register(body.text, note=body.note, principal=by.principal, at=at, tenant=by.tenant)
-    await host.audit(
-        by.principal, "workflow.register", f"workflow/{made.name}", {"version": made.version}, tenant=by.tenant
-    )
+    keeping = host.library.register(body.text, note=body.note, principal=by.principal, at=at, tenant=by.tenant)
+    made = await host.trail.act(by.owner, Act("workflow.register", "workflow/"), keeping, told=_registered)
     response.headers["Location"] = f"{PREFIX}/workflows/{quote(made.name, safe='')}"
     response.status_code = 201 if made.changed_at == at else 200
     return await asyncio.to_thread(_view, host, made)
@@ -222,14 +221,24 @@ async def show(
 @api.delete("/{name:path}", responses=errors(404, 409))
 async def delete(name: Name, by: Writer, host: At) -> Unregistered:
     """Serve a registered workflow no more, in any version. Its runs keep their plans."""
-    gone = await host.library.unregister(name, tenant=by.tenant)
-    if not gone:
-        host.library.get(name, tenant=by.tenant)
-        raise ConflictError(
-            f"{name!r} is not registered but stands in a folder of the service", fix="remove its file there"
-        )
-    await host.audit(by.principal, "workflow.delete", f"workflow/{name}", {"versions": gone}, tenant=by.tenant)
-    return Unregistered(name=name, versions=gone)
+
+    async def removing() -> int:
+        gone = await host.library.unregister(name, tenant=by.tenant)
+        if not gone:
+            host.library.get(name, tenant=by.tenant)
+            raise ConflictError(
+                f"{name!r} is not registered but stands in a folder of the service", fix="remove its file there"
+            )
+        return gone
+
+    def told(gone: int) -> Act:
+        return Act("workflow.delete", f"workflow/{name}", {"versions": gone})
+
+    return Unregistered(name=name, versions=await host.trail.act(by.owner, told(0), removing(), told=told))
+
+
+def _registered(made: Published) -> Act:
+    return Act("workflow.register", f"workflow/{made.name}", {"version": made.version})
 
 
 def _workflow(host: Host, name: str, version: int | None, by: Caller) -> Published:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from starlette.requests import Request
 
+from weft.app.auditing.acts import run_delete
 from weft.core.errors import ConflictError
 from weft.server import sse
 from weft.server.caller import Caller, calling
@@ -58,8 +60,8 @@ def router(rooms: Rooms, targets: Targets, attendance: Attendance) -> APIRouter:
         id_ = desk.own(response_id, by)
         if not rooms.host.journal.runs.get(id_.run_id).ended:
             raise ConflictError("the response is not complete", fix="cancel it first")
-        await rooms.host.service.delete(id_.run_id)
-        await rooms.host.audit(by.principal, "run.delete", f"run/{id_.run_id}", tenant=by.tenant)
+        told = partial(run_delete, id_.run_id)
+        await rooms.host.trail.act(by.owner, told(), rooms.host.service.delete(id_.run_id), told=told)
         return {"id": str(id_), "object": "response", "deleted": True}
 
     @api.post("/{response_id}/cancel", response_model=None)
