@@ -179,6 +179,9 @@ class Writer:
             except BaseException:
                 stopped = InternalError("it was stopped while it was being written", fix="resume the run")
                 _deliver([(future, stopped) for _, future in fresh])
+                for _, future in fresh:
+                    if future is not None:
+                        future.exception()  # read: whoever submitted it meets the exception that is raised here
                 raise
         self._in_a_row += 1
         _deliver([(future, result) for (_, future), result in zip(fresh, results, strict=True)])

@@ -139,12 +139,15 @@ def test_it_runs_against_the_service(built, tmp_path):
         with subprocess.Popen(
             command, cwd=FOLDER, env=ENVIRON, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as story:
-            assert story.stdout.readline() == "waiting\n", story.stderr.read()
-            served.restart()
-            with Api(served.url, Authorization="Bearer a-token-that-is-long-enough-to-be-one") as api:
-                (nap,) = api.get("/runs", workflow="nap")["items"]
-                api.post(f"/runs/{nap['id']}/signal", {"name": "wake"}, expect=202)
-            said, wrong = story.communicate(timeout=60)
+            try:
+                assert story.stdout.readline() == "waiting\n", story.stderr.read()
+                served.restart()
+                with Api(served.url, Authorization="Bearer a-token-that-is-long-enough-to-be-one") as api:
+                    (nap,) = api.get("/runs", workflow="nap")["items"]
+                    api.post(f"/runs/{nap['id']}/signal", {"name": "wake"}, expect=202)
+                said, wrong = story.communicate(timeout=60)
+            finally:
+                story.kill()  # it would be waited for without end
         assert story.returncode == 0, wrong
         told = json.loads(said.splitlines()[-1])
     finally:
