@@ -1,5 +1,6 @@
 """The audit log: whatever is done to it afterwards, the proof names the first entry that does not fit."""
 
+import asyncio
 import json
 import random
 import sqlite3
@@ -7,12 +8,16 @@ import sqlite3
 import psycopg
 import pytest
 
+from weft.app.auditing.acts import run_start
 from weft.app.auditing.keys import AuditKey
 from weft.app.auditing.proof import lines, verify, verify_file
 from weft.app.auditing.trail import Trail
 from weft.core.clock import SystemClock
+from weft.core.errors import ConflictError
+from weft.core.owner import LOCAL
 from weft.store.audit import Entry, note
 from weft.store.journal import Journal
+from weft.testing.conformance_store import creation
 
 COUNT = 40
 
@@ -233,4 +238,33 @@ async def test_entries_of_one_moment_share_a_write_and_none_is_lost(tmp_path):
     assert len(journal.audit.list(limit=200)) == 101
     [found] = verify(journal.audit, AuditKey(tmp_path).public)
     assert (found.entries, found.bad) == (101, None)
+    journal.close()
+
+
+async def test_runs_that_begin_at_once_share_a_signature_and_each_has_its_entry(tmp_path, monkeypatch):
+    journal = Journal(tmp_path / "journal.db", durability="fast")
+    trail = Trail(journal, SystemClock(), tmp_path)
+    signed = []
+    sign = AuditKey.sign
+    monkeypatch.setattr(AuditKey, "sign", lambda key, said: signed.append(said) or sign(key, said))
+    begun = [
+        creation(f"r{number}")._replace(also=(trail.born(LOCAL, run_start(f"r{number}", "a.yaml")),))
+        for number in range(40)
+    ]
+    results = await asyncio.gather(
+        *(journal.writer.submit(work) for work in (*begun, begun[0])), return_exceptions=True
+    )
+    assert results[:-1] == [1] * 40
+    assert isinstance(results[-1], ConflictError)
+    assert sorted(entry.target for entry in journal.audit.list(limit=200)) == sorted(f"run/r{n}" for n in range(40))
+    [found] = verify(journal.audit, AuditKey(tmp_path).public)
+    assert (found.entries, found.bad) == (40, None)
+    signed.clear()
+    await asyncio.gather(
+        *(
+            journal.append(creation(f"s{number}")._replace(also=(trail.born(LOCAL, run_start("s", "a.yaml")),)))
+            for number in range(40)
+        )
+    )
+    assert len(signed) < 10
     journal.close()

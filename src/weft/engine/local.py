@@ -36,10 +36,9 @@ from weft.engine.slots import Slots
 from weft.engine.waiting import NEAR_S, Waiting
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
-from weft.store.append import Append, Draft, NewRun
+from weft.store.append import Also, Append, Draft, NewRun
 from weft.store.journal import Journal
 from weft.store.runs import Run
-from weft.store.sql import Transaction
 from weft.store.statuses import TERMINAL
 
 __all__ = ["Engine", "RunResult"]
@@ -95,7 +94,7 @@ class Engine:
         queued: bool = False,
         birth: Birth | str | None = None,
         owner: Owner = LOCAL,
-        also: tuple[Callable[[Transaction], object], ...] = (),
+        also: tuple[Also, ...] = (),
     ) -> str:
         """Create a run of `plan`, durably, and return its id; `drive` makes it go.
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from weft.core.canonical import sha256
 from weft.core.errors import MismatchError, NotFoundError
 from weft.core.ids import Entropy
-from weft.store.pending import Pending
+from weft.store.pending import AtEnd, Pending
 from weft.store.sealing import CONTENT, Seal, Spot, as_stored
 from weft.store.sql import Transaction
 from weft.store.statuses import TERMINAL
@@ -61,6 +61,9 @@ class NewRun:
     """The run whose events up to this number, and the events before them, are its past."""
 
 
+Also = Callable[[Transaction], object] | AtEnd
+
+
 class Append(NamedTuple):
     """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest.
 
@@ -73,7 +76,7 @@ class Append(NamedTuple):
     patch: Mapping[str, Any] | None = None
     create: NewRun | None = None
     reopen: bool = False
-    also: tuple[Callable[[Transaction], object], ...] = ()
+    also: tuple[Also, ...] = ()
     after: int = 0
 
 
@@ -126,10 +129,12 @@ class Appender:
         if append.patch and append.patch.get("status") in TERMINAL:
             self.heads.pop(append.run_id, None)
             self.pending.end(append.run_id, at)
-        if append.also:
-            self.pending.flush(connection)
-            for work in append.also:
+        for work in append.also:
+            if callable(work):
+                self.pending.flush(connection)
                 work(connection)
+            else:
+                self.pending.at_end.append(work)
         return head.seq
 
     def forget(self) -> None:

@@ -168,6 +168,23 @@ class Audit:
         return seen_by(self._engine, self._path, tenant)
 
 
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Entries that are added at the end of the transaction whose append has them; see `weft.store.pending.AtEnd`."""
+
+    entries: Sequence[Entry]
+    sealer: Sealer
+
+    @property
+    def kind(self) -> object:
+        """One signature serves all that one key signs."""
+        return self.sealer
+
+    def do_all(self, connection: Transaction, works: Sequence[Noted]) -> None:
+        """Add the entries of all of these."""
+        note([entry for work in works for entry in work.entries], self.sealer)(connection)
+
+
 def note(entries: Sequence[Entry], sealer: Sealer) -> Callable[[Transaction], None]:
     """Work for the writer: add entries, and have the new end of each chain signed."""
 

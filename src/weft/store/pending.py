@@ -49,6 +49,17 @@ class Bulk(Protocol):
         """
 
 
+class AtEnd(Protocol):
+    """Work of a transaction that waits for its end, where all of one `kind` is done at once."""
+
+    @property
+    def kind(self) -> object:
+        """What it can be done together with."""
+
+    def do_all(self, connection: Transaction, works: Sequence[Any]) -> object:
+        """Do these works, of which this is the first."""
+
+
 @dataclass(slots=True)
 class _Move:
     """From where to where the plain appends of a transaction take a run's head; `at` is the time of the last one."""
@@ -71,6 +82,7 @@ class Pending:
     plans: dict[str, bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     blobs: list[Blob] = field(default_factory=list)
+    at_end: list[AtEnd] = field(default_factory=list)
     _created: dict[Columns, list[Values]] = field(default_factory=dict)
     _changed: dict[str, tuple[Columns, Values]] = field(default_factory=dict)
     _moved: dict[str, _Move] = field(default_factory=dict)
@@ -130,10 +142,15 @@ class Pending:
         self.bulk.write(connection, self.events, self.blobs)
         self._check(connection)
         self.events, self.blobs = [], []
+        if self.at_end:
+            works, self.at_end = self.at_end, []
+            for kind in dict.fromkeys(work.kind for work in works):
+                alike = [work for work in works if work.kind == kind]
+                alike[0].do_all(connection, alike)
 
     def forget(self) -> None:
         """Drop everything: it was rolled back."""
-        self.plans, self.events, self.blobs = {}, [], []
+        self.plans, self.events, self.blobs, self.at_end = {}, [], [], []
         self._created, self._changed, self._moved, self._ended, self._owed = {}, {}, {}, [], []
 
     def _write_runs(self, connection: Transaction) -> None:

@@ -15,7 +15,7 @@ from weft.app.parts import load
 from weft.core.clock import Clock
 from weft.core.errors import PolicyError, WeftError
 from weft.core.owner import Owner
-from weft.store.audit import Entry, Sealer, note
+from weft.store.audit import Entry, Noted, Sealer, note
 from weft.store.journal import Journal
 from weft.store.sql import Transaction
 
@@ -90,9 +90,9 @@ class Trail:
             await asyncio.wait(set(self._acts))
         self.flush()
 
-    def born(self, by: Owner, act: Act) -> Callable[[Transaction], None]:
-        """Work that adds the entry about an act in the transaction that makes what it is about."""
-        return note([self.of(by, act)], self._sealer)
+    def born(self, by: Owner, act: Act) -> Noted:
+        """The entry about an act, for the transaction that makes what it is about."""
+        return Noted([self.of(by, act)], self._sealer)
 
     async def note(self, *entries: Entry) -> None:
         """Add entries; they are durable afterwards. Those that come while others are written share the next round."""
