@@ -44,13 +44,17 @@ class Replies:
         self._journal = journal
         self._tails = tails
 
-    async def follow(self, run_id: str, *, after: int = 0) -> AsyncGenerator[Item]:
+    async def follow(
+        self, run_id: str, *, after: int = 0, below: Mapping[str, int] | None = None
+    ) -> AsyncGenerator[Item]:
         """The reply that a run is, from after event number `after` on; the last item is `Ended`. Waits do not end it.
+
+        `below` says the same of child runs that were under way by then; others are followed from where they are now.
 
         Raises:
             NotFoundError: there is no such run.
         """
-        async with aclosing(_Reply(self._journal, self._tails, run_id, after).items()) as items:
+        async with aclosing(_Reply(self._journal, self._tails, run_id, after, below or {}).items()) as items:
             async for item in items:
                 yield item
 
@@ -75,11 +79,12 @@ class Replies:
 class _Reply:
     """One reply while it is made: its own run, and those below it."""
 
-    def __init__(self, journal: Journal, tails: Tails, run_id: str, after: int) -> None:
+    def __init__(self, journal: Journal, tails: Tails, run_id: str, after: int, below: Mapping[str, int]) -> None:
         self._journal = journal
         self._tails = tails
         self._run_id = run_id
         self._after = after
+        self._below = below
         self._seq = after
         self._queue: asyncio.Queue[tuple[str, Frame | None]] = asyncio.Queue(_QUEUE)
         self._tasks: list[asyncio.Task[None]] = []
@@ -126,7 +131,8 @@ class _Reply:
         self._priming = False
         for key, run_id in list(self._children.items()):
             if key in self._begun and _exists(self._journal, run_id):
-                self._watch(run_id, after=self._journal.runs.get(run_id).head_seq, speaks=self._speaks(*key))
+                after = self._below.get(run_id, self._journal.runs.get(run_id).head_seq)
+                self._watch(run_id, after=after, speaks=self._speaks(*key))
 
     def _watch(self, run_id: str, *, after: int = 0, speaks: bool | None = None) -> None:
         """Have the frames of a run come into the queue; a child run, of which is known whether it `speaks`, may be yet to come."""

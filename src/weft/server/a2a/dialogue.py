@@ -45,6 +45,8 @@ class Taken:
     run_id: str = ""
     after: int = 0
     gates: Mapping[str, Gate] = field(default_factory=dict)
+    below: Mapping[str, int] = field(default_factory=dict)
+    """Where the updates of child runs begin that have asked something: what they do as soon as they are answered is one."""
     refused: a2a_pb2.Task | None = None
     as_message: bool = False
     """The agent answers with a message and makes no task of it."""
@@ -148,6 +150,7 @@ class Dialogue:
             return Taken(run.id, after=run.head_seq, gates={gate.id: gate for gate in gates}, moved=not gates)
         if run.ended:
             raise UnsupportedOperationError(message=f"the task has ended ({run.status}), and takes no messages")
+        below = {gate.run_id: self._host.journal.runs.get(gate.run_id).head_seq for gate in gates}
         decision = extension.decision_in(message)
         if decision is not None:
             answered: Gate | None = await self._decide(decision, gates, caller)
@@ -155,7 +158,7 @@ class Dialogue:
             answered = await self._answer(message, gates, caller)
         await self._tasks.keep(run, message, caller)
         left = {gate.id: gate for gate in gates if answered is None or gate.id != answered.id}
-        return Taken(run.id, after=run.head_seq, gates=left, moved=answered is not None)
+        return Taken(run.id, after=run.head_seq, gates=left, below=below, moved=answered is not None)
 
     async def _decide(self, decision: Mapping[str, Any], gates: list[Gate], caller: Caller) -> Gate:
         gate = next((one for one in gates if one.id == decision["gate"]), None)

@@ -208,7 +208,7 @@ class Operations(RequestHandler):
 
     def _updates(self, taken: Taken) -> Updates:
         run = self._host.journal.runs.get(taken.run_id)
-        return Updates(self._host, run, after=taken.after, open_gates=taken.gates, url=self._url)
+        return Updates(self._host, run, after=taken.after, open_gates=taken.gates, url=self._url, below=taken.below)
 
     async def _first(self, taken: Taken, history: int | None) -> a2a_pb2.Task:
         """The task with which a stream begins: of one that was begun just now, before anything has happened."""

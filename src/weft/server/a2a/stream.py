@@ -34,12 +34,22 @@ class Updates:
     `open_gates` are those that are open at that place.
     """
 
-    def __init__(self, host: Host, run: Run, *, after: int, open_gates: Mapping[str, Gate], url: str) -> None:
+    def __init__(
+        self,
+        host: Host,
+        run: Run,
+        *,
+        after: int,
+        open_gates: Mapping[str, Gate],
+        url: str,
+        below: Mapping[str, int] | None = None,
+    ) -> None:
         self._host = host
         self._run_id = run.id
         self._task = task_id(run)
         self._session = run.session or run.id
         self._after = after
+        self._below = below
         self._open = dict(open_gates)
         self._url = url
         self._heard = False
@@ -48,7 +58,7 @@ class Updates:
 
     async def follow(self) -> AsyncGenerator[Update]:
         """The updates, as they come."""
-        async with aclosing(self._host.replies.follow(self._run_id, after=self._after)) as items:
+        async with aclosing(self._host.replies.follow(self._run_id, after=self._after, below=self._below)) as items:
             async for item in items:
                 self.seq = max(self.seq, item.seq)
                 for update in await self._updates(item):
