@@ -306,7 +306,7 @@ class Host:
             return gate_decide(run_id, made.gate.id, whose)
 
         act = gate_decide(run_id, gate or "", whose)
-        return await self.trail.acted(by, act, self._decide(run_id, gate, answer), told)
+        return await self.trail.act(by, act, self._decide(run_id, gate, answer), told=told)
 
     async def _decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:
         decided = await self.service.decide(run_id, gate, answer)

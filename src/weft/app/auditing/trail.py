@@ -64,13 +64,12 @@ class Trail:
         Whoever waits for it may be stopped meanwhile: what was begun is done, and its entry comes. `told` is the act as its
         end shows it.
         """
-        whole = asyncio.ensure_future(self.acted(by, act, work, told))
+        whole = asyncio.ensure_future(self._acted(by, act, work, told))
         self._acts.add(whole)
         whole.add_done_callback(self._acts.discard)
         return await asyncio.shield(whole)
 
-    async def acted(self, by: Owner, act: Act, work: Awaitable[Made], told: Callable[[Made], Act] | None) -> Made:
-        """As `act`, in the task of whoever waits for it: for work that goes on by itself once it was begun."""
+    async def _acted(self, by: Owner, act: Act, work: Awaitable[Made], told: Callable[[Made], Act] | None) -> Made:
         try:
             made = await work
         except WeftError as error:
