@@ -92,6 +92,6 @@ async def test_a_crash_at_any_append_changes_nothing_about_the_result(tmp_path, 
         if not fired:
             break
         found.append(response)
-    assert len(found) > 5
+    assert len(found) > 3
     assert set(found) <= {expected, None}
     assert found.count(None) <= 2, "only a run that was never begun may have no result"

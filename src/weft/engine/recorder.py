@@ -13,22 +13,18 @@ from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.budget import Ledger
 from weft.engine.fold import RunState, apply
+from weft.engine.held import Entry, Held
 from weft.engine.port import RunHalted, Settings
 from weft.plan.nodes import Budget
 from weft.store.append import Append, Draft
 from weft.store.gates import withdraw
 from weft.store.journal import Journal
 from weft.store.sql import Transaction
+from weft.store.writer import Commit
 
 _ENDS = frozenset({"step.completed", "step.failed"})
 Also = tuple[Callable[[Transaction], object], ...]
 """What else is written in the transaction of an append."""
-_NOTE_S = 0.05
-"""How long a note may wait for company (seconds); nobody waits for it."""
-_SOON_S = 0.005
-"""A note that has so little left to wait goes now."""
-_LATE = 5
-"""How often a note is put off when its time comes late: the process is busy, and an append of the run is near."""
 
 
 class Listener(Protocol):
@@ -80,12 +76,11 @@ class Recorder:
         self._above = above
         if above is not None:
             above.spent(self._total)
-        self._held: list[tuple[Draft, Any]] = []
-        self._held_since = 0.0
+        self._held = Held()
+        self._paying: Commit | None = None
+        """The last commit that says of something that was consumed."""
         self._also: Also = ()
         self._durable = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._flushing: asyncio.Future[None] | None = None
 
     async def record(
         self, kind: str, path: str, data: Mapping[str, Any], patch: Mapping[str, Any] | None = None
@@ -104,7 +99,7 @@ class Recorder:
         Raises:
             RunHalted: the journal refused.
         """
-        entries: list[tuple[Draft, Any]] = []
+        entries: list[Entry] = []
         for kind, data in facts:
             payload = dumps(data)
             entries.append((Draft(self._clock.micros(), kind, path, payload, outcome=kind in _ENDS), loads(payload)))
@@ -114,7 +109,7 @@ class Recorder:
     def note(self, kind: str, path: str, data: Mapping[str, Any]) -> None:
         """Append an event without waiting for it.
 
-        It rides along with the run's next append, or goes alone after `_NOTE_S`. It is durable before anything that is
+        It rides along with the run's next append, or goes alone soon. It is durable before anything that is
         recorded later, and lost if the process dies first.
         """
         self._hold_folded(Draft(self._clock.micros(), kind, path, dumps(data)), data)
@@ -123,16 +118,37 @@ class Recorder:
         self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], usage: Usage | None
     ) -> None:
         """Append the end of a step; `data` is `payload` decoded."""
-        patch = None
         if usage is not None:
             self._total += usage
-            patch = {"usage": dumps(self._total.as_json()).decode()}
+            self._held.paid = True
         try:
-            await self._append([(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)], patch)
+            await self._append([(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)], None)
         finally:
             if usage is not None:
                 # What a child spent was counted while it did.
                 self._account(path, usage - self._ahead.pop(path, Usage()))
+
+    def note_spending(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], usage: Usage | None) -> None:
+        """Append the end of a step that consumed `usage`, as a note. What begins on the strength of it waits for `settled`."""
+        self._total += usage or Usage()
+        self._held.paid = True
+        self._hold_folded(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)
+        if usage is not None:
+            self._account(path, usage)
+
+    async def settled(self) -> None:
+        """Wait until nothing that `note_spending` was told can be lost any more.
+
+        Raises:
+            RunHalted: the journal refused.
+        """
+        if self._held.paid:
+            await self._flush()
+        elif self._paying is not None:
+            try:
+                await self._paying
+            except WeftError as error:
+                raise RunHalted(error) from error
 
     def child_spent(self, path: str, total: Usage) -> None:
         """The child run at `path` has consumed `total` so far, which counts here before it ends."""
@@ -192,7 +208,7 @@ class Recorder:
 
     def history(self) -> list[Event]:
         """The run's events so far, those included that are not durable yet (their `seq` is 0)."""
-        held = [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in self._held]
+        held = [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in self._held.entries]
         return self.journal.events(self.run_id) + held
 
     def final_patch(self, status: str, **columns: Any) -> dict[str, Any]:
@@ -213,33 +229,12 @@ class Recorder:
         if self.state.gates:
             self._withdraw_below(draft)
         self._fold(draft, data)
-        if not self._held:
-            self._held_since = asyncio.get_running_loop().time()
-        self._held.append((draft, data))
-        if self._timer is None:
-            self._set_timer(_NOTE_S, _LATE)
+        self._held.add((draft, data), self._flush)
 
-    def _set_timer(self, wait: float, patience: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(wait, self._flush_soon, loop.time() + wait + 0.5 * _NOTE_S, patience)
+    async def _flush(self) -> None:
+        await self._append([], None)
 
-    def _flush_soon(self, late: float, patience: int) -> None:
-        self._timer = None
-        if not self._held:
-            return
-        now = asyncio.get_running_loop().time()
-        # Appends leave the timer running, since setting it costs more than they do: what is held now may be younger.
-        left = self._held_since + _NOTE_S - now
-        if left > _SOON_S:
-            self._set_timer(left, _LATE)
-        elif patience and now > late:
-            self._set_timer(_NOTE_S, patience - 1)
-        else:
-            self._flushing = asyncio.ensure_future(self._append([], None))
-            # A refusal is read and dropped: whoever records next meets the same one and is the one to say so.
-            self._flushing.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-    async def _append(self, entries: list[tuple[Draft, Any]], patch: Mapping[str, Any] | None) -> None:
+    async def _append(self, entries: list[Entry], patch: Mapping[str, Any] | None) -> None:
         """Write what is held and then `entries`, in one transaction; take in `entries` and tell listeners once that is durable.
 
         Who is stopped while it waits has written all the same, and whoever stopped it finds that in the fold.
@@ -248,17 +243,21 @@ class Recorder:
         if self.state.gates:
             for draft, _ in new:
                 self._withdraw_below(draft)
-        if self._held:
-            entries, self._held = self._held + new, []
-        elif not new:
+        entries = self._held.take() + new
+        if not entries:
             # Between the timer and now, another append took along what was held.
             return
         also, self._also = self._also, ()
+        if paid := self._held.paid:
+            self._held.paid = False
+            patch = {"usage": dumps(self._total.as_json()).decode(), **(patch or {})}
         append = Append(
             self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._durable
         )
         try:
             written = self.journal.writer.submit(append)
+            if paid:
+                self._paying = written
             try:
                 last = await written
             except asyncio.CancelledError:
@@ -273,7 +272,7 @@ class Recorder:
             raise RunHalted(error) from error
         self._written(entries, new, last)
 
-    def _written(self, entries: list[tuple[Draft, Any]], new: list[tuple[Draft, Any]], last: int) -> None:
+    def _written(self, entries: list[Entry], new: list[Entry], last: int) -> None:
         self._durable = max(self._durable, last)
         for draft, data in new:
             self._fold(draft, data)

@@ -164,7 +164,10 @@ class Performing:
             await self._back_off(step, context, error, again)
 
     async def _announce(self, step: Step, context: LiveContext) -> None:
-        """Say that the step begins; durably, before an effect that must not be repeated blindly. A pure one only ends."""
+        """Say that the step begins; durably, before an effect that must not be repeated blindly. A pure one only ends.
+
+        Whatever has an effect begins only after the answers of models that may have led to it are durable.
+        """
         self.go_on()
         data: dict[str, Any] = {"type": step.type, "effect": step.effect, "attempt": context.attempt}
         if step.target:
@@ -173,6 +176,8 @@ class Performing:
             data["input"] = self.mask(step.path, step.input)
         if step.effect == "idempotent":
             self.recorder.note("step.started", step.path, data)
+            if not step.derived:
+                await self.recorder.settled()
         else:
             await self.recorder.record("step.started", step.path, data)
 
@@ -244,6 +249,9 @@ class Performing:
             )
         if step.derived:
             self.recorder.note_outcome("step.completed", step.path, payload, data)
+        elif step.spends:
+            # Nothing comes of an answer before something begins or ends on the strength of it, and that is written after it.
+            self.recorder.note_spending("step.completed", step.path, payload, data, done.usage)
         else:
             await self.recorder.record_outcome("step.completed", step.path, payload, data, done.usage)
         return self.recorder.state.outcomes[step.path]
