@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock
-from weft.core.errors import MismatchError, WeftError
+from weft.core.errors import WeftError
 from weft.core.event import Event
 from weft.core.usage import Usage
 from weft.engine.budget import Ledger
@@ -79,6 +79,10 @@ class Recorder:
         self._held = Held()
         self._paying: Commit | None = None
         """The last commit that says of something that was consumed."""
+        self._under_way: list[list[Entry]] = []
+        """What is being written, in order."""
+        self._refusal: WeftError | None = None
+        """Why the journal refused: whatever came after that would go on from what is lost."""
         self._also: Also = ()
         self._durable = 0
 
@@ -149,6 +153,7 @@ class Recorder:
                 await self._paying
             except WeftError as error:
                 raise RunHalted(error) from error
+            self._go_on()
 
     def child_spent(self, path: str, total: Usage) -> None:
         """The child run at `path` has consumed `total` so far, which counts here before it ends."""
@@ -206,10 +211,22 @@ class Recorder:
         for listener in self._listeners:
             listener.delta(self.run_id, path, attempt, delta)
 
+    async def record_stall(self, data: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
+        """Append that the run has stalled, also when the journal has just refused to go on.
+
+        Raises:
+            RunHalted: the journal refused that as well.
+        """
+        if self._refusal is not None:
+            self._refusal, self._durable = None, 0
+        await self.record("run.stalled", "", data, patch)
+
     def history(self) -> list[Event]:
         """The run's events so far, those included that are not durable yet (their `seq` is 0)."""
-        held = [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in self._held.entries]
-        return self.journal.events(self.run_id) + held
+        events = self.journal.events(self.run_id)
+        under_way = [entry for entries in self._under_way for entry in entries]
+        ahead = [*under_way[_written_of(under_way, events) :], *self._held.entries]
+        return events + [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in ahead]
 
     def final_patch(self, status: str, **columns: Any) -> dict[str, Any]:
         """The columns of the run's row that the last event of a drive sets; nobody drives it any more."""
@@ -239,6 +256,7 @@ class Recorder:
 
         Who is stopped while it waits has written all the same, and whoever stopped it finds that in the fold.
         """
+        self._go_on()
         new = entries
         if self.state.gates:
             for draft, _ in new:
@@ -258,22 +276,30 @@ class Recorder:
             written = self.journal.writer.submit(append)
             if paid:
                 self._paying = written
+            self._under_way.append(entries)
             try:
                 last = await written
             except asyncio.CancelledError:
                 # A commit ends first and only then whoever waits for it.
-                if written.exception() is None:
+                if (refusal := written.exception()) is None:
                     self._written(entries, new, written.result())
+                elif isinstance(refusal, WeftError):
+                    self._refusal = self._refusal or refusal
                 raise
         except WeftError as error:
-            if isinstance(error, MismatchError):
-                # What is said of that, at least, is to be written.
-                self._durable = 0
+            self._refusal = self._refusal or error
             raise RunHalted(error) from error
+        # One before it may have been refused, and this one, under way already, not.
+        self._go_on()
         self._written(entries, new, last)
+
+    def _go_on(self) -> None:
+        if self._refusal is not None:
+            raise RunHalted(self._refusal)
 
     def _written(self, entries: list[Entry], new: list[Entry], last: int) -> None:
         self._durable = max(self._durable, last)
+        self._under_way = [other for other in self._under_way if other is not entries]
         for draft, data in new:
             self._fold(draft, data)
         if self._listeners:
@@ -298,6 +324,13 @@ class Recorder:
                     ledger.path,
                     {"limit": level.limit, "used": f"{level.used:f}", "of": f"{level.of:f}"},
                 )
+
+
+def _written_of(under_way: Sequence[Entry], events: Sequence[Event]) -> int:
+    """How much of what is being written is the end of `events` already, though nobody was told yet."""
+    drafts = [(draft.at, draft.kind, draft.path) for draft, _ in under_way]
+    there = [(event.at, event.kind, event.path) for event in events[len(events) - len(drafts) :]]
+    return next(count for count in range(len(drafts), -1, -1) if there[len(there) - count :] == drafts[:count])
 
 
 def tell(listeners: Sequence[Listener], run_id: str, *drafts: Draft) -> list[Event]:
