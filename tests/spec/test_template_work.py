@@ -3,7 +3,7 @@
 import pytest
 
 from weft.core.errors import TemplateError
-from weft.spec.template import evaluate, render
+from weft.spec.template import evaluate, parse, render
 
 ITSELF = "{% set a = [0, 0] %}" + "{% set a = [a, a] %}" * 40
 TWICE = "{% set a = [0, 0] %}{% set b = [0, 0] %}" + "{% set a = [a, a] %}{% set b = [b, b] %}" * 40
@@ -71,3 +71,14 @@ def test_a_template_over_a_thousand_results_has_room():
     rows = render("{% for id, task in tasks.items() %}{{ [id, task] | tojson }}\n{% endfor %}", MANY)
     assert rows.count("\n") == 1000
     assert len(evaluate("[tasks.values() | list, tasks] * 3", MANY)) == 6
+
+
+def test_a_pattern_that_would_be_tried_for_ever_is_refused_before_and_while_a_template_is_filled():
+    for template in ("{{ x | search('(a+)+$') }}", "{{ x | regex_search(pattern='(a+)+$') }}"):
+        with pytest.raises(TemplateError, match="tried for ever"):
+            parse(template)
+    with pytest.raises(TemplateError, match="tried for ever"):
+        render("{{ x | search(y) }}", {"x": "a" * 40 + "b", "y": "(a+)+$"})
+    with pytest.raises(TemplateError, match="too long for the pattern"):
+        render("{{ x | search('.*.*.*z') }}", {"x": "a" * 60_000})
+    assert render("{{ x | regex_search('Score: (.*) of') }}", {"x": "line\n" * 10_000 + "Score: 3 of 5"}) == "3"

@@ -12,6 +12,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import escape
 
+from weft.core.patterns import PatternError, bounded
 from weft.spec.meter import Meter, Refused, as_text, check_join, check_replace, check_written, meter_of
 
 _MAX_PATTERN = 500
@@ -65,7 +66,10 @@ def search(text: Any, pattern: str) -> bool:
 def _search(text: str, pattern: str) -> re.Match[str] | None:
     if len(pattern) > _MAX_PATTERN:
         raise Refused(f"a pattern is longer than {_MAX_PATTERN} characters")
-    return re.search(pattern, text[:_MAX_SEARCHED])
+    try:
+        return bounded(pattern).search(text[:_MAX_SEARCHED])
+    except PatternError as error:
+        raise Refused(str(error)) from None
 
 
 @pass_context

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from mcp_types import Tool as Listed
 
 from weft.core.canonical import dumps
 from weft.core.errors import ToolError
+from weft.core.patterns import PatternError, bounded
 from weft.tools.port import Effect
 
 MAX_TOOLS = 512
@@ -27,8 +27,6 @@ _SCHEMA = 128 * 1024
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _PLAIN = frozenset("\n\t")
 _TEXTS = frozenset({"description", "title", "$comment"})
-_GROUP_REPEATED = re.compile(r"\)[*+{]")
-"""A repeated group: what patterns have in common that take for ever on some texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,12 +150,13 @@ def _shown(schema: Any) -> Any:
     return schema
 
 
-def _risky(pattern: str) -> bool:
+def _risky(text: str) -> bool:
+    """Whether the arguments of a tool cannot be held to a pattern; its server then does that alone."""
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
+        bounded(text)
+    except PatternError:
         return True
-    return len(pattern) > 500 or _GROUP_REPEATED.search(pattern) is not None
+    return False
 
 
 def _useless(name: str, reason: str) -> ToolError:
