@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.cli.test_canaries import echo  # noqa: F401 -- a fixture
+from tests.processes import start
 from tests.server.test_tenants import running
 from weft.app.auditing.acts import Act
 from weft.app.auditing.proof import verify
@@ -345,5 +346,21 @@ def test_entries_that_the_journal_refuses_are_told_of_by_the_health_check_and_co
         journal.writer.call(lambda connection: connection.execute("ALTER TABLE audit_away RENAME TO audit"))
         assert audit_check(served, "ok") == {"status": "ok"}
         assert "flag.set" in [one.act for one in journal.audit.list()]
+    finally:
+        journal.close()
+
+
+def test_a_run_that_gives_way_to_the_next_one_of_its_schedule_is_an_entry(served):
+    command = ["schedules", "add", served.flows / "booking.yaml", "--every", "1s", "--overlap", "cancel", "--name", "s"]
+    assert start(command, env=served.environ, cwd=served.folder).wait(60) == 0
+    journal, until = Journal(served.journal), time.monotonic() + 30
+    try:
+        while not (found := [one for one in journal.audit.list() if one.act == "run.cancel"]):
+            assert time.monotonic() < until, served.log
+            time.sleep(0.05)
+        entry = found[-1]
+        assert (entry.principal, entry.outcome, entry.data["automation"]) == ("local", "done", "s")
+        assert entry.data["reason"] == "the next run of s is due"
+        assert journal.runs.get(entry.target.removeprefix("run/")).status == "cancelled"
     finally:
         journal.close()
