@@ -15,11 +15,11 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 
 def _quick() -> Any:
-    """The encoder's own C part, made once instead of for each value, without its search for cycles; None where there is none."""
+    """The encoder's own C part, made once instead of for each value, without its search for cycles; where there is none, the whole encoder."""
     make = getattr(encoder, "c_make_encoder", None)
     own = _ENCODER
     if make is None:
-        return None
+        return lambda value, _: (own.encode(value),)
     separators = (own.key_separator, own.item_separator)
     return make(
         None, own.default, encoder.encode_basestring, None, *separators, own.sort_keys, own.skipkeys, own.allow_nan
@@ -38,7 +38,11 @@ def dumps(value: Any) -> bytes:
         ValueError: `value` holds a NaN, an infinity or a cycle.
         TypeError: `value` holds something that JSON has no form for.
     """
-    text = _encode(value)
+    try:
+        text = "".join(_QUICK(value, 0))
+    except RecursionError:
+        # Too deep, or a cycle: who searches for cycles says which.
+        text = _ENCODER.encode(value)
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -51,16 +55,6 @@ def well_formed(text: str) -> str:
         return text
     paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
     return paired.encode(errors="replace").decode()
-
-
-def _encode(value: Any) -> str:
-    if _QUICK is not None:
-        try:
-            return "".join(_QUICK(value, 0))
-        except RecursionError:
-            # Too deep, or a cycle: who searches for cycles says which.
-            return _ENCODER.encode(value)
-    return _ENCODER.encode(value)
 
 
 def as_written(value: Any) -> bytes:
