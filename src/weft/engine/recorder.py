@@ -303,7 +303,7 @@ class Recorder:
 
     def _written(self, entries: list[Entry], new: list[Entry], last: int) -> None:
         self._durable = max(self._durable, last)
-        self._under_way = [other for other in self._under_way if other is not entries]
+        self._under_way.remove(entries)
         for draft, data in new:
             self._fold(draft, data)
         if self._listeners:
