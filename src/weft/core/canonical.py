@@ -1,7 +1,7 @@
 """Canonical JSON and hashing: one text for one value, whatever the order its keys came in.
 
 Canonical here means: UTF-8, keys sorted by code point, no white space, no NaN or infinities. Lone surrogates, which
-UTF-8 cannot carry, become ``?``; values are always used as decoded from this encoding, so first run and replay agree.
+UTF-8 cannot carry, become ``?`` (see `well_formed`); values are always used as decoded from this encoding, so first run and replay agree.
 """
 
 from __future__ import annotations
@@ -46,7 +46,15 @@ def dumps(value: Any) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return text.encode(errors="replace")
+        return well_formed(text).encode()
+
+
+def well_formed(text: str) -> str:
+    """`text` as UTF-8 can carry it: two surrogates that are a pair become the character that they mean, lone ones ``?``."""
+    if text.isascii():
+        return text
+    paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return paired.encode(errors="replace").decode()
 
 
 def as_written(value: Any) -> bytes:
@@ -57,7 +65,7 @@ def as_written(value: Any) -> bytes:
         TypeError: `value` holds something that JSON has no form for.
     """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="replace")
+    return well_formed(text).encode()
 
 
 def loads(data: bytes) -> Any:
