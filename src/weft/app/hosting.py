@@ -26,6 +26,7 @@ from weft.app.local import LocalService
 from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.automatic import Automatic
 from weft.app.serving.conversations import Conversations
+from weft.app.serving.drives import Drives
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
@@ -99,8 +100,7 @@ class Host:
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
         self._work: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._drives: dict[str, asyncio.Task[None]] = {}
-        self._owners: dict[str, str] = {}
+        self._drives = Drives(self.service, self.tails)
 
     async def open(self) -> None:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
@@ -141,12 +141,7 @@ class Host:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
-        if self._drives:
-            await asyncio.wait(list(self._drives.values()), timeout=self.settings.server.drain_s)
-        left = dict(self._drives)
-        for task in left.values():
-            task.cancel()
-        await asyncio.gather(*left.values(), return_exceptions=True)
+        left = await self._drives.stop(self.settings.server.drain_s)
         if self._work is not None:
             with suppress(asyncio.CancelledError):
                 await self._work
@@ -262,7 +257,7 @@ class Host:
         self._admit(request.owner.tenant)
         tenant = request.owner.tenant
         full = len(self._drives) >= self.settings.server.runs and (
-            tenant in self._owners.values() or len(self._drives) >= self.settings.server.runs + _GUESTS
+            self._drives.has(tenant) or len(self._drives) >= self.settings.server.runs + _GUESTS
         )
         if full:
             request = replace(request, queued=True)
@@ -270,8 +265,7 @@ class Host:
         run = self.service.fresh(run_id)
         if run is not None:
             self.tails.hold(run_id, run.head_seq)
-            self._owners[run_id] = tenant
-            self._spawn(run_id)
+            self._drives.begin(run_id, tenant=tenant)
         return run
 
     def _admit(self, tenant: str) -> None:
@@ -294,8 +288,8 @@ class Host:
 
     def go_on(self, run_id: str, *, reopen: bool = False) -> None:
         """Have a run driven on in the background, unless somebody drives it already."""
-        if run_id not in self._drives and not self.draining:
-            self._spawn(run_id, reopen=reopen)
+        if not self.draining:
+            self._drives.begin(run_id, reopen=reopen)
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
         """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
@@ -371,24 +365,6 @@ class Host:
         run = self.journal.runs.get(run_id)
         if run.status == "waiting" and not run.driven:
             self.go_on(run_id)
-
-    def _spawn(self, run_id: str, *, reopen: bool = False) -> None:
-        self._drives[run_id] = asyncio.ensure_future(self._drive(run_id, reopen=reopen))
-
-    async def _drive(self, run_id: str, *, reopen: bool) -> None:
-        try:
-            await self.service.drive(run_id, reopen=reopen)
-        except ConflictError:
-            pass  # somebody else drives it, or it has ended
-        except WeftError as error:
-            _LOG.warning("run %s stopped: %s", run_id, error.message)
-        except Exception:  # noqa: BLE001 -- told in the log
-            # A defect that one run brings to light is no reason to stop serving: the worker tries it again later.
-            _LOG.exception("a defect while driving %s", run_id)
-        finally:
-            self._drives.pop(run_id, None)
-            self._owners.pop(run_id, None)
-            self.tails.let_go(run_id)
 
 
 def _report(what: str, about: Mapping[str, Any]) -> None:
