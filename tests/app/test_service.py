@@ -138,7 +138,7 @@ async def test_a_budget_in_money_needs_a_model_with_a_price(tmp_path: Path) -> N
     text = CHAIN.replace("runtime: {provider: openai, model_id: gpt-4o-mini}", budget)
     async with service(tmp_path) as s:
         checked = s.check(write(tmp_path, text))
-        assert [problem.rule for problem in checked.errors] == ["unpriced"]
+        assert [(problem.rule, problem.place.line) for problem in checked.errors] == [("unpriced", 4)]
         assert s.check(write(tmp_path, text), OFFLINE).errors == []
 
 

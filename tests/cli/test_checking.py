@@ -1,6 +1,7 @@
 """``validate``, ``plan``, ``schema`` and ``init``: what they say of files."""
 
 import json
+import os
 
 import pytest
 
@@ -83,6 +84,30 @@ def test_broken_files_exit_with_3_and_a_place(weft, content):
 def test_a_missing_file_exits_with_3(weft):
     for command in ("validate", "plan", "run"):
         assert weft(command, "nowhere.yaml").code == 3
+
+
+def test_a_pipe_is_no_workflow_file_and_nobody_waits_for_its_other_end(weft):
+    os.mkfifo(weft.folder / "flow.yaml")
+    os.mkfifo(weft.folder / "agent.yaml")
+    for command in ("validate", "plan", "run"):
+        said = weft(command, "flow.yaml")
+        assert said.code == 3
+        assert "no regular file" in said.out + said.err
+    text = steps(("one", 0)).replace("nobody: {prompt: unused}", "nobody: {$ref: agent.yaml}")
+    weft.write("referring.yaml", text)
+    said = weft("validate", "referring.yaml")
+    assert (said.code, "no regular file" in said.out) == (3, True)
+
+
+def test_each_problem_of_a_refused_file_is_told_once(weft):
+    text = steps(("one", 0)).replace("version: 1", "version: 0").replace("{tool: nap", "{agent: nobody_}, {tool: nap")
+    weft.write("flow.yaml", text.replace("}, {tool", "}\n      - {tool"))
+    said = weft("run", "flow.yaml")
+    assert said.code == 3
+    lines = [line for line in said.err.splitlines() if line.startswith("flow.yaml:")]
+    assert any("warning" in line for line in lines)
+    assert any("error" in line for line in lines)
+    assert len(lines) == len(set(lines))
 
 
 def test_plan_is_drawn_in_four_ways(weft):

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 import pytest
 
@@ -135,3 +136,29 @@ def test_a_closed_standard_input_is_no_harm(weft):
     weft.write("flow.yaml", steps(("one", 0)))
     said = weft.finish(weft.start("run", "flow.yaml", "--quiet", stdin=subprocess.DEVNULL))
     assert (said.code, said.out) == (0, "one slept\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", ["1", "2", "0 1 2"])
+def test_streams_that_were_closed_before_the_start_are_no_harm(weft, closed):
+    weft.write("flow.yaml", steps(("one", 0)))
+    closing = " ".join(f"{number}>&-" for number in closed.split())
+    shell = f'exec "{sys.executable}" -m weft run flow.yaml --ask {closing}'
+    ended = subprocess.run(
+        ["/bin/sh", "-c", shell], cwd=weft.folder, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout == ("one slept\n" if closed == "2" else "")
+    assert weft("verify", "last").code == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["run flow.yaml --quiet", "--help", "schema", "doctor", "show nothing --json"])
+def test_an_output_that_is_full_is_said_and_is_no_defect(weft, command):
+    weft.write("flow.yaml", steps(("one", 0)))
+    with Path("/dev/full").open("w") as full:
+        said = weft.finish(weft.start(*command.split(), stdout=full))
+    assert said.code == 12
+    assert said.err.startswith("error: the output cannot be written: No space left on device")
+    assert said.err.count("\n") == 2

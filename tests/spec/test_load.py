@@ -132,6 +132,95 @@ def test_a_missing_key_hides_no_other_problem():
     assert [rule for rule, _ in errors(text)] == ["missing-key", "unknown-agent"]
 
 
+MANY = """\
+version: 0
+name: demo
+tags: [one]
+runtime: {provider: offline, failure_policy: {retries: 1, wait_min: 9, wait_max: 1}}
+inputs: {values: {z: 1}}
+tools: {http_executors: [{id: api, base_url: "https://api.example.org"}]}
+agents: {writer: {prompt: You write., tools: [api]}}
+pattern:
+  type: parallel
+  config:
+    branches:
+      - {id: one, steps: [{agent: writer}, {agent: writer}]}
+      - {id: two, steps: [{agent: writer}]}
+      - {id: three, steps: [{agent: nobody, input: "{{ steps[4].response }}"}]}
+    reduce: {agent: writer, input: "{{ branches.four.response }}"}
+"""
+SEMANTIC = {"wrong-value", "unknown-agent", "later-step", "unknown-branch"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pointer", "hidden"),
+    [
+        ("version: 0", "version: null", "/version", set()),
+        ("version: 0", "version: {}", "/version", set()),
+        ("tags: [one]", "tags: [1]", "/tags/0", set()),
+        ("tags: [one]", "tags: one", "/tags", set()),
+        ("runtime: {", "runtyme: {", "/runtime", {"wrong-value"}),
+        ("provider: offline", "provider: [offline]", "/runtime/provider", set()),
+        ("retries: 1", "retries: -1", "/runtime/failure_policy/retries", set()),
+        ("values: {z: 1}", "values: {z: null}", "/inputs/values/z", set()),
+        ("values: {z: 1}", "values: [z]", "/inputs/values", set()),
+        ("{id: api, base_url", "{id: api, url", "/tools/http_executors/0/base_url", set()),
+        ("https://api.example.org", "api.example.org", "/tools/http_executors/0/base_url", set()),
+        ('{id: api, base_url: "https://api.example.org"}', "api", "/tools/http_executors/0", set()),
+        ('{http_executors: [{id: api, base_url: "https://api.example.org"}]}', "5", "/tools", set()),
+        ("tools: [api]", "tools: [{}]", "/agents/writer/tools/0", set()),
+        ("prompt: You write.", "prompt: ''", "/agents/writer/prompt", set()),
+        ("{prompt: You write., tools: [api]}", "5", "/agents/writer", set()),
+        ("agents: {writer: {prompt: You write., tools: [api]}}", "agents: {}", "/agents", {"unknown-agent"}),
+        ("type: parallel", "type: paralel", "/pattern/type", set()),
+        ("steps: [{agent: writer}, {agent: writer}]", "steps: []", "/pattern/config/branches/0/steps", {"later-step"}),
+        ("[{agent: writer}, {agent: writer}]", "[null, {agent: writer}]", "/pattern/config/branches/0/steps/0", set()),
+        ("{id: two, steps: [{agent: writer}]}", "null", "/pattern/config/branches/1", {"unknown-branch"}),
+        ("{id: two, steps", "{steps", "/pattern/config/branches/1/id", {"unknown-branch"}),
+    ],
+)
+def test_what_is_wrong_with_the_structure_hides_nothing_else_and_invents_nothing(old, new, pointer, hidden):
+    assert {rule for rule, _ in errors(MANY)} == SEMANTIC
+    there = check_text(MANY.replace(old, new), "many.yaml").errors
+    assert pointer in {problem.place.pointer for problem in there}
+    assert SEMANTIC - hidden <= {problem.rule for problem in there}
+    expected = {place for _, place in errors(MANY)} | {pointer, "/runtyme", "/tools/http_executors/0/url"}
+    assert {problem.place.pointer for problem in there} <= expected
+    assert all(problem.place.line for problem in there)
+
+
+@pytest.mark.parametrize("number", ["1e3", "1000.0", "1000"])
+def test_a_whole_number_may_be_written_like_any_number(number):
+    text = MINIMAL.replace("provider: openai", f"provider: openai\n  max_tokens: {number}")
+    workflow = check_text(text, "a.yaml").workflow
+    assert workflow is not None
+    assert repr(workflow.runtime.max_tokens) == "1000"
+    assert errors(text.replace(number, "1000.5")) == [("wrong-type", "/runtime/max_tokens")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: demo", "name: ''", "'name' must not be empty"),
+        ("provider: openai", "provider: openai\n  top_p: 2", "'top_p' must be at most 1, not 2"),
+        ("provider: openai", "provider: openai\n  max_parallel: 0", "'max_parallel' must be at least 1, not 0"),
+        (
+            "type: chain\n  config:",
+            "type: chain\n  config: {steps: []}\nx:",
+            "'steps' must have at least 1 entry, and has none",
+        ),
+        ("name: demo", "name: demo\ntags: [a, b, a]", "the tag 'a' is here twice"),
+    ],
+)
+def test_bounds_are_said_in_plain_words(old, new, said):
+    assert said in [problem.message for problem in check_text(MINIMAL.replace(old, new), "a.yaml").problems]
+
+
+def test_the_same_thing_about_the_same_place_is_said_once():
+    text = MINIMAL.replace("input: Hello", "input: '{{ steps[3].response }} {{ steps[3].response }}'")
+    assert errors(text) == [("later-step", "/pattern/config/steps/0/input")]
+
+
 def test_references_are_pulled_in_with_their_overrides():
     workflow = load(FILES / "additions.yaml")
     agent = workflow.inline_agents()["two"]

@@ -48,6 +48,12 @@ async def test_text_that_fits_several_runs_names_them(journal):
         journal.runs.find("aa")
 
 
+async def test_no_text_means_no_run_although_every_id_begins_with_it(journal):
+    await journal.append(creation("aaa-111"))
+    with pytest.raises(InputError, match="no run is named"):
+        journal.runs.find("")
+
+
 @pytest.mark.parametrize("text", ["zzz", "%", "_", "a%1", "last"])
 async def test_text_that_fits_no_run_is_a_clear_error(journal, text):
     if text != "last":

@@ -20,6 +20,7 @@ from weft.plan.nodes import Block, Plan
 from weft.plan.scope import initial_scope
 from weft.python.naming import named
 from weft.spec import load
+from weft.spec.files import read_source
 from weft.spec.inputs import ResolvedInputs, resolve_inputs
 from weft.spec.inputs import missing_inputs as missing_of
 from weft.spec.model.workflow import Workflow
@@ -213,11 +214,14 @@ def _unpriced(compiled: Plan, file: Path) -> Iterator[Problem]:
     from weft.models.prices import is_priced  # noqa: PLC0415 -- the price list, only for files with a budget in money
     from weft.models.ref import ModelRef  # noqa: PLC0415 -- same
 
+    place = Place(file=str(file), pointer="/runtime/budgets/max_cost_usd")
+    if named(file) is None:
+        place = read_source(file).place(("runtime", "budgets", "max_cost_usd"))
     for name, agent in (compiled.definitions.get("agents") or {}).items():
         if "model" in agent and not is_priced(ModelRef.parse(agent["model"])):
             yield Problem(
                 rule="unpriced",
                 message=f"max_cost_usd cannot hold: the price of {agent['model']}, which agent {name!r} uses, is not known",
                 fix="use max_tokens instead, or a model with a known price",
-                place=Place(file=str(file), pointer="/runtime/budgets/max_cost_usd"),
+                place=place,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -13,9 +14,12 @@ from weft.cli.commands import COMMANDS, FAILURE
 from weft.cli.group import root
 from weft.cli.server import NAMED, taken
 from weft.cli.terminal import let_go, prepare_streams
+from weft.core.errors import StorageError
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO}
+"""How a file says that it takes nothing more; those of ours are in the care of the store, so this is the output."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -59,11 +63,21 @@ def execute(argv: Sequence[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _unwritten(error: OSError) -> StorageError:
+    fix = "make room, or send it elsewhere; the result of a run is kept, and `weft show last` prints it"
+    return StorageError(f"the output cannot be written: {error.strerror}", fix=fix)
+
+
 def _failed(error: Exception, *, as_json: bool, debug: bool) -> int:
+    if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+        let_go(sys.stdout)
+        error, as_json = _unwritten(error), False
     try:
         code: int = FAILURE.load()(error, as_json=as_json, debug=debug)
         sys.stdout.flush()
     except BrokenPipeError:
         let_go(sys.stdout)
         return _BROKEN_PIPE
+    except OSError as unwritten:
+        return _failed(unwritten, as_json=False, debug=debug)
     return code

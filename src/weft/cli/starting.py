@@ -116,10 +116,11 @@ def _detached(request: RunRequest, *, ask: bool, trace: bool, durability: str | 
 def _prepared(service: Service, request: RunRequest, *, ask: bool, quiet: bool) -> RunRequest:
     """The request with what the user was asked for; warnings about the file are told on the way."""
     if not quiet:
-        for problem in service.check(request.file, request.choice).problems:
-            if problem.severity != "error":
-                for line in problem_lines(problem, sys.stderr):
-                    tell(line)
+        problems = service.check(request.file, request.choice).problems
+        # With an error among them, whoever refuses the file tells all of them.
+        for problem in () if any(each.severity == "error" for each in problems) else problems:
+            for line in problem_lines(problem, sys.stderr):
+                tell(line)
     if not ask:
         return request
     missing = service.missing_inputs(request.file, request.variables)

@@ -16,8 +16,12 @@ def prepare_streams() -> None:
     """Make printing safe whatever the locale, and prompt whoever reads.
 
     What an encoding lacks is written as an escape, never as a traceback; a program that reads a pipe of ours gets each line
-    when it is said, not when a buffer is full.
+    when it is said, not when a buffer is full. A stream that was closed before we began is one that nobody reads.
     """
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            # The lowest number that is free: no file of ours gets one that means something else to programs we start.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), "w" if number else "r", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -66,11 +70,11 @@ def say(text: str = "") -> None:
 
 
 def tell(text: str = "") -> None:
-    """Write a line that is not the result to standard error. Nobody reading it stops nothing."""
+    """Write a line that is not the result to standard error. That it cannot be written stops nothing."""
     try:
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
-    except BrokenPipeError:
+    except OSError:
         let_go(sys.stderr)
 
 

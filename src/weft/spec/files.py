@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from stat import S_ISREG
 
 from weft.core.errors import Place, SpecError
 from weft.spec.json_tree import parse_json
@@ -23,14 +25,16 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
     name = str(path)
     noted(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(max_bytes + 1)
+        with open(path, "rb", opener=_at_once) as file:
+            data = file.read(max_bytes + 1) if S_ISREG(os.fstat(file.fileno()).st_mode) else None
     except FileNotFoundError:
         raise _error(name, "there is no such file", "check the path") from None
     except IsADirectoryError:
         raise _error(name, "this is a folder", "name a file in it") from None
     except OSError as error:
         raise _error(name, f"the file cannot be read: {error.strerror}", "check that you may read it") from None
+    if data is None:
+        raise _error(name, "this is no regular file", "name a file; a pipe or a device is not read")
     if len(data) > max_bytes:
         raise _error(
             name, f"the file is larger than {max_bytes // 1_000_000} MB", "move large texts to files of their own"
@@ -66,6 +70,11 @@ def read_source(path: Path) -> Source:
         fix = f"a workflow file ends in {', '.join(SUFFIXES)}"
         raise _error(str(path), f"unknown kind of file {path.suffix or path.name!r}", fix)
     return parse(read_text(path), str(path))
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open without waiting for somebody at the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def _error(name: str, message: str, fix: str, line: int | None = None) -> SpecError:

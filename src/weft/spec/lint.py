@@ -44,6 +44,7 @@ def lint(workflow: Workflow, source: Source) -> list[Problem]:
     """Every semantic problem of `workflow`, errors and warnings, with its place in `source`."""
     return [
         *_version(workflow, source),
+        *_tags(workflow, source),
         *_mounts(workflow, source),
         *_agents(workflow, source),
         *_tools(workflow, source),
@@ -92,6 +93,14 @@ def _version(workflow: Workflow, source: Source) -> Iterator[Problem]:
                     "write `version: 1`",
                     severity="warning",
                 )
+
+
+def _tags(workflow: Workflow, source: Source) -> Iterator[Problem]:
+    for place, tag in enumerate(workflow.tags):
+        if tag in workflow.tags[:place]:
+            yield source.problem(
+                "duplicate-id", ("tags", place), f"the tag {tag!r} is here twice", "remove one of them"
+            )
 
 
 def _agents(workflow: Workflow, source: Source) -> Iterator[Problem]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,13 @@ from weft.spec.files import parse, read_source
 from weft.spec.includes import Trail, include
 from weft.spec.lint import lint
 from weft.spec.model.workflow import Workflow
-from weft.spec.problems import repaired, structure_problems
+from weft.spec.problems import structure_problems
 from weft.spec.refs import resolve_references
+from weft.spec.repair import independent, repaired, whole_numbers
 from weft.spec.support import unsupported
 from weft.spec.tree import DocumentError, Source, plain_data, refused
 
 _MAX_PROBLEMS = 200
-_REPAIRS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +129,7 @@ def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
     found: list[Problem] = []
     missing: list[Problem] = []
     if workflow is not None:
-        seen = [problem.place.pointer or "" for problem in problems]
-        found = [problem for problem in lint(workflow, source) if not _covered(problem, seen)]
+        found = lint(workflow, source)
         missing = unsupported(workflow, source)
         wrong, more = include(workflow, source, folder, trail, _check_file)
         found += wrong
@@ -139,7 +137,8 @@ def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
         # After the checks, which are about what the file says.
         workflow, wrong = attach(workflow, source, folder)
         found += wrong
-    ordered = sorted(problems + found, key=_order)[:_MAX_PROBLEMS]
+        found = independent(found, problems)
+    ordered = sorted(dict.fromkeys(problems + found), key=_order)[:_MAX_PROBLEMS]
     valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
     return Report(
         file=source.file, workflow=valid, problems=tuple(ordered), unsupported=tuple(sorted(missing, key=_order))
@@ -151,20 +150,9 @@ def _validate(data: dict[str, Any], source: Source) -> tuple[Workflow | None, li
     try:
         return Workflow.model_validate(data), []
     except ValidationError as error:
-        problems = structure_problems(error, data, source)
-        rest = repaired(error, data)
-    for _attempt in range(_REPAIRS):
-        try:
-            return Workflow.model_validate(rest), problems
-        except ValidationError as error:
-            rest = repaired(error, rest)
-    return None, problems
-
-
-def _covered(problem: Problem, seen: Sequence[str]) -> bool:
-    """Whether a finding only follows from what was already said about its place."""
-    pointer = problem.place.pointer or ""
-    return any(pointer == other or pointer.startswith(other + "/") for other in seen)
+        if whole_numbers(error, data):
+            return _validate(data, source)
+        return repaired(error, data), structure_problems(error, data, source)
 
 
 def _order(problem: Problem) -> tuple[int, int, str]:

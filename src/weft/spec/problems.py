@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, get_args
 
 from pydantic import ValidationError
@@ -36,42 +36,21 @@ _FORMS = {
     r"^[A-Za-z_][A-Za-z0-9_]*$": "a name of letters, digits and _",
     r"^[A-Za-z_][A-Za-z0-9_.:-]*$": "a name of letters, digits and _ . : -",
 }
-_CHOICES = {"literal_error", "union_tag_invalid"}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+CHOICES = {"literal_error", "union_tag_invalid"}
 
 
 def structure_problems(error: ValidationError, data: Any, source: Source) -> list[Problem]:
     """One problem for each place that `error` complains about, in the order of the file."""
     found: dict[Pointer, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False, include_context=True):
-        found.setdefault(_pointer(detail["loc"], data), []).append(detail)
+        found.setdefault(pointer_of(detail, data), []).append(detail)
     problems = [_problem(pointer, details, source) for pointer, details in found.items()]
     return sorted(problems, key=lambda problem: (problem.place.line or 0, problem.place.column or 0))
 
 
-def repaired(error: ValidationError, data: Any) -> Any:
-    """A copy of `data` with what `error` complains about taken out, so that the rest can be checked as well."""
-    copy = _copy(data)
-    for detail in error.errors(include_url=False):
-        pointer = _pointer(detail["loc"], data)
-        parent = _at(copy, pointer[:-1]) if pointer else None
-        if not isinstance(parent, dict):
-            continue
-        if detail["type"] == "missing":
-            parent.setdefault(pointer[-1], "missing")
-        elif detail["type"] in _CHOICES and pointer[-1] in parent:
-            parent[pointer[-1]] = _choices(detail)[0]
-        else:
-            parent.pop(pointer[-1], None)
-    return copy
-
-
-def _copy(data: Any) -> Any:
-    if isinstance(data, dict):
-        return {key: _copy(value) for key, value in data.items()}
-    return [_copy(value) for value in data] if isinstance(data, list) else data
-
-
-def _at(data: Any, pointer: Pointer) -> Any:
+def value_at(data: Any, pointer: Pointer) -> Any:
+    """What stands at `pointer`, None if nothing does."""
     for part in pointer:
         try:
             data = data[part]
@@ -80,22 +59,26 @@ def _at(data: Any, pointer: Pointer) -> Any:
     return data
 
 
-def _pointer(loc: Sequence[str | int], data: Any) -> Pointer:
-    """`loc` without the names of union members that Pydantic puts in between; a last, missing key stays."""
+def pointer_of(detail: ErrorDetails, data: Any) -> Pointer:
+    """Where `detail` is in `data`: its place without the names of union members that Pydantic puts in between.
+
+    A key that is missing stays.
+    """
     pointer: list[str | int] = []
+    loc = detail["loc"]
     for place, part in enumerate(loc):
-        last = place == len(loc) - 1
-        inner = _at(data, (part,))
-        if inner is not None:
-            data = inner
-        elif not (isinstance(data, Mapping) and (last or part in data)) or _is_tag(part):
+        if _stands(data, part):
+            data = data[part]
+        elif place < len(loc) - 1 or detail["type"] != "missing":
             continue
         pointer.append(part)
     return tuple(pointer)
 
 
-def _is_tag(part: str | int) -> bool:
-    return isinstance(part, str) and (part.startswith("<") or part == "[key]")
+def _stands(data: Any, part: str | int) -> bool:
+    if isinstance(data, dict):
+        return part in data and not (isinstance(part, str) and part.startswith("<"))
+    return isinstance(data, list) and isinstance(part, int) and part < len(data)
 
 
 def _problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> Problem:
@@ -108,7 +91,7 @@ def _problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> P
     if kind in {"missing", "union_tag_not_found"}:
         missing = (*pointer, "type") if kind != "missing" else pointer
         return source.problem("missing-key", missing, f"the key {missing[-1]!r} is missing", f"add {missing[-1]!r}")
-    if kind in _CHOICES:
+    if kind in CHOICES:
         return _choice(pointer, detail, source)
     if expected := [_TYPES[each["type"]] for each in details if each["type"] in _TYPES]:
         if "a number" in expected:
@@ -120,8 +103,31 @@ def _problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> P
         form = _FORMS.get(str(detail["ctx"]["pattern"]), "text of another form")
         message = f"{name!r} must be {form}, not {_shown(detail['input'])}"
         return source.problem("wrong-value", pointer, message, f"write {form}")
+    said, fix = _bound(detail) or _said(detail)
+    return source.problem("wrong-value", pointer, f"{name!r} {said}", fix)
+
+
+def _said(detail: ErrorDetails) -> tuple[str, str]:
     said = detail["msg"].removeprefix("Input ").removeprefix("Value error, ")
-    return source.problem("wrong-value", pointer, f"{name!r} {said}, not {_shown(detail['input'])}", "change the value")
+    return f"{said}, not {_shown(detail['input'])}", "change the value"
+
+
+def _bound(detail: ErrorDetails) -> tuple[str, str] | None:
+    """What is said of a number or a length beyond its bound, and what to do."""
+    context, kind = detail.get("ctx", {}), detail["type"]
+    for key, words in _BOUNDS.items():
+        if key in context:
+            form = f"{words} {context[key]:g}"
+            return f"must be {form}, not {_shown(detail['input'])}", f"write a number that is {form}"
+    if kind == "string_too_short":
+        return "must not be empty", "write some text"
+    if kind == "too_short":
+        least, there = context["min_length"], context["actual_length"]
+        entries = "entry" if least == 1 else "entries"
+        return f"must have at least {least} {entries}, and has {there or 'none'}", f"give it at least {least} {entries}"
+    if kind in {"too_long", "string_too_long"}:
+        return f"is too long: at most {context['max_length']}", "make it shorter"
+    return None
 
 
 def _name(pointer: Pointer) -> str:
@@ -133,17 +139,18 @@ def _name(pointer: Pointer) -> str:
 
 
 def _choice(pointer: Pointer, detail: ErrorDetails, source: Source) -> Problem:
-    choices = _choices(detail)
+    possible = choices(detail)
     if detail["type"] == "union_tag_invalid":
         pointer = (*pointer, "type")
         value = str(detail.get("ctx", {}).get("tag", ""))
     else:
         value = str(detail["input"])
-    message = f"{_name(pointer)!r} cannot be {_shown(value)}; expected one of {', '.join(choices)}"
-    return source.problem("wrong-value", pointer, message, did_you_mean(value, choices, noun="possible"))
+    message = f"{_name(pointer)!r} cannot be {_shown(value)}; expected one of {', '.join(possible)}"
+    return source.problem("wrong-value", pointer, message, did_you_mean(value, possible, noun="possible"))
 
 
-def _choices(detail: ErrorDetails) -> list[str]:
+def choices(detail: ErrorDetails) -> list[str]:
+    """What could stand there."""
     context = detail.get("ctx", {})
     expected = str(context.get("expected") or context.get("expected_tags", ""))
     return [part for part in expected.replace(" or ", ", ").replace("'", "").split(", ") if part]

@@ -23,19 +23,8 @@ from jinja2.runtime import Undefined
 
 from weft.core.errors import TemplateError
 from weft.spec.filters import FILTERS, to_json
-from weft.spec.sandbox import (
-    MAX_TEXT,
-    METER,
-    Absent,
-    Contains,
-    Meter,
-    Refused,
-    Sandbox,
-    Unknown,
-    bounded_range,
-    overlay,
-    vetted,
-)
+from weft.spec.meter import MAX_TEXT, METER, Meter, Refused, bounded_range, weight
+from weft.spec.sandbox import Absent, Contains, Sandbox, Unknown, overlay, vetted
 from weft.spec.suggest import did_you_mean
 
 _MARKS = ("{{", "{%", "{#")
@@ -56,6 +45,8 @@ _FAILURES = (
     re.error,
 )
 _MAX_DEPTH = 100
+_MAX_VALUE = 64 * 1024 * 1024
+"""Characters of a computed value: no longer one can be the value of a step."""
 
 Scope = Mapping[str, Any]
 
@@ -221,7 +212,10 @@ def _expression(text: str) -> Callable[[Scope], Any]:
         context = compiled.new_context(_values(scope), shared=True)
         for _part in compiled.root_render_func(context):
             pass
-        return _present(context.vars["result"])
+        value = _present(context.vars["result"])
+        if weight(value, _MAX_VALUE, texts=True) > _MAX_VALUE:
+            raise Refused("its value is too large")
+        return value
 
     return compute
 

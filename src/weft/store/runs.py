@@ -177,8 +177,11 @@ class Runs:
 
         Raises:
             NotFoundError: no run fits.
-            InputError: more than one does.
+            InputError: more than one does, or `text` is empty.
         """
+        if not text:
+            # An empty variable of a shell is the beginning of every id.
+            raise InputError("no run is named", fix="give its id, or `last`")
         query = select(*_COLUMNS).where(runs.c.tenant == tenant)
         if text == "last":
             query = query.order_by(runs.c.created_at.desc(), runs.c.id.desc()).limit(1)

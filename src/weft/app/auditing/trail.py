@@ -70,9 +70,8 @@ class Trail:
             made = await work
         except WeftError as error:
             outcome = "denied" if isinstance(error, PolicyError) else "failed"
-            with suppress(
-                WeftError
-            ):  # what went wrong first is what is told, and the entry comes when the journal takes it
+            # What went wrong first is what is told, and the entry comes when the journal takes it.
+            with suppress(WeftError):
                 await self.note(self.of(by, act, outcome=outcome, error=error.code))
             raise
         await self.note(self.of(by, act if told is None else told(made)))

@@ -187,7 +187,9 @@ def _write(found: Iterator[bytes], out: Path | None) -> int:
     except FileExistsError as error:
         raise InputError(f"{out} is there already", fix="name another file") from error
     except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror}", fix="name a file that you may write") from error
+        raise InputError(
+            f"cannot write {out or 'standard output'}: {error.strerror}", fix="name a file that you may write"
+        ) from error
     return count
 
 
