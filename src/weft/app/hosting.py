@@ -21,6 +21,7 @@ from weft.app.egress import egress_policy
 from weft.app.expiring import Reminder
 from weft.app.flags import Flags
 from weft.app.identity import Identity
+from weft.app.lasting import lasting
 from weft.app.limits import Limits
 from weft.app.local import LocalService
 from weft.app.service import ModelChoice, NewFork, RunRequest
@@ -104,8 +105,9 @@ class Host:
 
     async def open(self) -> None:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
-        self._work = asyncio.ensure_future(self._worker.run(drain_s=self.settings.server.drain_s))
-        self._keeping = asyncio.ensure_future(self._keep_house())
+        work = partial(self._worker.run, drain_s=self.settings.server.drain_s)
+        self._work = asyncio.ensure_future(lasting("the worker", work))
+        self._keeping = asyncio.ensure_future(lasting("the keeping of sessions", self._keep_house))
         self.teller.open()
 
     def _carriers(self, url: str) -> dict[str, Carrier]:

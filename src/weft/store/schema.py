@@ -67,8 +67,8 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
     if at is None and to == "head":
         _create(connection)
         return
-    from sqlalchemy import create_engine  # noqa: PLC0415
-    from sqlalchemy.pool import StaticPool  # noqa: PLC0415
+    from sqlalchemy import create_engine  # noqa: PLC0415 -- only for a database that is there and older
+    from sqlalchemy.pool import StaticPool  # noqa: PLC0415 -- same
 
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     with engine.begin() as bound:
@@ -81,8 +81,8 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
 def migrate(bound: Connection, to: str) -> None:
     """Run the migrations up or down to a revision, in the transaction that is open."""
     # Alembic costs most of a second to import and is needed only for a database of an older Weft.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 -- see above
+    from alembic.config import Config  # noqa: PLC0415 -- same
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -256,7 +256,7 @@ class Worker:
             self._cool(run_id, error.as_json())
         except Exception as error:  # noqa: BLE001 -- reported, and told in the log
             # A defect that one run brings to light is no reason to leave all others alone.
-            _LOG.debug("a defect while driving %s", run_id, exc_info=True)
+            _LOG.exception("a defect while driving %s", run_id)
             self._cool(run_id, {"code": "internal", "message": f"{type(error).__name__}: {error}"})
         finally:
             self._drives.pop(run_id, None)

@@ -61,7 +61,7 @@ class _Types(PGTypeCompiler):
 
 class _Tables(PGDDLCompiler):
     def get_column_specification(self, column: Any, **kw: Any) -> str:
-        specification: str = super().get_column_specification(column, **kw)  # type: ignore[no-untyped-call]
+        specification: str = super().get_column_specification(column, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
         return specification.replace(" SERIAL", " BIGSERIAL")
 
 
@@ -131,7 +131,7 @@ def _migrate(connection: psycopg.Connection[Any], to: str) -> None:
 
 @cache
 def _statements() -> tuple[str, ...]:
-    dialect = _ours(PGDialect_psycopg())  # type: ignore[no-untyped-call]
+    dialect = _ours(PGDialect_psycopg())  # type: ignore[no-untyped-call]  # same
     tables = metadata.sorted_tables
     made = [CreateTable(table).compile(dialect=dialect) for table in tables]
     made += [
