@@ -194,7 +194,7 @@ class Host:
     async def _known(self, turn: Turn) -> Begun | None:
         """What a turn has become under its key before."""
         held = await self.journal.writer.submit(find(turn.owner.tenant, turn.owner.principal, turn.scope, turn.key))
-        if held is None or held.until <= self.clock.micros() or not self._exists(held.run_id):
+        if held is None or held.until <= self.clock.micros() or not self.journal.runs.has(held.run_id):
             return None
         if held.body != turn.digest():
             raise differs(turn)
@@ -220,7 +220,7 @@ class Host:
         held = await self.journal.writer.submit(hold(request))
         if not held.same:
             raise differs(turn)
-        if not held.first and self._exists(held.run_id):
+        if not held.first and self.journal.runs.has(held.run_id):
             return Begun(held.run_id, first=False)
         try:
             # A repeat costs nothing; only what begins a run does.
@@ -228,7 +228,7 @@ class Host:
             # The process that was the first may have died before there was a run: then this one makes it.
             run = await self.start(request_of(turn, held.run_id, self.settings.home))
         except ConflictError:
-            if not self._exists(held.run_id):
+            if not self.journal.runs.has(held.run_id):
                 raise
             return Begun(held.run_id, first=False)
         except BaseException:  # a client that leaves is one, too
@@ -325,19 +325,6 @@ class Host:
         told = partial(run_cancel, run_id, reason)
         return await self.trail.act(by, told(), self.service.cancel(run_id, reason=reason), told=told)
 
-    async def audit(
-        self,
-        principal: str,
-        act: str,
-        target: str,
-        data: Mapping[str, Any] | None = None,
-        *,
-        outcome: str = "done",
-        tenant: str = "local",
-    ) -> None:
-        """Note who did what."""
-        await self.trail.note(self.trail.entry(principal, act, target, data, outcome=outcome, tenant=tenant))
-
     def signed_in(self, owner: Owner, how: str) -> None:
         """Note that somebody has come in."""
         self.trail.later(self.trail.of(owner, Act("sign-in", "service", {"by": how})), soon=True)
@@ -354,13 +341,6 @@ class Host:
     def denied(self, tenant: str, principal: str, right: str, where: str) -> None:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""
         self.trail.later(self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant), soon=True)
-
-    def _exists(self, run_id: str) -> bool:
-        try:
-            self.journal.runs.get(run_id)
-        except NotFoundError:
-            return False
-        return True
 
     def _wake(self, run_id: str) -> None:
         """What a run waits for has come: drive it now rather than when the worker looks next."""

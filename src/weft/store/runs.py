@@ -172,6 +172,11 @@ class Runs:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         return self._made(dict(zip(_NAMES, row, strict=True)))
 
+    def has(self, run_id: str) -> bool:
+        """Whether there is a run with this id."""
+        with self._at_once(None) as connection:
+            return connection.execute("SELECT 1 FROM runs WHERE id=?", (run_id,)).fetchone() is not None
+
     def find(self, text: str, *, tenant: str = "local") -> Run:
         """The run that `text` means: an id, the beginning or end of one, or ``last``.
 

@@ -176,7 +176,7 @@ class Worker:
         except StorageError:
             raise
         except ConflictError as error:
-            if not self._exists(firing.run_id):
+            if not self._journal.runs.has(firing.run_id):
                 await self._say(firing, "refused", error.message)
                 return True
         except WeftError as error:
@@ -213,13 +213,6 @@ class Worker:
             return depth_of(self._journal.runs.get(firing.variables.get("run", ""))) + 1
         except NotFoundError:
             return 1
-
-    def _exists(self, run_id: str) -> bool:
-        try:
-            self._journal.runs.get(run_id)
-        except NotFoundError:
-            return False
-        return True
 
     def _take_up(self, now: int) -> int:
         """Drive runs that are ready, as many as there is room for."""
