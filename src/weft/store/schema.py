@@ -50,6 +50,19 @@ def current(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def refuse_newer(at: str | None, otherwise: str) -> None:
+    """Do nothing if this Weft understands a database at this revision; `otherwise` is what else one can do.
+
+    Raises:
+        MismatchError: it was written by a newer one.
+    """
+    if at is not None and at > HEAD:
+        raise MismatchError(
+            f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
+            fix=f"use the Weft that wrote it, or {otherwise}",
+        )
+
+
 def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
     """Run the missing migrations, or make the tables at once where there are none. Nothing happens when nothing is missing.
 
@@ -59,11 +72,7 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
     at = current(connection)
     if at == HEAD and to == "head":
         return
-    if at is not None and at > HEAD:
-        raise MismatchError(
-            f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
-            fix="use the Weft that wrote it, or point WEFT_HOME at another folder",
-        )
+    refuse_newer(at, "point WEFT_HOME at another folder")
     if at is None and to == "head":
         _create(connection)
         return

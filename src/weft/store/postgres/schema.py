@@ -15,9 +15,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.pool import NullPool, Pool, StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from weft.core.errors import MismatchError
 from weft.store.postgres.sight import POLICIES
-from weft.store.schema import HEAD, VERSIONS, migrate
+from weft.store.schema import HEAD, VERSIONS, migrate, refuse_newer
 from weft.store.service_tables import metadata
 
 UPGRADING = (0x57454654, 2)
@@ -95,11 +94,7 @@ def upgrade(connection: psycopg.Connection[Any], *, to: str = "head") -> None:
     at = current(connection)
     if at == HEAD and to == "head":
         return
-    if at is not None and at > HEAD:
-        raise MismatchError(
-            f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
-            fix="use the Weft that wrote it, or point store.url at another database",
-        )
+    refuse_newer(at, "point store.url at another database")
     # Whoever was first is done when this returns.
     connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", UPGRADING)
     try:
