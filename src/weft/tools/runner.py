@@ -85,7 +85,7 @@ async def _guarded(tool: Tool, context: ToolContext, perform: Callable[[], Await
         raise _failure(tool, context, f"{spec.name!r} cancelled itself", cause="error") from error
     except WeftError as error:
         raise _failure(tool, context, error.message, cause=error.code, fix=error.fix) from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # a tool is code of the user's, which may raise anything
         if isinstance(error, TimeoutError) and limit.expired():
             message = f"{spec.name!r} took longer than its limit of {spec.timeout_s:g} s"
             raise _failure(tool, context, message, cause="timeout", fix="ask for less, or raise its limit") from error
