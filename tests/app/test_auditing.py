@@ -8,13 +8,13 @@ import sqlite3
 import psycopg
 import pytest
 
-from weft.app.auditing.acts import run_start
+from weft.app.auditing.acts import Act, run_start
 from weft.app.auditing.keys import AuditKey
 from weft.app.auditing.proof import lines, verify, verify_file
 from weft.app.auditing.trail import Trail
 from weft.core.clock import SystemClock
-from weft.core.errors import ConflictError
-from weft.core.owner import LOCAL
+from weft.core.errors import ConflictError, StorageError
+from weft.core.owner import LOCAL, Owner
 from weft.store.audit import Entry, note
 from weft.store.journal import Journal
 from weft.testing.conformance_store import creation
@@ -238,6 +238,71 @@ async def test_entries_of_one_moment_share_a_write_and_none_is_lost(tmp_path):
     assert len(journal.audit.list(limit=200)) == 101
     [found] = verify(journal.audit, AuditKey(tmp_path).public)
     assert (found.entries, found.bad) == (101, None)
+    journal.close()
+
+
+def away(journal):
+    """The journal refuses entries, until `back`: there is no place for them."""
+    journal.writer.call(lambda connection: connection.execute("ALTER TABLE audit RENAME TO audit_away"))
+
+
+def back(journal):
+    journal.writer.call(lambda connection: connection.execute("ALTER TABLE audit_away RENAME TO audit"))
+
+
+async def until(holds):
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["loop", "thread", "note", "act"])
+async def test_entries_that_the_journal_refuses_are_written_when_it_takes_them_again(tmp_path, caplog, how):
+    journal = Journal(tmp_path / "journal.db", durability="fast")
+    trail = Trail(journal, SystemClock(), tmp_path)
+    away(journal)
+    entry = trail.entry("ann", "tool.call", "tool/1")
+    if how == "loop":
+        trail.later(entry)
+    elif how == "thread":
+        await asyncio.to_thread(trail.later, entry)
+    elif how == "note":
+        with pytest.raises(StorageError):
+            await trail.note(entry)
+    else:
+        with pytest.raises(StorageError):
+            await trail.act(Owner("local", "ann"), Act("tool.call", "tool/1"), asyncio.sleep(0))
+    await until(lambda: trail.unwritten.refused)
+    trail.later(trail.entry("bob", "tool.call", "tool/2"), soon=True)
+    assert (trail.unwritten.waiting, trail.unwritten.lost) == (2, 0)
+    assert "refuses entries of the audit log" in caplog.text
+    back(journal)
+    await until(lambda: not trail.unwritten.waiting)
+    await trail.finish()
+    assert [one.principal for one in reversed(journal.audit.list())] == ["ann", "bob"]
+    assert (trail.unwritten.refused, trail.unwritten.lost) == (False, 0)
+    journal.close()
+
+
+@pytest.mark.slow
+async def test_entries_that_are_lost_are_named_and_counted(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("weft.app.auditing.unwritten._LAST_S", 0.5)
+    journal = Journal(tmp_path / "journal.db", durability="fast")
+    trail = Trail(journal, SystemClock(), tmp_path)
+    away(journal)
+    trail.later(trail.entry("ann\nforged", "tool.call", "tool/1", {"token": "hush"}))
+    await trail.finish()
+    assert (trail.unwritten.waiting, trail.unwritten.lost) == (0, 1)
+    [record] = [one for one in caplog.records if one.levelname == "ERROR"]
+    said = record.getMessage()
+    assert said.startswith("1 entries of the audit log are lost")
+    assert r"'ann\nforged' 'tool.call' 'tool/1' 'done'" in said
+    assert "hush" not in said
+    # What comes afterwards is lost at once, and no less loudly.
+    trail.later(trail.entry("bob", "tool.call", "tool/2"), soon=True)
+    await until(lambda: trail.unwritten.lost == 2)
+    back(journal)
     journal.close()
 
 

@@ -140,8 +140,8 @@ class Hands:
     async def start(self, request: object) -> str:
         raise NotImplementedError
 
-    async def cancel(self, run_id: str, *, reason: str) -> bool:
-        return await self._engine.cancel(run_id, reason=reason)
+    async def give_way(self, run_id: str, automation: str, by: object) -> bool:
+        raise NotImplementedError
 
     async def drive(self, run_id: str) -> RunResult:
         while (result := await self._engine.drive(run_id)).status == "waiting" and result.waits:

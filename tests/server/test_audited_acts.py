@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.cli.test_canaries import echo  # noqa: F401 -- a fixture
+from tests.processes import start
 from tests.server.test_tenants import running
 from weft.app.auditing.acts import Act
 from weft.app.auditing.proof import verify
@@ -18,6 +19,7 @@ from weft.core.owner import Owner
 from weft.core.settings import Settings
 from weft.core.settings_model import Net, Rates, Server
 from weft.server.application import build
+from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -321,3 +323,44 @@ def test_every_operation_that_changes_something_has_its_act(tmp_path):
     page = (ROOT / "docs" / "audit.md").read_text()
     promised = set(re.findall(r"`([a-z]+[.][a-z*]+)`", page))
     assert {act for act in CHANGES.values() if not {act, f"{act.partition('.')[0]}.*"} & promised} == set()
+
+
+def audit_check(served, status):
+    """What the health check says of the audit log, once it says `status`."""
+    until = time.monotonic() + 30
+    while (check := httpx2.get(f"{served.url}/health/deep", timeout=30).json()["checks"]["audit"])["status"] != status:
+        assert time.monotonic() < until, check
+        time.sleep(0.05)
+    return check
+
+
+def test_entries_that_the_journal_refuses_are_told_of_by_the_health_check_and_come_later(served):
+    journal = Journal(served.journal)
+    try:
+        journal.writer.call(lambda connection: connection.execute("ALTER TABLE audit RENAME TO audit_away"))
+        refused = served.api("PUT", "/flags/runs.accept", json={"value": True})
+        assert refused.status_code >= 500, refused.text
+        check = audit_check(served, "degraded")
+        assert (check["lost"], check["waiting"]) == (0, 1)
+        assert "tried again" in check["message"]
+        journal.writer.call(lambda connection: connection.execute("ALTER TABLE audit_away RENAME TO audit"))
+        assert audit_check(served, "ok") == {"status": "ok"}
+        assert "flag.set" in [one.act for one in journal.audit.list()]
+    finally:
+        journal.close()
+
+
+def test_a_run_that_gives_way_to_the_next_one_of_its_schedule_is_an_entry(served):
+    command = ["schedules", "add", served.flows / "booking.yaml", "--every", "1s", "--overlap", "cancel", "--name", "s"]
+    assert start(command, env=served.environ, cwd=served.folder).wait(60) == 0
+    journal, until = Journal(served.journal), time.monotonic() + 30
+    try:
+        while not (found := [one for one in journal.audit.list() if one.act == "run.cancel"]):
+            assert time.monotonic() < until, served.log
+            time.sleep(0.05)
+        entry = found[-1]
+        assert (entry.principal, entry.outcome, entry.data["automation"]) == ("local", "done", "s")
+        assert entry.data["reason"] == "the next run of s is due"
+        assert journal.runs.get(entry.target.removeprefix("run/")).status == "cancelled"
+    finally:
+        journal.close()

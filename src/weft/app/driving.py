@@ -24,7 +24,7 @@ from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
 from weft.app.artifacts import ArtifactPerformer
 from weft.app.auditing.access import Access
-from weft.app.auditing.acts import Act, gate_decide, run_start
+from weft.app.auditing.acts import Act, gate_decide, run_cancel, run_start
 from weft.app.auditing.trail import Trail
 from weft.app.documents import Kept, Prepared, check_text, prepare
 from weft.app.egress import egress_policy
@@ -212,6 +212,11 @@ class Driving:
                 async with asyncio.timeout(_CALL_OFF_S):
                     await asyncio.gather(*(self._call_off(one) for one in asked))
         return done
+
+    async def give_way(self, run_id: str, automation: str, by: Owner) -> bool:
+        """Cancel a run, for the next one of its automation is due. It is an entry of the audit log, as the beginning of that one is."""
+        told = partial(run_cancel, run_id, f"the next run of {automation} is due", automation=automation)
+        return await self._trail.act(by, told(), self.cancel(run_id, reason=told().data["reason"]), told=told)
 
     async def _call_off(self, one: FarTask) -> None:
         around = self._around(one.definitions, {}, f"cancel:{one.task}", (one.run_id, ""))

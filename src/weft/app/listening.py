@@ -7,6 +7,7 @@ from typing import Any
 
 from weft.bus.envelope import DELTA, Envelope
 from weft.bus.local import LocalBus
+from weft.core.canonical import well_formed
 from weft.core.clock import Clock
 from weft.core.errors import WeftError
 from weft.core.event import Event
@@ -35,8 +36,17 @@ class BusListener:
     def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
         """Publish what is not history."""
         if self._bus.listening:
-            data = {"path": path, "attempt": attempt, **delta}
+            data = {"path": path, "attempt": attempt, **_well_formed(delta)}
             self._bus.publish(Envelope(self._seen.get(run_id, 0), f"run/{run_id}", DELTA, self._clock.micros(), data))
+
+
+def _well_formed(value: Any) -> Any:
+    """A delta in the characters in which the journal will have the whole: no protocol can carry others."""
+    if isinstance(value, str):
+        return value if value.isascii() else well_formed(value)
+    if isinstance(value, Mapping):
+        return {name: _well_formed(one) for name, one in value.items()}
+    return value
 
 
 class TelemetryListener:

@@ -325,7 +325,7 @@ class LocalService:
         clock = load("clock").SystemClock()
         beside = load("audit-shipping").beside(self._journal, self._settings.audit, clock)
         made: Worker = load("worker").Worker(
-            self._journal, self, clock, concurrency=concurrency, report=report, beside=beside
+            self._journal, self._driving, clock, concurrency=concurrency, report=report, beside=beside
         )
         return made
 

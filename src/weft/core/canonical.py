@@ -1,7 +1,7 @@
 """Canonical JSON and hashing: one text for one value, whatever the order its keys came in.
 
 Canonical here means: UTF-8, keys sorted by code point, no white space, no NaN or infinities. Lone surrogates, which
-UTF-8 cannot carry, become ``?``; values are always used as decoded from this encoding, so first run and replay agree.
+UTF-8 cannot carry, become ``?`` (see `well_formed`); values are always used as decoded from this encoding, so first run and replay agree.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=
 
 
 def _quick() -> Any:
-    """The encoder's own C part, made once instead of for each value, without its search for cycles; None where there is none."""
+    """The encoder's own C part, made once instead of for each value, without its search for cycles; where there is none, the whole encoder."""
     make = getattr(encoder, "c_make_encoder", None)
     own = _ENCODER
     if make is None:
-        return None
+        return lambda value, _: (own.encode(value),)
     separators = (own.key_separator, own.item_separator)
     return make(
         None, own.default, encoder.encode_basestring, None, *separators, own.sort_keys, own.skipkeys, own.allow_nan
@@ -38,21 +38,23 @@ def dumps(value: Any) -> bytes:
         ValueError: `value` holds a NaN, an infinity or a cycle.
         TypeError: `value` holds something that JSON has no form for.
     """
-    text = _encode(value)
+    try:
+        text = "".join(_QUICK(value, 0))
+    except RecursionError:
+        # Too deep, or a cycle: who searches for cycles says which.
+        text = _ENCODER.encode(value)
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return text.encode(errors="replace")
+        return well_formed(text).encode()
 
 
-def _encode(value: Any) -> str:
-    if _QUICK is not None:
-        try:
-            return "".join(_QUICK(value, 0))
-        except RecursionError:
-            # Too deep, or a cycle: who searches for cycles says which.
-            return _ENCODER.encode(value)
-    return _ENCODER.encode(value)
+def well_formed(text: str) -> str:
+    """`text` as UTF-8 can carry it: two surrogates that are a pair become the character that they mean, lone ones ``?``."""
+    if text.isascii():
+        return text
+    paired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return paired.encode(errors="replace").decode()
 
 
 def as_written(value: Any) -> bytes:
@@ -63,7 +65,7 @@ def as_written(value: Any) -> bytes:
         TypeError: `value` holds something that JSON has no form for.
     """
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="replace")
+    return well_formed(text).encode()
 
 
 def loads(data: bytes) -> Any:

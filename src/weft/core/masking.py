@@ -1,4 +1,4 @@
-"""Secret values that are known, taken out of texts and JSON: as they are, or as JSON, URLs and Base64 write them."""
+"""Secret values that are known, taken out of texts and JSON: as they are, or as JSON, URLs, HTML, Base64 and hexadecimal write them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -14,6 +15,12 @@ MASK = "[redacted]"
 
 MIN_SECRET = 6
 """Shorter values are left alone: they would turn up in ordinary words."""
+
+
+_LEFT_AS_THEY_ARE = ("", "/", "!'()*", "/!$&'()*+,:;=@", "/!$&'()*+,:;=@?")
+"""What those who write URLs leave as it is: all of it quoted, a path, JavaScript's way, and parts of a path and of a query as they may be."""
+_PERCENT = re.compile("%[0-9A-F]{2}")
+_ESCAPED_FOR_HTML = (re.compile("[<>&]"), re.compile("[<>&']"))
 
 
 class KnownValues:
@@ -56,10 +63,22 @@ class KnownValues:
 
 def _encoded(value: str) -> Iterable[str]:
     raw = value.encode(errors="replace")
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield quote(value, safe="", errors="replace")
-    yield quote_plus(value, errors="replace")
+    for text in (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]):
+        yield text
+        yield text.replace("/", "\\/")
+        # As it is written where JSON may stand inside HTML, and JSON inside JSON.
+        for escaped in _ESCAPED_FOR_HTML:
+            yield escaped.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        yield json.dumps(text)[1:-1]
+    for safe in _LEFT_AS_THEY_ARE:
+        for quoted in (quote(value, safe=safe, errors="replace"), quote_plus(value, safe=safe, errors="replace")):
+            yield quoted
+            yield _PERCENT.sub(lambda found: found[0].lower(), quoted)
+    yield escape(value, quote=False)
+    yield escape(value)
+    yield escape(value).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")
+    yield raw.hex()
+    yield raw.hex().upper()
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         # A secret inside a longer Base64 text (user:secret) is found by its middle, at each of the three offsets.
         for lead in range(3):

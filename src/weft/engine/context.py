@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from weft.core.clock import Clock
@@ -104,7 +104,7 @@ class LiveContext:
     attempt: int = 1
     activity: Activity | None = None
     limit: asyncio.Timeout | None = None
-    _names: set[str] = field(default_factory=set)
+    _names: set[str] | None = None
     _asking: int = 0
     _left: float = 0.0
 
@@ -180,6 +180,8 @@ class LiveContext:
         check: Check | None = None,
     ) -> Any:
         """See `StepContext.step`."""
+        if self._names is None:
+            self._names = set()
         if name in self._names:
             raise InternalError(
                 f"two steps inside {self.path!r} are called {name!r} at once", place=Place(path=self.path)

@@ -75,7 +75,7 @@ async def concluded(recorder: Recorder, outcome: Outcome, scope: Mapping[str, An
 async def stalled(recorder: Recorder, error: MismatchError) -> RunResult:
     """The journal does not fit the plan."""
     data = error.as_json()
-    await recorder.record("run.stalled", "", {"error": data}, recorder.final_patch("stalled", error=data))
+    await recorder.record_stall({"error": data}, recorder.final_patch("stalled", error=data))
     return RunResult(run_id=recorder.run_id, status="stalled", error=error, usage=recorder.state.total())
 
 

@@ -25,11 +25,12 @@ from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
 from weft.engine.fresh import Fresh
 from weft.engine.limits import given
+from weft.engine.listeners import Listener, tell
 from weft.engine.port import Performer, RunHalted
 from weft.engine.programs.port import Programs
 from weft.engine.programs.walker import program_walker
 from weft.engine.questions import Answer
-from weft.engine.recorder import Listener, Recorder, tell
+from weft.engine.recorder import Recorder
 from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
 from weft.engine.slots import Slots

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock
-from weft.core.errors import MismatchError, WeftError
+from weft.core.errors import WeftError
 from weft.core.event import Event
 from weft.core.usage import Usage
-from weft.engine.budget import Ledger
 from weft.engine.fold import RunState, apply
 from weft.engine.held import Entry, Held
+from weft.engine.listeners import Listener
 from weft.engine.port import RunHalted, Settings
+from weft.engine.spending import Above, Spending, Warned
 from weft.plan.nodes import Budget
 from weft.store.append import Append, Draft
 from weft.store.gates import withdraw
@@ -25,30 +26,6 @@ from weft.store.writer import Commit
 _ENDS = frozenset({"step.completed", "step.failed"})
 Also = tuple[Callable[[Transaction], object], ...]
 """What else is written in the transaction of an append."""
-
-
-class Listener(Protocol):
-    """Hears of events once they are durable, and of deltas, which never are. It must not block."""
-
-    def event(self, event: Event) -> None:
-        """An event is durable."""
-        ...
-
-    def delta(self, run_id: str, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
-        """Something is worth showing that is not history."""
-        ...
-
-
-class Above(Protocol):
-    """What a child run spends counts above it as well."""
-
-    def admit(self) -> None:
-        """Let a request begin, or raise a `BudgetError`."""
-        ...
-
-    def spent(self, total: Usage) -> None:
-        """So much has been spent in all."""
-        ...
 
 
 class Recorder:
@@ -70,15 +47,14 @@ class Recorder:
         self.journal = journal
         self._clock = clock
         self._listeners = listeners
-        self._ledgers: dict[tuple[str, Budget], Ledger] = {}
-        self._total = state.total()
-        self._ahead: dict[str, Usage] = {}
-        self._above = above
-        if above is not None:
-            above.spent(self._total)
+        self._spending = Spending(state, above)
         self._held = Held()
         self._paying: Commit | None = None
         """The last commit that says of something that was consumed."""
+        self._under_way: list[list[Entry]] = []
+        """What is being written, in order."""
+        self._refusal: WeftError | None = None
+        """Why the journal refused: whatever came after that would go on from what is lost."""
         self._also: Also = ()
         self._durable = 0
 
@@ -119,22 +95,21 @@ class Recorder:
     ) -> None:
         """Append the end of a step; `data` is `payload` decoded."""
         if usage is not None:
-            self._total += usage
+            self._spending.total += usage
             self._held.paid = True
         try:
             await self._append([(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)], None)
         finally:
             if usage is not None:
-                # What a child spent was counted while it did.
-                self._account(path, usage - self._ahead.pop(path, Usage()))
+                self._warn(self._spending.ended(path, usage))
 
     def note_spending(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any], usage: Usage | None) -> None:
         """Append the end of a step that consumed `usage`, as a note. What begins on the strength of it waits for `settled`."""
-        self._total += usage or Usage()
+        self._spending.total += usage or Usage()
         self._held.paid = True
         self._hold_folded(Draft(self._clock.micros(), kind, path, payload, outcome=True), data)
         if usage is not None:
-            self._account(path, usage)
+            self._warn(self._spending.ended(path, usage))
 
     async def settled(self) -> None:
         """Wait until nothing that `note_spending` was told can be lost any more.
@@ -149,12 +124,11 @@ class Recorder:
                 await self._paying
             except WeftError as error:
                 raise RunHalted(error) from error
+            self._go_on()
 
     def child_spent(self, path: str, total: Usage) -> None:
         """The child run at `path` has consumed `total` so far, which counts here before it ends."""
-        more = total - self._ahead.get(path, Usage())
-        self._ahead[path] = total
-        self._account(path, more)
+        self._warn(self._spending.child(path, total))
 
     def note_outcome(self, kind: str, path: str, payload: bytes, data: Mapping[str, Any]) -> None:
         """Append the end of a step that consumed nothing itself, as a note."""
@@ -176,9 +150,7 @@ class Recorder:
 
     def open_budget(self, path: str, budget: Budget) -> None:
         """Count what is inside `path` from now on, starting with what the journal says."""
-        # Blocks directly inside each other may share a path, and each has its own limits.
-        if (path, budget) not in self._ledgers:
-            self._ledgers[path, budget] = Ledger(path, budget, self.state)
+        self._spending.open_budget(path, budget)
 
     def admit(self, path: str, settings: Settings, *, call: bool, spends: bool) -> None:
         """Let a call or a request begin, or not.
@@ -186,35 +158,34 @@ class Recorder:
         Raises:
             BudgetError: a budget that it counts against is used up.
         """
-        if not settings.budgets and not (spends and self._above is not None):
-            return
-        ledgers = [self._ledgers[name] for name in settings.budgets]
-        for ledger in ledgers:
-            if call:
-                ledger.admit_call(path)
-            if spends:
-                ledger.admit_request(path)
-        if spends and self._above is not None:
-            self._above.admit()
-        # Counted only when every budget lets it begin.
-        for ledger in ledgers if call else ():
-            ledger.count_call(path)
-            self._warn(ledger)
+        self._warn(self._spending.admit(path, settings, call=call, spends=spends))
 
     def emit(self, path: str, attempt: int, delta: Mapping[str, Any]) -> None:
         """Tell listeners something that is not history."""
         for listener in self._listeners:
             listener.delta(self.run_id, path, attempt, delta)
 
+    async def record_stall(self, data: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
+        """Append that the run has stalled, also when the journal has just refused to go on.
+
+        Raises:
+            RunHalted: the journal refused that as well.
+        """
+        if self._refusal is not None:
+            self._refusal, self._durable = None, 0
+        await self.record("run.stalled", "", data, patch)
+
     def history(self) -> list[Event]:
         """The run's events so far, those included that are not durable yet (their `seq` is 0)."""
-        held = [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in self._held.entries]
-        return self.journal.events(self.run_id) + held
+        events = self.journal.events(self.run_id)
+        under_way = [entry for entries in self._under_way for entry in entries]
+        ahead = [*under_way[_written_of(under_way, events) :], *self._held.entries]
+        return events + [Event(self.run_id, 0, draft.at, draft.kind, draft.path, data) for draft, data in ahead]
 
     def final_patch(self, status: str, **columns: Any) -> dict[str, Any]:
         """The columns of the run's row that the last event of a drive sets; nobody drives it any more."""
         texts = {name: None if value is None else dumps(value).decode() for name, value in columns.items()}
-        usage = dumps(self._total.as_json()).decode()
+        usage = dumps(self._spending.total.as_json()).decode()
         return {"status": status, "usage": usage, "waits": None, "due": None, "driver": None, **texts}
 
     def _withdraw_below(self, draft: Draft) -> None:
@@ -223,6 +194,10 @@ class Recorder:
             self._also += (withdraw(self.run_id, ids, draft.at),)
 
     def _fold(self, draft: Draft, data: Any) -> None:
+        if draft.kind == "step.completed":
+            # What is written most often takes the short way.
+            self.state.succeed(draft.path, data)
+            return
         apply(self.state, Event(self.run_id, 0, draft.at, draft.kind, draft.path, data))
 
     def _hold_folded(self, draft: Draft, data: Any) -> None:
@@ -239,6 +214,7 @@ class Recorder:
 
         Who is stopped while it waits has written all the same, and whoever stopped it finds that in the fold.
         """
+        self._go_on()
         new = entries
         if self.state.gates:
             for draft, _ in new:
@@ -250,7 +226,7 @@ class Recorder:
         also, self._also = self._also, ()
         if paid := self._held.paid:
             self._held.paid = False
-            patch = {"usage": dumps(self._total.as_json()).decode(), **(patch or {})}
+            patch = {"usage": dumps(self._spending.total.as_json()).decode(), **(patch or {})}
         append = Append(
             self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._durable
         )
@@ -258,22 +234,30 @@ class Recorder:
             written = self.journal.writer.submit(append)
             if paid:
                 self._paying = written
+            self._under_way.append(entries)
             try:
                 last = await written
             except asyncio.CancelledError:
                 # A commit ends first and only then whoever waits for it.
-                if written.exception() is None:
+                if (refusal := written.exception()) is None:
                     self._written(entries, new, written.result())
+                elif isinstance(refusal, WeftError):
+                    self._refusal = self._refusal or refusal
                 raise
         except WeftError as error:
-            if isinstance(error, MismatchError):
-                # What is said of that, at least, is to be written.
-                self._durable = 0
+            self._refusal = self._refusal or error
             raise RunHalted(error) from error
+        # One before it may have been refused, and this one, under way already, not.
+        self._go_on()
         self._written(entries, new, last)
+
+    def _go_on(self) -> None:
+        if self._refusal is not None:
+            raise RunHalted(self._refusal)
 
     def _written(self, entries: list[Entry], new: list[Entry], last: int) -> None:
         self._durable = max(self._durable, last)
+        self._under_way.remove(entries)
         for draft, data in new:
             self._fold(draft, data)
         if self._listeners:
@@ -282,28 +266,13 @@ class Recorder:
                 for listener in self._listeners:
                     listener.event(event)
 
-    def _account(self, path: str, usage: Usage) -> None:
-        for ledger in self._ledgers.values():
-            if path.startswith(f"{ledger.path}/"):
-                ledger.add(usage)
-                self._warn(ledger)
-        if self._above is not None:
-            self._above.spent(sum(self._ahead.values(), self._total))
-
-    def _warn(self, ledger: Ledger) -> None:
-        for level in ledger.warnings():
-            if (ledger.path, level.limit) not in self.state.warned:
-                self.note(
-                    "budget.warning",
-                    ledger.path,
-                    {"limit": level.limit, "used": f"{level.used:f}", "of": f"{level.of:f}"},
-                )
+    def _warn(self, warnings: Iterable[Warned]) -> None:
+        for path, level in warnings:
+            self.note("budget.warning", path, {"limit": level.limit, "used": f"{level.used:f}", "of": f"{level.of:f}"})
 
 
-def tell(listeners: Sequence[Listener], run_id: str, *drafts: Draft) -> list[Event]:
-    """The first events of a run, durable now, which `listeners` have heard of."""
-    events = [Event(run_id, seq, draft.at, draft.kind, "", loads(draft.payload)) for seq, draft in enumerate(drafts, 1)]
-    for listener in listeners:
-        for event in events:
-            listener.event(event)
-    return events
+def _written_of(under_way: Sequence[Entry], events: Sequence[Event]) -> int:
+    """How much of what is being written is the end of `events` already, though nobody was told yet."""
+    drafts = [(draft.at, draft.kind, draft.path) for draft, _ in under_way]
+    there = [(event.at, event.kind, event.path) for event in events[len(events) - len(drafts) :]]
+    return next(count for count in range(len(drafts), -1, -1) if there[len(there) - count :] == drafts[:count])

@@ -26,16 +26,16 @@ class PathTree:
     """Paths of steps and composites, such that all below one of them are found at once."""
 
     _top: dict[str, Any] = field(default_factory=dict)
+    _new: list[str] = field(default_factory=list)
+    """Not in the tree yet: most runs end without anything being taken out."""
 
     def add(self, path: str) -> None:
         """Take in a path."""
-        level = self._top
-        for name in path.split("/")[1:]:
-            level = level.setdefault(name, {})
-        level[""] = path
+        self._new.append(path)
 
     def take(self, path: str) -> list[str]:
         """Take out `path` and all below it, and return them."""
+        self._grow()
         if not path:
             everything, self._top = self._top, {}
             return list(_leaves(everything))
@@ -46,6 +46,14 @@ class PathTree:
                 return []
             level = level[name]
         return list(_leaves(level.pop(last, {})))
+
+    def _grow(self) -> None:
+        new, self._new = self._new, []
+        for path in new:
+            level = self._top
+            for name in path.split("/")[1:]:
+                level = level.setdefault(name, {})
+            level[""] = path
 
 
 def paths_in(value: Any, prefix: str) -> set[str]:

@@ -13,14 +13,16 @@ class Slots:
         self._free = count
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
 
-    def locked(self) -> bool:
-        """Whether whoever comes now has to wait."""
-        return self._free == 0
+    def take(self) -> bool:
+        """Take a slot if one is free, without waiting."""
+        if not self._free:
+            return False
+        self._free -= 1
+        return True
 
     async def acquire(self, tenant: str = "") -> None:
         """Take a slot, as soon as it is this tenant's turn."""
-        if self._free:
-            self._free -= 1
+        if self.take():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(tenant, deque()).append(turn)

@@ -187,11 +187,9 @@ class Performing:
             if not step.call:
                 return await self._answered(step, body, context)
             assert context.activity is not None, "a call is performed as an activity"
-            if self._slots.locked():
+            if not self._slots.take():
                 with self._waiting.queued(context.activity):
                     await self._slots.acquire(self._tenant)
-            else:
-                await self._slots.acquire()
             try:
                 return await self._answered(step, body, context)
             finally:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 from weft.core.clock import Clock
 
@@ -24,8 +24,9 @@ Woken = Literal["rung", "due", "over"]
 
 @dataclass(slots=True, eq=False)
 class Activity:
-    """A step that is being performed. It works unless something inside it does so for it, or waits."""
+    """A step that is being performed, as a context manager. It works unless something inside it does so for it, or waits."""
 
+    waiting: Waiting
     parent: Activity | None = None
     inside: int = 0
     queued: bool = False
@@ -36,6 +37,13 @@ class Activity:
         """Whether the step itself is working."""
         return not (self.inside or self.queued or self.ended)
 
+    def __enter__(self) -> Self:
+        self.waiting.begin(self.parent)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.waiting.end(self)
+
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
@@ -43,23 +51,6 @@ class _Waiter:
     due: int | None
     timer: bool
     activity: Activity | None
-
-
-class Working:
-    """A context manager, written out: every step of every run goes through it."""
-
-    __slots__ = ("_own", "_waiting")
-
-    def __init__(self, waiting: Waiting, own: Activity) -> None:
-        self._waiting = waiting
-        self._own = own
-
-    def __enter__(self) -> Activity:
-        self._waiting.begin(self._own)
-        return self._own
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting.end(self._own)
 
 
 @dataclass(slots=True)
@@ -74,15 +65,15 @@ class Waiting:
     _waiters: dict[_Waiter, None] = field(default_factory=dict)
     _lingering: asyncio.Task[None] | None = None
 
-    def working(self, parent: Activity | None = None) -> Working:
+    def working(self, parent: Activity | None = None) -> Activity:
         """While inside, a step is performed, in the step `parent` if there is one."""
-        return Working(self, Activity(parent))
+        return Activity(self, parent)
 
-    def begin(self, activity: Activity) -> None:
-        """A step begins to be performed."""
+    def begin(self, parent: Activity | None) -> None:
+        """A step begins to be performed, inside `parent` if there is one."""
         self._busy += 1
-        if activity.parent is not None:
-            self._inside(activity.parent, 1)
+        if parent is not None:
+            self._inside(parent, 1)
 
     def end(self, activity: Activity) -> None:
         """It is performed no more."""

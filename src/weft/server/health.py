@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Response
 
 import weft
+from weft.app.auditing.unwritten import Unwritten
 from weft.core.errors import WeftError
 from weft.server.rooms import Rooms
 
@@ -43,6 +44,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
             checks["journal"] = {"status": "ok", "ms": round((time.perf_counter() - begun) * 1_000, 2)}
         except WeftError as error:
             checks["journal"] = {"status": "failed", "message": error.message, "fix": error.fix}
+        checks["audit"] = _audit(host.trail.unwritten)
         broken = host.library.broken()
         checks["library"] = {
             "status": "ok" if not broken else "degraded",
@@ -60,3 +62,16 @@ def install(app: FastAPI, rooms: Rooms) -> None:
         return {"status": "failed" if bad else "ok", "checks": checks}
 
     app.include_router(router)
+
+
+def _audit(unwritten: Unwritten) -> dict[str, Any]:
+    """Whether entries of the audit log have been lost since the process began, or are about to be."""
+    if not (unwritten.lost or unwritten.refused):
+        return {"status": "ok"}
+    if unwritten.lost:
+        message = f"{unwritten.lost} entries are lost, for the journal refused them"
+        fix = "the log of the service names them; mend the journal, and start the service again"
+    else:
+        message, fix = "the journal refuses entries, which are tried again", "mend the journal"
+    counts = {"waiting": unwritten.waiting, "lost": unwritten.lost}
+    return {"status": "degraded", **counts, "message": message, "fix": fix}

@@ -133,8 +133,10 @@ async def _tell_run(host: Host, run_id: str, put: Put) -> None:
 
 
 def _news(mark: str, item: Item) -> bytes:
-    body = json.dumps(item.body, ensure_ascii=False, separators=(",", ":")).encode()
-    return sse.encode(body, event=str(item.body["type"]), id_=f"{mark}-{item.place}")
+    if item.form is None:
+        body = json.dumps(item.body, ensure_ascii=False, separators=(",", ":")).encode()
+        item.form = sse.encode(body, event=str(item.body["type"]), id_=f"{mark}-{item.place}")
+    return item.form
 
 
 def _told(run_id: str, frame: Frame) -> bytes:

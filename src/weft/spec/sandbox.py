@@ -7,7 +7,7 @@ meter counts loop rounds and the size of what is made, so that a small template 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -19,17 +19,9 @@ from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
-MAX_TEXT = 1_000_000
-"""Characters that a template may have, and that it may render to."""
+from weft.spec.meter import Refused, bounded_range, check_binop, check_join, check_replace, meter_of
 
 MAX_NODES = 5_000
-MAX_ROUNDS = 100_000
-MAX_MADE = 10_000_000
-MAX_RANGE = 10_000
-MAX_BITS = 4_096
-
-METER = "\0meter"
-"""The key of the meter in a template's context; no template can spell it."""
 
 _TEXT_METHODS = frozenset(
     {
@@ -103,10 +95,6 @@ _STATEMENTS = (
 _REFUSED = (nodes.NSRef, nodes.MarkSafe, nodes.MarkSafeIfAutoescape, nodes.InternalName, nodes.ImportedName)
 
 
-class Refused(Exception):  # noqa: N818 -- becomes a TemplateError at the door
-    """A template asks for something that templates may not do."""
-
-
 class Absent(UndefinedError):  # noqa: N818 -- same
     """A name, key or attribute that is not there; `holder` is where it was looked for, `missing` at the top level."""
 
@@ -122,37 +110,6 @@ class Unknown(StrictUndefined):
 
     def __init__(self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = None) -> None:
         super().__init__(hint, obj, name, exc or partial(Absent, name, obj))  # type: ignore[arg-type]
-
-
-class Meter:
-    """What one rendering may still do."""
-
-    __slots__ = ("made", "rounds")
-
-    def __init__(self) -> None:
-        self.rounds = MAX_ROUNDS
-        self.made = MAX_MADE
-
-    def make(self, size: int) -> None:
-        """Charge for a value of `size` characters or items, before it is made."""
-        self.made -= size + 1
-        if self.made < 0 or size > MAX_TEXT:
-            raise Refused("it makes too much text")
-
-    def each(self, items: Iterable[Any]) -> Iterator[Any]:
-        """`items`, each one charged for."""
-        for item in items:
-            self.rounds -= 1
-            if self.rounds < 0:
-                raise Refused(f"it goes through more than {MAX_ROUNDS:,} items")
-            yield item
-
-
-def meter_of(context: Context) -> Meter:
-    """The meter of the rendering that `context` belongs to."""
-    meter = context.parent[METER]
-    assert isinstance(meter, Meter)
-    return meter
 
 
 class Contains(Extension):
@@ -215,6 +172,31 @@ class _Vetting(NodeTransformer):
         node.iter = _filter(node.iter, "\0each", [])
         return node
 
+    def visit_List(self, node: nodes.List) -> nodes.Node:  # noqa: N802 -- same
+        return self._made(node, node.items)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> nodes.Node:  # noqa: N802 -- same
+        return self._made(node, node.items if node.ctx == "load" else [])
+
+    def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802 -- same
+        return self._made(node, [pair.value for pair in node.items])
+
+    def _made(self, node: nodes.Expr, items: list[nodes.Expr]) -> nodes.Node:
+        self.generic_visit(node)
+        return node if all(isinstance(item, nodes.Const) for item in items) else _filter(node, "\0made", [])
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802 -- same
+        self.generic_visit(node)
+        for operand in node.ops:
+            operand.expr = _looked(operand.expr)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 -- same
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Slice):
+            node.node = _looked(node.node)
+        return node
+
     def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802 -- same
         self.generic_visit(node)
         return _filter(node.nodes[0], "\0concat", node.nodes[1:])
@@ -225,6 +207,10 @@ class _Vetting(NodeTransformer):
         if name in _FUNCTIONS and len(node.args) == 1 and not node.kwargs:
             return _filter(node.args[0], _FUNCTIONS[name], [])
         return node
+
+
+def _looked(node: nodes.Expr) -> nodes.Expr:
+    return node if isinstance(node, nodes.Const) else _filter(node, "\0looked", [])
 
 
 def _filter(node: Any, name: str, args: list[nodes.Expr]) -> nodes.Filter:
@@ -292,47 +278,6 @@ class Sandbox(SandboxedEnvironment):
         """Arithmetic with bounds."""
         check_binop(meter_of(context), operator, left, right)
         return self.binop_table[operator](left, right)
-
-
-def bounded_range(*args: int) -> range:
-    """``range`` up to `MAX_RANGE` items."""
-    result = range(*args)
-    if len(result) > MAX_RANGE:
-        raise Refused(f"a range has more than {MAX_RANGE:,} items")
-    return result
-
-
-def check_join(meter: Meter, separator: str, items: Iterable[Any]) -> list[str]:
-    """The texts to join, charged for."""
-    texts = []
-    for item in meter.each(items):
-        text = item if isinstance(item, str) else str(item)
-        meter.make(len(text) + len(separator))
-        texts.append(text)
-    meter.make(sum(map(len, texts)) + len(separator) * len(texts))
-    return texts
-
-
-def check_replace(meter: Meter, text: str, old: str, new: str, count: int = -1) -> None:
-    """Charge for ``text.replace(old, new, count)`` before it is made."""
-    times = text.count(old)
-    times = times if count < 0 else min(times, count)
-    meter.make(len(text) + times * max(0, len(new) - len(old)))
-
-
-def check_binop(meter: Meter, operator: str, left: Any, right: Any) -> None:
-    """Charge for an operation, and refuse numbers and texts that grow without measure."""
-    if operator == "%" and isinstance(left, str):
-        raise Refused("text cannot be formatted with %")
-    if operator == "+" and isinstance(left, (str, list, tuple)) and isinstance(right, (str, list, tuple)):
-        meter.make(len(left) + len(right))
-    for one, other in ((left, right), (right, left)):
-        if operator == "*" and isinstance(one, (str, list, tuple)) and isinstance(other, int):
-            meter.make(len(one) * max(0, other))
-    if isinstance(left, int) and isinstance(right, int):
-        bits = left.bit_length() * max(0, right) if operator == "**" else left.bit_length() + right.bit_length()
-        if bits > MAX_BITS:
-            raise Refused("it makes a number that is too large")
 
 
 def overlay(environment: Environment) -> Environment:

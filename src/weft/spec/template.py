@@ -22,25 +22,16 @@ from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
 from weft.core.errors import TemplateError
+from weft.core.patterns import PatternError, compiled
 from weft.spec.filters import FILTERS, to_json
-from weft.spec.sandbox import (
-    MAX_TEXT,
-    METER,
-    Absent,
-    Contains,
-    Meter,
-    Refused,
-    Sandbox,
-    Unknown,
-    bounded_range,
-    overlay,
-    vetted,
-)
+from weft.spec.meter import MAX_TEXT, METER, Meter, Refused, bounded_range, weight
+from weft.spec.sandbox import Absent, Contains, Sandbox, Unknown, overlay, vetted
 from weft.spec.suggest import did_you_mean
 
 _MARKS = ("{{", "{%", "{#")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BRACED = re.compile(r"\{\{((?:(?!\}\}|\{\{).)*)\}\}", re.DOTALL)
+_MATCHING = frozenset({"search", "regex_search"})
 _PYTHONS_OWN = re.compile(r"__\w+__")
 _FAILURES = (
     JinjaError,
@@ -56,6 +47,8 @@ _FAILURES = (
     re.error,
 )
 _MAX_DEPTH = 100
+_MAX_VALUE = 64 * 1024 * 1024
+"""Characters of a computed value: no longer one can be the value of a step."""
 
 Scope = Mapping[str, Any]
 
@@ -172,8 +165,19 @@ def _check_word(node: nodes.Node) -> None:
         if isinstance(node, kind) and node.name not in known:
             fix = did_you_mean(node.name, filter(str.isidentifier, known), noun=f"{noun}s")
             raise TemplateError(f"there is no {noun} {node.name!r}", fix=fix)
+    if isinstance(node, nodes.Filter) and node.name in _MATCHING:
+        for given in (*node.args, *(pair.value for pair in node.kwargs))[:1]:
+            _check_pattern(given)
     if isinstance(node, nodes.Getattr) and _PYTHONS_OWN.fullmatch(node.attr):
         raise TemplateError(f"{node.attr!r} is out of reach: a template reads data only", fix="take it out")
+
+
+def _check_pattern(given: nodes.Node) -> None:
+    if isinstance(given, nodes.Const) and isinstance(given.value, str):
+        try:
+            compiled(given.value)
+        except PatternError as error:
+            raise TemplateError(str(error), fix="correct the pattern") from None
 
 
 def _parsed(text: str) -> nodes.Template:
@@ -221,7 +225,10 @@ def _expression(text: str) -> Callable[[Scope], Any]:
         context = compiled.new_context(_values(scope), shared=True)
         for _part in compiled.root_render_func(context):
             pass
-        return _present(context.vars["result"])
+        value = _present(context.vars["result"])
+        if weight(value, _MAX_VALUE, texts=True) > _MAX_VALUE:
+            raise Refused("its value is too large")
+        return value
 
     return compute
 

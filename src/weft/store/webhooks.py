@@ -232,7 +232,7 @@ def settle(delivery: Delivery) -> Callable[[Transaction], None]:
 
     def work(connection: Transaction) -> None:
         where = (delivery.tenant, delivery.webhook, delivery.id)
-        answer = _stored(connection, delivery, answer=delivery.answer)
+        answer = _stored(connection, delivery, answer=delivery.answer.replace("\0", " "))
         connection.execute(
             "UPDATE deliveries SET status=?, attempts=?, next_at=?, answer=? WHERE tenant=? AND webhook=? AND id=?",
             (delivery.status, delivery.attempts, delivery.next_at, answer, *where),

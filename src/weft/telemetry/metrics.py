@@ -15,6 +15,13 @@ _SECOND = 1_000_000
 _FROM_REQUEST = (names.OPERATION, names.PROVIDER, names.REQUEST_MODEL)
 
 
+def count_lost_entries(count: int) -> None:
+    """Count entries of the audit log that could not be written, through the meter provider that the process has."""
+    from opentelemetry.metrics import get_meter  # noqa: PLC0415 -- only when there is something to count
+
+    get_meter(names.SCOPE).create_counter(names.METRIC_AUDIT_LOST, "{entry}", "Lost audit entries").add(count)
+
+
 class RunMetrics:
     """A sink for finished spans that counts runs, steps, retries, tokens, money and time.
 

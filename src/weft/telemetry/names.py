@@ -58,6 +58,7 @@ METRIC_RUN_DURATION = "weft.run.duration"
 METRIC_STEPS = "weft.steps"
 METRIC_RETRIES = "weft.step.retries"
 METRIC_COST = "weft.cost"
+METRIC_AUDIT_LOST = "weft.audit.lost"
 
 PROVIDERS: Mapping[str, str] = {
     "azure": "azure.ai.openai",

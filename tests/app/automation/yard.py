@@ -59,8 +59,8 @@ class Hands:
     async def drive(self, run_id: str):
         return await self.engine.drive(run_id)
 
-    async def cancel(self, run_id: str, *, reason: str) -> bool:
-        return await self.engine.cancel(run_id, reason=reason)
+    async def give_way(self, run_id: str, automation: str, by) -> bool:
+        return await self.engine.cancel(run_id, reason=f"{by.principal} {automation}")
 
 
 class Yard:

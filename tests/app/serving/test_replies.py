@@ -10,11 +10,42 @@ import pytest
 from weft.app.hosting import Host
 from weft.app.serving.inputs import Message
 from weft.app.serving.items import Answered, Asked, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
+from weft.app.serving.places import BEGINNING, Place, Rest, here, rests
+from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Turn
 from weft.core.errors import ConflictError, InputError
 from weft.engine.questions import Answer
 
 pytestmark = pytest.mark.slow
+TWICE = """
+version: 1
+name: twice
+runtime: {provider: openai, model_id: gpt-4o-mini}
+agents: {writer: {prompt: Write., tools: []}}
+pattern:
+  type: chain
+  config:
+    steps:
+      - {type: hitl, prompt: "Shall I?", choices: [go, reject]}
+      - {type: hitl, prompt: "Really?", choices: [go, reject]}
+      - {agent: writer, input: "Write of wool."}
+"""
+BETWEEN = """
+version: 1
+name: between
+runtime: {provider: openai, model_id: gpt-4o-mini}
+agents: {writer: {prompt: Write., tools: []}}
+pattern: {type: chain, config: {steps: [{workflow: twice.yaml}]}}
+"""
+ABOVE = BETWEEN.replace("between", "above").replace("twice", "between")
+"""Two questions that a run two levels down asks one after the other, at once."""
+
+
+@pytest.fixture
+def flows(flows):
+    for name, text in {"twice": TWICE, "between": BETWEEN, "above": ABOVE}.items():
+        (flows / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return flows
 
 
 async def asked(host: Host, name: str, text: str, **more) -> str:
@@ -22,8 +53,8 @@ async def asked(host: Host, name: str, text: str, **more) -> str:
     return (await host.begin(turn)).run_id
 
 
-async def reply(host: Host, run_id: str, *, after: int = 0) -> list[Item]:
-    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id, after=after)) as items:
+async def reply(host: Host, run_id: str, place: Place = BEGINNING) -> list[Item]:
+    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id, place)) as items:
         return [item async for item in items]
 
 
@@ -112,7 +143,7 @@ async def test_a_reply_can_be_read_on_from_an_event(host):
     run_id = await asked(host, "two", "looms")
     whole = await reply(host, run_id)
     middle = next(item.seq for item in whole if isinstance(item, StepEnded) and item.type == "agent")
-    rest = await reply(host, run_id, after=middle)
+    rest = await reply(host, run_id, Place(middle))
     assert [type(one) for one in rest if isinstance(one, StepBegan)] == [StepBegan, StepBegan]
     assert rest[-1].text == whole[-1].text
 
@@ -171,3 +202,63 @@ async def test_whoever_comes_in_the_middle_is_told_the_whole_answer(host):
     await asyncio.sleep(0.02)
     items = await reply(host, run_id)
     assert said(items) == items[-1].text == "Of looms: all is well."
+
+
+async def at_rest(host: Host, run_id: str, place: Place = BEGINNING) -> list[Item]:
+    """What a reply says until the run and those below it wait."""
+    items: list[Item] = []
+    async with asyncio.timeout(30), aclosing(host.replies.follow(run_id, place)) as coming:
+        async for item in coming:
+            items.append(item)
+            if isinstance(item, Waits):
+                break
+    return items
+
+
+def prompts(items: list[Item]) -> list[str]:
+    return [item.request["prompt"] for item in items if isinstance(item, Asked)]
+
+
+async def answered(host: Host, run_id: str) -> None:
+    """Answer the question that is open, and wait until what comes of it is written: that is how fast a run can be."""
+    gate = open_gates(host.journal, run_id)[0]
+    before = host.journal.runs.get(gate.run_id).head_seq
+    await host.decide(gate.run_id, gate.id, Answer(by="ann", choice="go"))
+    async with asyncio.timeout(30):
+        while True:
+            run = host.journal.runs.get(gate.run_id)
+            if run.head_seq > before and (run.ended or (run.status == "waiting" and not run.driven)):
+                return
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", ["here", "rest"])
+async def test_whoever_follows_after_an_answer_misses_nothing_of_a_run_below_that_asks_again_at_once(host, how):
+    run_id = await asked(host, "above", "")
+    first = await at_rest(host, run_id)
+    assert prompts(first) == ["Shall I?"]
+    place = here(host.journal, run_id, 0) if how == "here" else Place(first[-1].seq, first[-1].at)
+    await answered(host, run_id)
+    second = await at_rest(host, run_id, place)
+    assert prompts(second) == ["Really?"]
+    assert [type(item) for item in second[-2:]] == [Asked, Waits]
+    place = here(host.journal, run_id, 0) if how == "here" else Place(second[-1].seq, second[-1].at)
+    await answered(host, run_id)
+    last = await reply(host, run_id, place)
+    assert (prompts(last), last[-1].status) == ([], "completed")
+    assert said(last) == last[-1].text
+
+
+async def test_the_times_at_which_a_run_and_those_below_it_rested_are_in_the_journal(host):
+    run_id = await asked(host, "above", "")
+    first = (await at_rest(host, run_id))[-1]
+    await answered(host, run_id)
+    second = (await at_rest(host, run_id, Place(first.seq, first.at)))[-1]
+    below = open_gates(host.journal, run_id)[0].run_id
+    known = [Rest(run_id, first.seq, first.at), Rest(below, first.seq, second.at)]
+    assert list(rests(host.journal, run_id, BEGINNING)) == known
+    assert list(rests(host.journal, run_id, known[0].place)) == known[1:]
+    await answered(host, run_id)
+    assert (await reply(host, run_id))[-1].status == "completed"
+    assert list(rests(host.journal, run_id, BEGINNING)) == known
+    assert list(rests(host.journal, run_id, known[1].place)) == []

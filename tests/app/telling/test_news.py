@@ -11,6 +11,7 @@ from tests.app.telling.test_teller import run
 from weft.app.hosting import Host
 from weft.app.service import RunRequest
 from weft.app.telling.news import News
+from weft.core.event import Event
 
 
 async def read(news: News, count: int, *topics: str, after: int | None = None, tenant: str = "local") -> list:
@@ -48,6 +49,21 @@ async def test_a_reader_that_comes_back_is_told_on(host):
 async def test_what_is_forgotten_is_said_to_be(host):
     [item] = await read(host.news, 1, "runs", after=10_000)
     assert item.body["type"] == "lagged"
+
+
+async def test_a_reader_that_is_too_slow_is_told_that_it_has_missed_something(host, monkeypatch):
+    monkeypatch.setattr("weft.app.telling.news._KEPT", 4)
+    run_id = await run(host)
+    async with asyncio.timeout(15), aclosing(host.news.follow(frozenset({"runs"}), tenant="local")) as items:
+        heard = asyncio.ensure_future(anext(items))
+        await asyncio.sleep(0.05)
+        for seq in range(100, 130):
+            host.news._take(Event(run_id, seq, 1, "run.waiting", "", {}))
+        lagged = await heard
+        host.news._take(Event(run_id, 130, 1, "run.waiting", "", {}))
+        following = await anext(items)
+    assert [lagged.body["type"], following.body["type"]] == ["lagged", "run.waiting"]
+    assert following.place == lagged.place + 1
 
 
 @pytest.mark.slow

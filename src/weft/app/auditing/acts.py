@@ -29,9 +29,11 @@ def run_resume(run_id: str, *, reopen: bool, settled: Mapping[str, str]) -> Act:
     return Act("run.resume", f"run/{run_id}", {"reopen": reopen, "settled": dict(settled)})
 
 
-def run_cancel(run_id: str, reason: str, did: bool = True) -> Act:
-    """A run is stopped, unless it had ended."""
-    return Act("run.cancel", f"run/{run_id}", {"reason": reason[:_REASON], **({} if did else {"ended": True})})
+def run_cancel(run_id: str, reason: str, did: bool = True, *, automation: str = "") -> Act:
+    """A run is stopped, unless it had ended; by an automation if one is named."""
+    facts: dict[str, Any] = {"reason": reason[:_REASON]}
+    facts |= {"automation": automation} if automation else {}
+    return Act("run.cancel", f"run/{run_id}", facts if did else {**facts, "ended": True})
 
 
 def run_fork(of: str, made: str = "") -> Act:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from weft.app.auditing.acts import Act
+from weft.app.auditing.unwritten import Unwritten
 from weft.app.parts import load
 from weft.core.clock import Clock
 from weft.core.errors import PolicyError, WeftError
@@ -19,21 +19,17 @@ from weft.store.audit import Entry, Noted, Sealer, note
 from weft.store.journal import Journal
 from weft.store.sql import Transaction
 
-_COMPANY_S = 0.2
-"""How long an entry may wait for others, so that acts which follow one another quickly cost one write."""
-_MOST = 1_000
 Made = TypeVar("Made")
 
 
 class Trail:
-    """Adds entries. Those of one moment share a transaction and a signature."""
+    """Adds entries. Those of one moment share a transaction and a signature; what the journal refuses is tried again for a while."""
 
     def __init__(self, journal: Journal, clock: Clock, home: Path) -> None:
         self._journal = journal
         self._clock = clock
         self._home = home
-        self._waiting: list[Entry] = []
-        self._lock = threading.Lock()
+        self.unwritten = Unwritten(journal, self._work)
         self._gathered: list[Entry] = []
         self._round: asyncio.Future[None] | None = None
         """What will write the entries that are gathered."""
@@ -74,7 +70,8 @@ class Trail:
             made = await work
         except WeftError as error:
             outcome = "denied" if isinstance(error, PolicyError) else "failed"
-            with suppress(WeftError):  # what went wrong first is what is told
+            # What went wrong first is what is told, and the entry comes when the journal takes it.
+            with suppress(WeftError):
                 await self.note(self.of(by, act, outcome=outcome, error=error.code))
             raise
         await self.note(self.of(by, act if told is None else told(made)))
@@ -85,17 +82,21 @@ class Trail:
         return self.entry(by.principal, act.name, act.target, {**act.data, **more}, outcome=outcome, tenant=by.tenant)
 
     async def finish(self) -> None:
-        """Wait for the acts that are under way, and hand over what waits."""
+        """Wait for the acts that are under way, and for what is to be written."""
         if self._acts:
             await asyncio.wait(set(self._acts))
-        self.flush()
+        await self.unwritten.finish()
 
     def born(self, by: Owner, act: Act) -> Noted:
         """The entry about an act, for the transaction that makes what it is about."""
         return Noted([self.of(by, act)], self._sealer)
 
     async def note(self, *entries: Entry) -> None:
-        """Add entries; they are durable afterwards. Those that come while others are written share the next round."""
+        """Add entries; they are durable afterwards. Those that come while others are written share the next round.
+
+        Raises:
+            WeftError: the journal refuses them; they are tried again, without anybody waiting for it.
+        """
         self._gathered += entries
         if self._round is None:
             self._round = asyncio.ensure_future(self._write_round(self._latest))
@@ -106,40 +107,23 @@ class Trail:
         if before is not None:
             await asyncio.wait([before])
         entries, self._gathered, self._round = self._gathered, [], None
-        await self._journal.writer.submit(note(entries, self._sealer))
+        try:
+            await self._journal.writer.submit(self._work(entries))
+        except WeftError:
+            self.unwritten.add(entries)
+            raise
 
     def later(self, entry: Entry, *, soon: bool = False) -> None:
         """Add an entry without waiting for it, from whatever thread; unless it is to be `soon`, it may wait a moment for others."""
-        with self._lock:
-            self._waiting.append(entry)
-            first, full = len(self._waiting) == 1, len(self._waiting) >= _MOST
-        if soon or full:
-            self.flush()
-        elif first:
-            try:
-                asyncio.get_running_loop().call_later(_COMPANY_S, self.flush)
-            except RuntimeError:
-                self.flush()  # a thread of its own, with nothing that would do it later
+        self.unwritten.add([entry], soon=soon)
 
     def flush(self) -> None:
         """Hand what waits to the writer."""
-        with self._lock:
-            waits = bool(self._waiting)
-        if waits:
-            with suppress(WeftError):
-                self._journal.writer.submit_and_forget(self._work())
+        self.unwritten.flush()
 
-    def _work(self) -> Callable[[Transaction], None]:
-        taken: list[Entry] = []
-
+    def _work(self, entries: Sequence[Entry]) -> Callable[[Transaction], None]:
         def work(connection: Transaction) -> None:
-            # Work whose batch was undone is done once more: what it has taken stays with it.
-            if not taken:
-                with self._lock:
-                    taken.extend(self._waiting)
-                    self._waiting.clear()
-            if taken:
-                note(taken, self._sealer)(connection)
+            note(entries, self._sealer)(connection)
 
         return work
 

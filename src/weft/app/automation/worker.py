@@ -50,8 +50,8 @@ class Hands(Protocol):
         """Make a run go until it ends or waits."""
         ...
 
-    async def cancel(self, run_id: str, *, reason: str) -> bool:
-        """Cancel a run."""
+    async def give_way(self, run_id: str, automation: str, by: Owner) -> bool:
+        """Cancel a run, for the next one of its automation is due, in the name of whose that is."""
         ...
 
 
@@ -162,7 +162,7 @@ class Worker:
         overlap = rule.overlap if isinstance(rule, Schedule) else "allow"
         if before is not None and overlap != "allow":
             if overlap == "cancel":
-                await self._hands.cancel(before, reason=f"the next run of {automation.name} is due")
+                await self._hands.give_way(before, automation.name, _owner(automation))
             elif firing.status == "buffered":
                 return False
             elif overlap == "buffer" and not self._buffered(firing):
@@ -298,6 +298,10 @@ class Worker:
             await self._journal.writer.submit(partial(mark_due, run_id=run_id, at=self._clock.micros()))
 
 
+def _owner(automation: Automation) -> Owner:
+    return Owner(automation.tenant, automation.request.get("principal", LOCAL.principal))
+
+
 def _request(automation: Automation, firing: Firing, depth: int) -> RunRequest:
     stored = automation.request
     return RunRequest(
@@ -307,7 +311,7 @@ def _request(automation: Automation, firing: Firing, depth: int) -> RunRequest:
         out=Path(stored["out"]) / firing.run_id,
         choice=ModelChoice(**stored.get("choice", {})),
         workdir=Path(stored["workdir"]) if stored.get("workdir") else None,
-        owner=Owner(automation.tenant, stored.get("principal", LOCAL.principal)),
+        owner=_owner(automation),
         queued=True,
         automatic=Automatic(
             run_id=firing.run_id,

@@ -89,7 +89,10 @@ class Answered(Item):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits(Item):
-    """The run waits for something outside, and goes on by itself when that comes. `waits` is as `weft why` reads it."""
+    """The run, and with it those below it, waits for something outside, and goes on by itself when that comes.
+
+    `waits` is as `weft why` reads it. A run below goes on by itself; when it waits again, this comes again, with the same `seq`.
+    """
 
     waits: tuple[Mapping[str, Any], ...]
 

@@ -23,6 +23,7 @@ from weft.app.serving.items import (
     Waits,
     text_of,
 )
+from weft.app.serving.places import BEGINNING, MAX_RUNS, Place, last_before
 from weft.app.serving.tails import Tails
 from weft.core.errors import NotFoundError, WeftError, from_json
 from weft.core.usage import Usage
@@ -33,8 +34,6 @@ from weft.store.journal import Journal
 _QUEUE = 16
 _PATIENCE = (0.01, 0.05, 0.2, 1.0)
 """Seconds between looks for a child run that is announced and not there yet."""
-_MAX_RUNS = 256
-"""Child runs that one reply follows; what more of them do is seen in what their parents say."""
 
 
 class Replies:
@@ -44,17 +43,15 @@ class Replies:
         self._journal = journal
         self._tails = tails
 
-    async def follow(
-        self, run_id: str, *, after: int = 0, below: Mapping[str, int] | None = None
-    ) -> AsyncGenerator[Item]:
-        """The reply that a run is, from after event number `after` on; the last item is `Ended`. Waits do not end it.
+    async def follow(self, run_id: str, place: Place = BEGINNING) -> AsyncGenerator[Item]:
+        """The reply that a run is, from a place on; the last item is `Ended`. Waits do not end it.
 
-        `below` says the same of child runs that were under way by then; others are followed from where they are now.
+        Whoever answers a gate follows from a place that was there before the answer: what comes of it may be there at once.
 
         Raises:
             NotFoundError: there is no such run.
         """
-        async with aclosing(_Reply(self._journal, self._tails, run_id, after, below or {}).items()) as items:
+        async with aclosing(_Reply(self._journal, self._tails, run_id, place).items()) as items:
             async for item in items:
                 yield item
 
@@ -79,13 +76,14 @@ class Replies:
 class _Reply:
     """One reply while it is made: its own run, and those below it."""
 
-    def __init__(self, journal: Journal, tails: Tails, run_id: str, after: int, below: Mapping[str, int]) -> None:
+    def __init__(self, journal: Journal, tails: Tails, run_id: str, place: Place) -> None:
         self._journal = journal
         self._tails = tails
         self._run_id = run_id
-        self._after = after
-        self._below = below
-        self._seq = after
+        self._place = place
+        self._seq = place.after
+        self._rests: int | None = None
+        """Since when the run itself waits for something; None while it is at work."""
         self._queue: asyncio.Queue[tuple[str, Frame | None]] = asyncio.Queue(_QUEUE)
         self._tasks: list[asyncio.Task[None]] = []
         self._open: set[str] = set()
@@ -101,7 +99,7 @@ class _Reply:
 
     async def items(self) -> AsyncGenerator[Item]:
         self._prime()
-        self._watch(self._run_id, after=self._after)
+        self._watch(self._run_id, after=self._place.after)
         last: Frame | None = None
         try:
             while self._open:
@@ -109,10 +107,8 @@ class _Reply:
                 if frame is None:
                     self._open.discard(run_id)
                     continue
-                if run_id == self._run_id:
-                    self._seq = frame.seq
-                    if frame.type in {"run.completed", "run.failed", "run.cancelled"}:
-                        last = frame
+                if run_id == self._run_id and frame.type in {"run.completed", "run.failed", "run.cancelled"}:
+                    last = frame
                 for item in self._read(run_id, frame):
                     yield item
             for item in self._conclude(last):
@@ -124,20 +120,27 @@ class _Reply:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _prime(self) -> None:
-        """Take in what happened before the first item: who is speaking, and which child runs are under way."""
-        self._priming = True
-        for event in self._journal.events(self._run_id, limit=self._after) if self._after else ():
-            self._read(self._run_id, frame_of(event))
-        self._priming = False
-        for key, run_id in list(self._children.items()):
-            if key in self._begun and _exists(self._journal, run_id):
-                after = self._below.get(run_id, self._journal.runs.get(run_id).head_seq)
-                self._watch(run_id, after=after, speaks=self._speaks(*key))
+        """Take in what happened before the first item: who is speaking, and which runs below are under way."""
+        under_way = [(self._run_id, self._place.after)]
+        for run_id, after in under_way:
+            if not after or (run_id != self._run_id and not self._journal.runs.children(run_id)):
+                continue
+            self._priming = True
+            for event in self._journal.events(run_id, limit=after):
+                self._read(run_id, frame_of(event))
+            self._priming = False
+            for key, child in list(self._children.items()):
+                if key[0] == run_id and key in self._begun and _exists(self._journal, child):
+                    known = last_before(self._journal, self._run_id, child, self._place)
+                    speaks = self._speaks(*key)
+                    self._speaking[child] = self._answering(child) if speaks else Answering()
+                    self._watch(child, after=known)
+                    under_way.append((child, known))
 
     def _watch(self, run_id: str, *, after: int = 0, speaks: bool | None = None) -> None:
         """Have the frames of a run come into the queue; a child run, of which is known whether it `speaks`, may be yet to come."""
-        if run_id in self._open or len(self._tasks) >= _MAX_RUNS:
-            return
+        if run_id in self._open or len(self._tasks) >= MAX_RUNS:
+            return  # what more of them do is seen in what their parents say
         self._open.add(run_id)
 
         async def read() -> None:
@@ -168,6 +171,10 @@ class _Reply:
     def _read(self, run_id: str, frame: Frame) -> list[Item]:
         where: dict[str, Any] = {"seq": self._seq, "run_id": run_id, "path": frame.path, "at": frame.at}
         key, data = (run_id, frame.path), frame.data
+        if run_id == self._run_id:
+            where["seq"] = self._seq = frame.seq
+            if not frame.delta:
+                self._rests = frame.at if frame.type == "run.waiting" else None
         match frame.type:
             case "delta":
                 # A step's beginning may become durable after its first words are heard.
@@ -188,8 +195,9 @@ class _Reply:
                 return [Asked(**where, gate=data["gate"], request=data)]
             case "gate.decided":
                 return [Answered(**where, gate=data["gate"], decision=data)]
-            case "run.waiting" if where["run_id"] == self._run_id:
-                return [Waits(**where, waits=tuple(data.get("waits") or ()))]
+            case "run.waiting" if self._rests is not None and frame.at >= self._rests:
+                # The run itself; or one below it, which has gone on and come to rest while those above it wait.
+                return [Waits(**{**where, "run_id": self._run_id}, waits=tuple(data.get("waits") or ()))]
             case _:
                 return []
 

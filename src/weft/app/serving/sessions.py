@@ -92,7 +92,7 @@ class Sessions:
         """The turn has become a run: the conversation goes on after it."""
         session = self._journal.sessions.get(turn.session, tenant=turn.owner.tenant)
         if not session.title and turn.asked:
-            session = await self.rename(session, " ".join(turn.asked.split())[:_TITLE])
+            session = await self.rename(session, _title(turn.asked))
         now = self._clock.micros()
         until = None if self._keep_days is None else now + self._keep_days * 86_400_000_000
         await self._journal.writer.submit(store.go_on(session, begun.run_id, at=now, expires_at=until))
@@ -215,7 +215,7 @@ class Sessions:
             id=session_id,
             target=target,
             principal=owner.principal,
-            title=" ".join(title.split())[:_TITLE],
+            title=_title(title),
             created_at=now,
             updated_at=now,
             tenant=owner.tenant,
@@ -234,11 +234,11 @@ class Sessions:
             role="user",
             session=run.session,
             principal=owner.principal,
-            content=asked,
+            content=_sought(asked),
             at=run.created_at,
             tenant=run.tenant,
         )
-        answered = replace(base, role="assistant", content=ended.text if ended else "", at=run.updated_at)
+        answered = replace(base, role="assistant", content=_sought(ended.text) if ended else "", at=run.updated_at)
         return [base, answered]
 
 
@@ -246,3 +246,13 @@ def _said(one: SessionTurn) -> Sequence[Message]:
     """A turn as messages; one that came to nothing leaves no answer behind."""
     asked = Message("user", one.asked)
     return (asked, Message("assistant", one.answered)) if one.answered else (asked,)
+
+
+def _title(text: str) -> str:
+    """The title of a session that begins with `text`."""
+    return " ".join(_sought(text).split())[:_TITLE]
+
+
+def _sought(text: str) -> str:
+    """`text` for titles and for searching: not every database holds a NUL in a text. What was said is in the run as it was said."""
+    return text.replace("\0", " ")

@@ -53,13 +53,14 @@ def envelope(event: Event, workflow: str, topic: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
-    """One piece of news, and its place."""
+    """One piece of news, and its place. `form` is for whoever sends it: what one reader has encoded serves all others."""
 
     place: int
     body: Mapping[str, Any]
     tenant: str
+    form: bytes | None = None
 
 
 class News:
@@ -86,22 +87,24 @@ class News:
     async def follow(self, topics: frozenset[str], *, tenant: str, after: int | None = None) -> AsyncGenerator[Item]:
         """News of these topics from now on, or after a place of before; ends when the service stops.
 
-        Where some of it is forgotten already, the first item is of the type ``lagged``.
+        Where some of it is forgotten already, or is before a slow reader has come to it, an item of the type ``lagged`` says so.
         """
         self._enter()
         try:
             place = self.latest if after is None else after
-            oldest = self._kept[0].place if self._kept else self._next
-            if place + 1 < oldest or place > self.latest:
-                yield Item(self.latest, {"seq": 0, "topic": "", "type": LAGGED, "at": 0, "data": {}}, tenant)
-                place = self.latest
             while not self._closed:
-                for item in [one for one in self._kept if one.place > place]:
+                oldest = self._kept[0].place if self._kept else self._next
+                if place + 1 < oldest or place > self.latest:
+                    place = self.latest
+                    yield Item(place, {"seq": 0, "topic": "", "type": LAGGED, "at": 0, "data": {}}, tenant)
+                elif place == self.latest:
+                    await self._more()
+                else:
+                    # Places follow one another without a gap: nobody has to look through what others have read.
+                    item = self._kept[place + 1 - oldest]
                     place = item.place
                     if item.tenant == tenant and item.body["topic"] in topics:
                         yield item
-                if place == self.latest:
-                    await self._more()
         finally:
             self._leave()
 

@@ -137,7 +137,10 @@ class RemoteService(RemoteRuns, RemoteGates, RemoteAutomations):
         if broken:
             more = f"{text}; not served: {', '.join(broken)}"
             library = replace(library, level="warning", text=more, fix="`weft validate FILE` says why")
-        return [*findings, Finding(name="journal", level="ok", text="it can be written and read"), library]
+        audit = Finding(name="audit", level="ok", text="every entry is written")
+        if (told := checks["audit"])["status"] != "ok":
+            audit = Finding(name="audit", level="warning", text=told["message"], fix=told["fix"])
+        return [*findings, Finding(name="journal", level="ok", text="it can be written and read"), audit, library]
 
     async def close(self) -> None:
         """See `Service.close`."""

@@ -14,6 +14,7 @@ from weft.app.hosting import Host
 from weft.app.serving.automatic import planning_inputs
 from weft.app.serving.inputs import Message
 from weft.app.serving.library import Published
+from weft.app.serving.places import BEGINNING, Place, here
 from weft.app.serving.turns import Begun, Made, Turn
 from weft.core.errors import (
     AuthError,
@@ -43,10 +44,8 @@ class Taken:
     """What has become of a message: the run that it concerns, and where its updates begin; or the task that was refused."""
 
     run_id: str = ""
-    after: int = 0
+    place: Place = BEGINNING
     gates: Mapping[str, Gate] = field(default_factory=dict)
-    below: Mapping[str, int] = field(default_factory=dict)
-    """Where the updates of child runs begin that have asked something: what they do as soon as they are answered is one."""
     refused: a2a_pb2.Task | None = None
     as_message: bool = False
     """The agent answers with a message and makes no task of it."""
@@ -83,9 +82,8 @@ class Dialogue:
             return Taken(refused=await self._tasks.refuse(uuid7(), message, caller, error))
         run = self._host.journal.runs.get(begun.run_id)
         await self._tasks.keep(run, message, caller)
-        return Taken(
-            run.id, after=begins(self._host.journal, run), gates={}, as_message=_answers_with_a_message(target)
-        )
+        place = Place(begins(self._host.journal, run))
+        return Taken(run.id, place, gates={}, as_message=_answers_with_a_message(target))
 
     def _target(self, message: a2a_pb2.Message, routed: str, caller: Caller) -> Published | Made:
         """What a message is for: what it is routed to, or what answers for the whole service; else who is needed is found out."""
@@ -145,12 +143,11 @@ class Dialogue:
         if message.context_id and message.context_id != (run.session or run.id):
             raise InvalidParamsError(message="the context of the message is not that of its task")
         known = {one.message for one in self._host.journal.tasks.said_to(run.id, tenant=caller.tenant)}
-        gates = self._tasks.gates(run)
+        gates, place = self._tasks.gates(run), here(self._host.journal, run.id, self._host.clock.micros())
         if message.message_id in known and not self._profile.ids_repeat:
-            return Taken(run.id, after=run.head_seq, gates={gate.id: gate for gate in gates}, moved=not gates)
+            return Taken(run.id, place, gates={gate.id: gate for gate in gates}, moved=not gates)
         if run.ended:
             raise UnsupportedOperationError(message=f"the task has ended ({run.status}), and takes no messages")
-        below = {gate.run_id: self._host.journal.runs.get(gate.run_id).head_seq for gate in gates}
         decision = extension.decision_in(message)
         if decision is not None:
             answered: Gate | None = await self._decide(decision, gates, caller)
@@ -158,7 +155,7 @@ class Dialogue:
             answered = await self._answer(message, gates, caller)
         await self._tasks.keep(run, message, caller)
         left = {gate.id: gate for gate in gates if answered is None or gate.id != answered.id}
-        return Taken(run.id, after=run.head_seq, gates=left, below=below, moved=answered is not None)
+        return Taken(run.id, place, gates=left, moved=answered is not None)
 
     async def _decide(self, decision: Mapping[str, Any], gates: list[Gate], caller: Caller) -> Gate:
         gate = next((one for one in gates if one.id == decision["gate"]), None)

@@ -16,6 +16,7 @@ from a2a.utils.errors import (
 )
 
 from weft.app.hosting import Host
+from weft.app.serving.places import here
 from weft.server.a2a import extension, states
 from weft.server.a2a.cards import Cards
 from weft.server.a2a.contexts import READ, START, WRITE, caller, demand
@@ -98,8 +99,9 @@ class Operations(RequestHandler):
             if run.ended:
                 raise UnsupportedOperationError(message=f"the task has ended ({run.status}); GetTask shows it")
             gates = {gate.id: gate for gate in self._tasks.gates(run)}
+            place = here(self._host.journal, run.id, self._host.clock.micros())
             yield await self._tasks.now(run.id)
-            updates = self._updates(Taken(run.id, after=run.head_seq, gates=gates))
+            updates = self._updates(Taken(run.id, place, gates=gates))
             async with aclosing(updates.follow()) as coming:
                 async for update in coming:
                     yield update
@@ -154,7 +156,8 @@ class Operations(RequestHandler):
         with in_words_of_a2a():
             demand(caller(context), START)
             run = self._tasks.own(params.task_id, caller(context), params.tenant or context.tenant)
-            return await self._push.create(run, params, caller(context), after=run.head_seq)
+            place = here(self._host.journal, run.id, self._host.clock.micros())
+            return await self._push.create(run, params, caller(context), place)
 
     @validate_request_params
     async def on_get_task_push_notification_config(
@@ -203,17 +206,17 @@ class Operations(RequestHandler):
             self._push.checked("", push, who)
         taken = await self._dialogue.take(params.message, who, params.tenant or context.tenant)
         if push is not None and taken.refused is None:
-            await self._push.create(self._host.journal.runs.get(taken.run_id), push, who, after=taken.after)
+            await self._push.create(self._host.journal.runs.get(taken.run_id), push, who, taken.place)
         return taken
 
     def _updates(self, taken: Taken) -> Updates:
         run = self._host.journal.runs.get(taken.run_id)
-        return Updates(self._host, run, after=taken.after, open_gates=taken.gates, url=self._url, below=taken.below)
+        return Updates(self._host, run, place=taken.place, open_gates=taken.gates, url=self._url)
 
     async def _first(self, taken: Taken, history: int | None) -> a2a_pb2.Task:
         """The task with which a stream begins: of one that was begun just now, before anything has happened."""
-        task = await self._tasks.now(taken.run_id, history=history, results=bool(taken.after))
-        if not taken.after:
+        task = await self._tasks.now(taken.run_id, history=history, results=bool(taken.place.after))
+        if not taken.place.after:
             run = self._host.journal.runs.get(taken.run_id)
             at = states.timestamp(run.created_at)
             task.status.CopyFrom(a2a_pb2.TaskStatus(state=states.State.TASK_STATE_SUBMITTED, timestamp=at))

@@ -17,6 +17,7 @@ from google.protobuf.json_format import MessageToJson
 from weft.app.auditing.acts import Act
 from weft.app.egress import egress_policy
 from weft.app.hosting import Host
+from weft.app.serving.places import BEGINNING, Place
 from weft.core.errors import InputError, NotFoundError, WeftError
 from weft.core.ids import uuid7
 from weft.net.client import HttpClient
@@ -61,15 +62,15 @@ class Push:
             await self._http.aclose()
 
     async def create(
-        self, run: Run, given: a2a_pb2.TaskPushNotificationConfig, caller: Caller, *, after: int
+        self, run: Run, given: a2a_pb2.TaskPushNotificationConfig, caller: Caller, place: Place
     ) -> a2a_pb2.TaskPushNotificationConfig:
-        """Have somebody told what happens after event number `after`.
+        """Have somebody told what happens after a place in the run.
 
         Raises:
             InputError: the address or the credentials cannot be used, or there are too many.
             PolicyError: the address is denied.
         """
-        hook = self.checked(run.id, given, caller, after=after, task=task_id(run))
+        hook = self.checked(run.id, given, caller, place, task=task_id(run))
         there = self._host.journal.hooks.of(run.id, tenant=caller.tenant)
         if len(there) >= MAX_HOOKS and hook.id not in {one.id for one in there}:
             raise InputError(f"a task tells {MAX_HOOKS} addresses at most", fix="delete one first")
@@ -80,7 +81,13 @@ class Push:
         return config_of(hook)
 
     def checked(
-        self, run_id: str, given: a2a_pb2.TaskPushNotificationConfig, caller: Caller, *, after: int = 0, task: str = ""
+        self,
+        run_id: str,
+        given: a2a_pb2.TaskPushNotificationConfig,
+        caller: Caller,
+        place: Place = BEGINNING,
+        *,
+        task: str = "",
     ) -> Hook:
         """The hook that a config asks for.
 
@@ -100,9 +107,9 @@ class Push:
             id=given.id or uuid7(),
             url=given.url,
             created_at=self._host.clock.micros(),
-            config={"scheme": scheme, "task": task},
+            config={"scheme": scheme, "task": task, "since": place.since},
             secret={"credentials": secret, "token": given.token},
-            after=after,
+            after=place.after,
         )
 
     def list(self, run: Run) -> list[a2a_pb2.TaskPushNotificationConfig]:
@@ -151,7 +158,7 @@ class Push:
             task.cancel()
 
     async def _tell(self, run: Run, hook: Hook) -> None:
-        updates = Updates(self._host, run, after=hook.after, open_gates={}, url=self._url)
+        updates = Updates(self._host, run, place=self._place(hook), open_gates={}, url=self._url)
         last = hook.after
         over = False
         async with aclosing(updates.follow()) as coming:
@@ -167,6 +174,15 @@ class Push:
                     break
         if over or self._host.journal.runs.get(run.id).ended:
             await self._keep(hook, updates.seq + 1, over=True)
+
+    def _place(self, hook: Hook) -> Place:
+        """Where telling begins. What runs below did after the last event that was told is told again, never left out."""
+        since: int | None = hook.config.get("since")
+        if since is not None and hook.after:
+            since = max(
+                [since, *(event.at for event in self._host.journal.events(hook.run_id, after=hook.after - 1, limit=1))]
+            )
+        return Place(hook.after, since)
 
     async def _keep(self, hook: Hook, after: int, *, over: bool = False) -> None:
         await self._host.journal.writer.submit(told(replace(hook, after=after), after=after, over=over))

@@ -15,6 +15,7 @@ from a2a.types import a2a_pb2
 
 from weft.app.hosting import Host
 from weft.app.serving.items import Answered, Asked, Ended, Item, Said, StepBegan, Waits
+from weft.app.serving.places import Place
 from weft.core.errors import NotFoundError
 from weft.server.a2a import states
 from weft.server.a2a.lives import task_id
@@ -29,36 +30,26 @@ _TOLD = frozenset({"agent", "child"})
 
 
 class Updates:
-    """The updates of one task, from after event `after` of its run on; they end with the run.
+    """The updates of one task, from a place in its run on; they end with the run.
 
     `open_gates` are those that are open at that place.
     """
 
-    def __init__(
-        self,
-        host: Host,
-        run: Run,
-        *,
-        after: int,
-        open_gates: Mapping[str, Gate],
-        url: str,
-        below: Mapping[str, int] | None = None,
-    ) -> None:
+    def __init__(self, host: Host, run: Run, *, place: Place, open_gates: Mapping[str, Gate], url: str) -> None:
         self._host = host
         self._run_id = run.id
         self._task = task_id(run)
         self._session = run.session or run.id
-        self._after = after
-        self._below = below
+        self._place = place
         self._open = dict(open_gates)
         self._url = url
         self._heard = False
-        self.seq = after
+        self.seq = place.after
         """The number of the latest event that an update was made of."""
 
     async def follow(self) -> AsyncGenerator[Update]:
         """The updates, as they come."""
-        async with aclosing(self._host.replies.follow(self._run_id, after=self._after, below=self._below)) as items:
+        async with aclosing(self._host.replies.follow(self._run_id, self._place)) as items:
             async for item in items:
                 self.seq = max(self.seq, item.seq)
                 for update in await self._updates(item):

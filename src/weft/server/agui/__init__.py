@@ -14,6 +14,7 @@ from weft.app.hosting import Host
 from weft.app.serving import inputs
 from weft.app.serving.items import Ended, Waits
 from weft.app.serving.library import Published
+from weft.app.serving.places import BEGINNING
 from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Turn
 from weft.core.errors import InputError, WeftError
@@ -63,7 +64,7 @@ async def _begin(host: Host, by: Caller, target: Published, asked: RunAgentInput
         scope="ag-ui",
     )
     begun = await host.converse(turn)
-    return Resumed(run_id=begun.run_id, after=0, told=())
+    return Resumed(run_id=begun.run_id, place=BEGINNING, told=())
 
 
 async def _stream(host: Host, asked: RunAgentInput, resumed: Resumed) -> AsyncGenerator[bytes]:
@@ -71,7 +72,7 @@ async def _stream(host: Host, asked: RunAgentInput, resumed: Resumed) -> AsyncGe
     telling = Telling(asked.thread_id, asked.run_id, run_id, resumed.told)
     yield _encoded(RunStartedEvent(thread_id=asked.thread_id, run_id=asked.run_id, parent_run_id=asked.parent_run_id))
     yield _encoded(StateSnapshotEvent(snapshot=_state(host, asked, run_id)))
-    async with aclosing(host.replies.follow(run_id, after=resumed.after)) as items:
+    async with aclosing(host.replies.follow(run_id, resumed.place)) as items:
         async for item in items:
             if isinstance(item, Ended):
                 yield _encoded(StateSnapshotEvent(snapshot=_state(host, asked, run_id)))

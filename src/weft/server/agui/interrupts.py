@@ -10,6 +10,7 @@ from typing import Any
 from ag_ui.core import Interrupt, ResumeEntry
 
 from weft.app.hosting import Host
+from weft.app.serving.places import Place
 from weft.app.serving.questions import answer_of, answer_schema, gate_of, open_gates, root_of
 from weft.core.clock import iso
 from weft.core.errors import ConflictError, InputError, NotFoundError
@@ -24,10 +25,10 @@ _SHOWN = 20_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumed:
-    """A run that goes on after answers: from which event on a client is told of it, and which tool calls it has seen."""
+    """A run that goes on after answers: from which place on a client is told of it, and which tool calls it has seen."""
 
     run_id: str
-    after: int
+    place: Place
     told: Sequence[str]
 
 
@@ -82,7 +83,7 @@ async def resume(host: Host, caller: Caller, thread_id: str, entries: Sequence[R
     decided = [await host.decide(gate.run_id, gate.id, answer) for gate, answer in zip(gates, answers, strict=True)]
     at = min(int(one.decision["at"]) for one in decided)
     told = [call_id(gate.run_id, gate.path) for gate in gates if gate.request.get("given") is not None]
-    return Resumed(run_id=root, after=_waited(host, root, at), told=told)
+    return Resumed(run_id=root, place=Place(_waited(host, root, at), at), told=told)
 
 
 def _theirs(host: Host, caller: Caller, thread_id: str, gate_id: str) -> Gate:

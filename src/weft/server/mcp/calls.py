@@ -15,6 +15,7 @@ from mcp_types import CallToolRequestParams, CallToolResult, ElicitResult, Input
 from weft.app.hosting import Host
 from weft.app.serving.items import Ended, Item, Waits
 from weft.app.serving.library import Published
+from weft.app.serving.places import BEGINNING, Place
 from weft.app.serving.questions import open_gates
 from weft.app.serving.turns import Begun, Turn
 from weft.core.errors import InputError, MismatchError
@@ -44,7 +45,8 @@ class _Call:
     caller: Caller
     run_id: str
     progress: Progress
-    after: int = 0
+    place: Place = BEGINNING
+    """Where it was sent away before, with questions."""
 
 
 class Calls:
@@ -101,11 +103,11 @@ class Calls:
         # same principal. What a run is now, the journal says.
         try:
             known = json.loads(state)
-            run_id, after = str(known["run"]), int(known["after"])
+            run_id, place = str(known["run"]), Place(int(known["after"]), int(known["since"]))
         except (ValueError, KeyError, TypeError):
             raise MismatchError("the state of the request is of another version", fix="call the tool anew") from None
         self._host.journal.runs.get(run_id, tenant=caller.tenant)
-        return _Call(ctx, caller, run_id, Progress(ctx), after)
+        return _Call(ctx, caller, run_id, Progress(ctx), place)
 
     async def _hear(self, call: _Call, responses: Mapping[str, Any]) -> CallToolResult | InputRequiredResult | None:
         """Take the answers that a call brings; a result when they leave something open."""
@@ -121,23 +123,23 @@ class Calls:
             except InputError as error:
                 return await self._ask(call, note=error.message) or self._handle(call)
         # What is still open, for an answer was missing, is asked again: nothing else would come.
-        return await self._ask(call) if call.after else None
+        return await self._ask(call) if call.place.after else None
 
     async def _follow(self, call: _Call) -> CallToolResult | InputRequiredResult:
         until = asyncio.get_running_loop().time() + _CALL_S
-        async with aclosing(self._host.replies.follow(call.run_id, after=call.after)) as items:
+        async with aclosing(self._host.replies.follow(call.run_id, call.place)) as items:
             patience: float | None = None
             while True:
                 item = await _next(items, until, patience)
                 if item is None:
                     return self._handle(call)
-                call.after = item.seq
                 await call.progress.tell(item)
                 if isinstance(item, Ended):
                     return self._results.of(call.run_id, item)
                 patience = None
                 # What the journal says of an earlier wait has been answered since.
                 if isinstance(item, Waits) and item.seq == self._host.journal.runs.get(call.run_id).head_seq:
+                    call.place = Place(item.seq, item.at)
                     result = await self._ask(call)
                     if result is not None:
                         return result
@@ -152,7 +154,7 @@ class Calls:
             if questions is None:
                 return self._handle(call)
             if is_modern(call.ctx):
-                return sent_away(questions, {"run": call.run_id, "after": call.after})
+                return sent_away(questions, {"run": call.run_id, "after": call.place.after, "since": call.place.since})
             try:
                 said = await ask(call.ctx, questions[gates[0].id], for_s=left_s(gates[0], at))
                 if not await decide(self._host, gates[0], said, call.caller):

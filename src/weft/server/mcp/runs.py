@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from weft.app.hosting import Host
 from weft.app.serving.items import Ended, Waits
+from weft.app.serving.places import here
 from weft.app.serving.questions import answer_of, open_gates, root_of
 from weft.app.serving.turns import Turn
 from weft.core.errors import InputError, NotFoundError
@@ -101,13 +102,11 @@ class RunTools:
 
     async def _wait(self, run: Run, seconds: float) -> None:
         """Until the run has ended or asks something, for so many seconds at most."""
+        place = here(self._host.journal, run.id, self._host.clock.micros())
+        if run.status == "waiting" and open_gates(self._host.journal, run.id):
+            return
         try:
-            async with (
-                asyncio.timeout(seconds),
-                aclosing(self._host.replies.follow(run.id, after=run.head_seq)) as items,
-            ):
-                if run.status == "waiting" and open_gates(self._host.journal, run.id):
-                    return
+            async with asyncio.timeout(seconds), aclosing(self._host.replies.follow(run.id, place)) as items:
                 async for item in items:
                     if isinstance(item, Ended | Waits):
                         return

@@ -13,6 +13,7 @@ from starlette.requests import Request
 
 from weft.app.serving.automatic import AUTO, planning_inputs
 from weft.app.serving.items import Ended, Item, Thought
+from weft.app.serving.places import BEGINNING
 from weft.app.serving.turns import Made, Turn
 from weft.server.caller import Caller
 from weft.server.control.routes import allowed
@@ -61,12 +62,12 @@ class _Chat:
         passed_on = isinstance(target.one, Made) and target.one.name != AUTO
         awaited = None if passed_on else await hand_in(host, results, by)
         if awaited is not None:
-            begun, after = Begun(awaited.run.id, awaited.run.session), awaited.after
+            begun, place = Begun(awaited.run.id, awaited.run.session), awaited.place
         else:
             beginning = begin(host, self._turn(body, target, by), body, request, body.lines())
-            begun, after = await self.attendance.begun(request, beginning, stays=body.stays), 0
+            begun, place = await self.attendance.begun(request, beginning, stays=body.stays), BEGINNING
         created = host.journal.runs.get(begun.run_id).created_at // 1_000_000
-        head = Completion(begun.run_id, body.model, created, after)
+        head = Completion(begun.run_id, body.model, created, place)
         attending = self.attendance.attend(begun.run_id, begun.turn, stays=body.stays)
         if body.stream:
             return Stream(self._stream(head, body, attending, target), attending, begun.headers)
@@ -98,7 +99,7 @@ class _Chat:
         begun = {"run_id": head.run_id, "type": "began", **target.told}
         yield head.chunk({"role": "assistant", "content": ""}, begun)
         last: Item | None = None
-        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id, after=head.after)) as items:
+        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id, head.place)) as items:
             async for item in items:
                 last = item
                 if isinstance(item, Ended | Paused):
@@ -129,7 +130,7 @@ class _Chat:
     async def _whole(self, head: Completion, begun: Begun, attending: Attending) -> Response:
         thoughts: list[str] = []
         last: Item | None = None
-        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id, after=head.after)) as items:
+        async with aclosing(turn_of(self.rooms.host, self.rooms.url, head.run_id, head.place)) as items:
             async for item in items:
                 last = item
                 if isinstance(item, Thought):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from weft.app.serving.items import Answered, Asked, Called, Ended, Item, Said, StepBegan, StepEnded, Thought, Waits
+from weft.app.serving.places import BEGINNING, Place
 from weft.core.errors import ConflictError, WeftError
 from weft.core.usage import Usage
 from weft.server.openai import errors
@@ -27,8 +28,8 @@ class Completion:
     run_id: str
     model: str
     created: int
-    after: int = 0
-    """The event after which it begins, where a run goes on with what the client has handed in."""
+    place: Place = BEGINNING
+    """The place at which it begins, where a run goes on with what the client has handed in."""
 
     def chunk(self, delta: Mapping[str, Any], weft: Mapping[str, Any], *, finish: str | None = None) -> bytes:
         """One chunk."""

@@ -7,7 +7,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from weft.app.hosting import Host
-from weft.app.serving.items import Item, Waits
+from weft.app.serving.items import Ended, Item, Waits
+from weft.app.serving.places import BEGINNING, Place, Rest, rests
 from weft.core.errors import TransientError
 from weft.core.usage import Usage
 from weft.store.gates import Gate
@@ -25,40 +26,60 @@ class Paused(Item):
     text: str
     usage: Usage
 
+    @property
+    def place(self) -> Place:
+        """Where the next turn begins."""
+        return Place(self.seq, self.at)
 
-async def turn_of(host: Host, url: str, run_id: str, *, after: int = 0) -> AsyncGenerator[Item]:
-    """The items of a run after event number `after` until it ends, or waits for somebody to decide.
+
+async def turn_of(host: Host, url: str, run_id: str, place: Place = BEGINNING) -> AsyncGenerator[Item]:
+    """The items of a run after a place until it ends, or waits for somebody to decide.
 
     Where it ends is read from what is written down, so that it is the same whenever one looks.
     """
-    async with aclosing(host.replies.follow(run_id, after=after)) as items:
+    ended = stopped_at(host, run_id, place)
+    async with aclosing(host.replies.follow(run_id, place)) as items:
         async for item in items:
+            if ended is not None and item.at > ended.at:
+                if isinstance(item, Waits | Ended) or item.run_id == ended.run_id:
+                    break
+                continue  # what others did by then may be yet to be read
             yield item
-            if isinstance(item, Waits) and (gates := gates_at(host, item)):
-                yield paused(host, url, run_id, item.seq, gates)
+            if isinstance(item, Waits) and (gates := gates_at(host, run_id, item.at)):
+                yield _paused(host, url, item, gates)
                 return
+    if ended is not None:
+        last = Item(seq=ended.after, run_id=run_id, at=ended.at)
+        yield _paused(host, url, last, gates_at(host, run_id, ended.at))
 
 
-def gates_at(host: Host, item: Waits) -> tuple[Gate, ...]:
-    """The gates at which a run, and those that it has started, waited at the time of `item`."""
+def stopped_at(host: Host, run_id: str, place: Place) -> Rest | None:
+    """Where the turn has ended that begins at a place, if somebody had to decide and the run was not over; None else."""
+    found = rests(host.journal, run_id, place)
+    return next((rest for rest in found if gates_at(host, run_id, rest.at)), None)
+
+
+def gates_at(host: Host, run_id: str, at: int) -> tuple[Gate, ...]:
+    """The gates at which a run, and those that it has started, waited at a time."""
     found: list[Gate] = []
-    runs = [item.run_id]
-    for run_id in runs:
-        gates = host.service.gates_of(run_id)
-        found += [gate for gate in gates if gate.opened_at <= item.at and (gate.closed_at or item.at + 1) > item.at]
-        runs += [child.id for child in host.journal.runs.children(run_id)][:MAX_RUNS]
+    runs = [run_id]
+    for one in runs:
+        gates = host.service.gates_of(one)
+        found += [gate for gate in gates if gate.opened_at <= at and (gate.closed_at or at + 1) > at]
+        runs += [child.id for child in host.journal.runs.children(one)][:MAX_RUNS]
         if len(runs) > MAX_RUNS:
             break
     return tuple(found)
 
 
-def paused(host: Host, url: str, run_id: str, seq: int, gates: tuple[Gate, ...]) -> Paused:
-    """What is said when a run waits at `gates`."""
+def _paused(host: Host, url: str, last: Item, gates: tuple[Gate, ...]) -> Paused:
+    """What is said when a run waits at `gates`, from `last` on."""
+    run_id = last.run_id
     lines = [f"- {str(gate.request.get('prompt', ''))[:MAX_PROMPT]}\n  {link(url, gate)}" for gate in gates]
     what = "a decision" if len(gates) == 1 else f"{len(gates)} decisions"
     text = f"This waits for {what} before it goes on (run {run_id}):\n" + "\n".join(lines)
     usage = host.journal.runs.get(run_id).usage
-    return Paused(seq=seq, run_id=run_id, gates=gates, text=text, usage=usage)
+    return Paused(seq=last.seq, run_id=run_id, at=last.at, gates=gates, text=text, usage=usage)
 
 
 def link(url: str, gate: Gate) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from weft.app.hosting import Host
+from weft.app.serving.places import BEGINNING, Place, rests
 from weft.app.serving.questions import root_of
 from weft.core.errors import NotFoundError
 from weft.engine.questions import Answer
@@ -24,10 +25,10 @@ _ID = re.compile(r"call_([0-9a-f]{32})")
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A run that waits for results, its own or those of a run below it, and the event at which it began to."""
+    """A run that waits for results, its own or those of a run below it, and the place at which it began to."""
 
     run: Run
-    after: int
+    place: Place
 
 
 def calls_of(paused: Paused) -> list[dict[str, str]]:
@@ -77,7 +78,7 @@ def _own(host: Host, gate_id: str, by: Caller) -> tuple[Gate, Run]:
     raise NotFoundError("nobody waits for the result of this call", fix="ask anew", param="messages")
 
 
-def _waiting_at(host: Host, run: Run, gate: Gate) -> int:
-    """The event with which the run began to wait at a gate."""
-    events = host.journal.events(run.id)
-    return next((one.seq for one in events if one.kind == "run.waiting" and one.at >= gate.opened_at), 0)
+def _waiting_at(host: Host, run: Run, gate: Gate) -> Place:
+    """The place at which the run began to wait at a gate."""
+    found = (rest.place for rest in rests(host.journal, run.id, BEGINNING) if rest.at >= gate.opened_at)
+    return next(found, BEGINNING)

@@ -10,14 +10,15 @@ from typing import Any
 from starlette.requests import Request
 
 from weft.app.serving.automatic import AUTO, planning_inputs
-from weft.app.serving.items import Ended, Item, Waits
+from weft.app.serving.items import Ended, Item
+from weft.app.serving.places import BEGINNING, Place
 from weft.app.serving.turns import Made, Turn
 from weft.core.errors import InputError, LimitError, NotFoundError, WeftError
 from weft.engine.questions import Answer
 from weft.server.caller import Caller
 from weft.server.openai import chunks, errors
 from weft.server.openai.attending import Attending
-from weft.server.openai.following import Paused, gates_at, stopping, turn_of
+from weft.server.openai.following import Paused, stopped_at, stopping, turn_of
 from weft.server.openai.handing import hand_in
 from weft.server.openai.response_events import Narration, after, events, framed
 from weft.server.openai.response_ids import ResponseId
@@ -43,14 +44,14 @@ MAX_BEFORE = 200
 
 @dataclass(frozen=True, slots=True)
 class Opened(Begun):
-    """The run of a response, and the event after which the response begins."""
+    """The run of a response, and the place at which the response begins."""
 
-    after: int = 0
+    place: Place = BEGINNING
 
     @property
     def id(self) -> ResponseId:
         """The response's own."""
-        return ResponseId(self.run_id, self.after)
+        return ResponseId(self.run_id, self.place)
 
 
 class Desk:
@@ -73,7 +74,7 @@ class Desk:
         by.demand("runs:start", "/v1/responses")
         results = [(one.call_id, said_of(one)) for one in items if one.type == "function_call_output"]
         if (awaited := await hand_in(self._host, results, by)) is not None:
-            return Opened(awaited.run.id, awaited.run.session, after=awaited.after)
+            return Opened(awaited.run.id, awaited.run.session, place=awaited.place)
         before: list[dict[str, Any]] = []
         session = body.named
         if body.previous_response_id is not None:
@@ -98,7 +99,7 @@ class Desk:
         about = _about(run) if run else {}
         if run is None or not about or about.get("store") is False:
             raise NotFoundError(f"there is no response {text!r}", param="response_id")
-        if id_.after > run.head_seq:
+        if id_.place.after > run.head_seq:
             raise NotFoundError(f"there is no response {text!r}", param="response_id")
         return id_
 
@@ -107,7 +108,7 @@ class Desk:
     ) -> AsyncGenerator[bytes]:
         """The events of a response on the wire."""
         narration = self._narration(id_)
-        items = turn_of(self._host, self._url, id_.run_id, after=id_.after)
+        items = turn_of(self._host, self._url, id_.run_id, id_.place)
         async with aclosing(events(narration, items)) as told:
             async for event in told:
                 rest = after(event, starting_after)
@@ -125,7 +126,7 @@ class Desk:
             TransientError: the service stops before that.
         """
         narration = self._narration(id_)
-        items = turn_of(self._host, self._url, id_.run_id, after=id_.after)
+        items = turn_of(self._host, self._url, id_.run_id, id_.place)
         async with aclosing(events(narration, items)) as told:
             async for _ in told:
                 pass
@@ -144,7 +145,7 @@ class Desk:
         """What a response was asked with, as items with ids."""
         about = _about(self._host.journal.runs.get(id_.run_id))
         found = []
-        for number, one in enumerate(about.get("input") or () if not id_.after else ()):
+        for number, one in enumerate(about.get("input") or () if not id_.place.after else ()):
             item = InputItem.model_validate(one)
             entry: dict[str, Any] = {"id": id_.part("in", number), "type": item.type}
             if item.type == "message":
@@ -158,11 +159,7 @@ class Desk:
 
     def _is_over(self, id_: ResponseId, run: Run) -> bool:
         """Whether a response has come to its end, which is that of the run or the first time after that people were asked."""
-        if run.ended:
-            return True
-        waits = (event for event in self._host.journal.events(run.id, after=id_.after) if event.kind == "run.waiting")
-        times = (Waits(seq=event.seq, run_id=run.id, at=event.at, waits=()) for event in waits)
-        return any(gates_at(self._host, one) for one in times)
+        return run.ended or stopped_at(self._host, run.id, id_.place) is not None
 
     def _turn(self, body: ResponseRequest, entries: list[dict[str, Any]], by: Caller) -> Turn:
         words = said(entries)
@@ -202,7 +199,7 @@ class Desk:
             answer = Answer(by=by.principal, verdict=verdict, why=one.reason, saw=gate.request.get("shown"))
             await self._host.decide(gate.run_id, gate.id, answer)
         run = self._host.journal.runs.get(id_.run_id)
-        return Opened(run.id, run.session, after=last.seq if last is not None else 0)
+        return Opened(run.id, run.session, place=last.place if isinstance(last, Paused) else BEGINNING)
 
     async def _before(self, id_: ResponseId) -> list[dict[str, Any]]:
         """The conversation up to and with a response.
@@ -216,10 +213,10 @@ class Desk:
             if len(found) >= MAX_BEFORE:
                 raise LimitError(f"a conversation goes back {MAX_BEFORE} responses at most", fix="begin a new one")
             about = _about(self._host.journal.runs.get(at.run_id))
-            items = [InputItem.model_validate(one) for one in about.get("input") or ()] if not at.after else []
+            items = [InputItem.model_validate(one) for one in about.get("input") or ()] if not at.place.after else []
             found.append([*entries_of(items), *await self._answer(at)])
             previous = about.get("previous_response_id")
-            at = ResponseId(at.run_id) if at.after else ResponseId.parse(previous) if previous else None
+            at = ResponseId(at.run_id) if at.place.after else ResponseId.parse(previous) if previous else None
         return [entry for entries in reversed(found) for entry in entries]
 
     async def _answer(self, id_: ResponseId) -> list[dict[str, Any]]:
@@ -238,7 +235,7 @@ class Desk:
         run = self._host.journal.runs.get(id_.run_id)
         last: Item | None = None
         if self._is_over(id_, run):
-            async with aclosing(turn_of(self._host, self._url, id_.run_id, after=id_.after)) as items:
+            async with aclosing(turn_of(self._host, self._url, id_.run_id, id_.place)) as items:
                 async for item in items:
                     last = item
         return last if isinstance(last, Ended | Paused) else None
@@ -249,7 +246,7 @@ class Desk:
     def _frame(self, id_: ResponseId, run: Run) -> dict[str, Any]:
         about = _about(run)
         given = {name: about.get(name) for name in ("instructions", "max_output_tokens", "temperature", "top_p")}
-        previous = str(ResponseId(id_.run_id)) if id_.after else about.get("previous_response_id")
+        previous = str(ResponseId(id_.run_id)) if id_.place.after else about.get("previous_response_id")
         return {
             "id": str(id_),
             "object": "response",
