@@ -1,30 +1,14 @@
 """Patterns that somebody else wrote keep nobody busy for ever, and ordinary ones on ordinary texts do what Python says."""
 
 import re
+import time
 
 import pytest
 
-from weft.core.json_schema import validator
-from weft.core.patterns import PatternError, bounded
+from weft.core.json_schema import problems, validator
+from weft.core.patterns import Patience, PatternError, compiled
 
-FOR_EVER = [
-    r"(a+)+$",
-    r"(a*)*b",
-    r"(a|aa)+$",
-    r"(ab|a|b)*c",
-    r"(\w+\s?)*$",
-    r"(x+x+)+y",
-    r"(.*)*z",
-    r"(\s*\w+\s*)*;",
-    r"(?:a{1,3})+b",
-    r"(?=(a+)+$)x",
-    r"(([^,]*),?)*$",
-    r"(?:(?:(?= ))* )+b",
-    r"(?:.|.)*z",
-    r"(?i:(ab?|A)+)$",
-    r"^(([a-z])+.)+[A-Z]([a-z])+$",
-    r"^([a-zA-Z0-9])(([\-.]|[_]+)?([a-zA-Z0-9]+))*(@){1}[a-z0-9]+[.]{1}[a-z]{2,3}$",
-]
+FOR_EVER = [(r"(a|aa)+$", "a" * 80 + "b"), (r"\s+$", " " * 60_000 + "!")]
 ORDINARY = [
     (r"^\d+(\.\d+)*$", "1.22.333"),
     (r'"(?:[^"\\]|\\.)*"', 'say "a \\" b" now'),
@@ -50,54 +34,42 @@ ORDINARY = [
 ]
 
 
-@pytest.mark.parametrize("text", FOR_EVER)
-def test_a_pattern_that_has_exponentially_many_ways_is_refused(text):
-    with pytest.raises(PatternError, match="for ever"):
-        bounded(text)
+@pytest.mark.parametrize(("text", "on"), FOR_EVER)
+def test_a_pattern_that_could_be_tried_for_ever_is_given_up(text, on):
+    patience = Patience(0.1)
+    with pytest.raises(PatternError, match="takes too long"):
+        patience.search(text, on)
+    with pytest.raises(PatternError, match="takes too long"):
+        patience.search(text, on)  # nothing is left for the next one
 
 
 @pytest.mark.parametrize(("text", "on"), ORDINARY)
 def test_an_ordinary_pattern_finds_what_python_finds(text, on):
-    found, expected = bounded(text).search(on), re.search(text, on)
+    found, expected = Patience().search(text, on), re.search(text, on)
     assert found is not None
     assert (found.span(), found.groups()) == (expected.span(), expected.groups())
-    assert bounded(text).search("") is None or re.search(text, "") is not None
+    assert (Patience().search(text, "") is None) == (re.search(text, "") is None)
 
 
-@pytest.mark.parametrize(
-    ("text", "on"),
-    [
-        (r".*.*.*z", "a" * 5_000),
-        (r"\s+$", " " * 50_000 + "!"),
-        ("a?" * 30 + "a" * 30, "a" * 30),
-        (r"(a?){30}a{30}", "a" * 30),
-        (r"(?:|){30}z", "a"),
-        (r"(?s)<a>(.*?)</a>.*<b>(.*?)</b>", "<a>x</a>" * 5_000),
-        (r"^\s*([A-Za-z ]+):\s*(.*?)\s*$", " " * 500),
-        (r"((?!.*x).)*z", "a" * 5_000),
-    ],
-)
-def test_a_text_that_its_pattern_would_be_tried_on_for_minutes_is_refused(text, on):
-    with pytest.raises(PatternError, match="too long for the pattern"):
-        bounded(text).search(on)
-
-
-@pytest.mark.parametrize("text", ["(", "[", "a{2,1}", "(?<n>x)", "x" * 2_001])
+@pytest.mark.parametrize("text", ["(", "[", "a{2,1}", "(" * 1_000 + ")" * 1_000, "x" * 2_001])
 def test_what_is_no_pattern_or_too_long_is_refused(text):
     with pytest.raises(PatternError):
-        bounded(text)
+        compiled(text)
 
 
+@pytest.mark.slow
 def test_a_value_that_cannot_be_held_to_a_pattern_does_not_fit():
-    hostile = "a" * 40 + "!"
+    hostile = "a" * 80 + "b"
     for schema, value in (
-        ({"pattern": r"^(a+)+$"}, hostile),
-        ({"properties": {"a": {"pattern": r"^(a+)+$"}}}, {}),
+        ({"pattern": r"(a|aa)+$"}, hostile),
+        ({"items": {"pattern": r"(a|aa)+$"}}, [hostile] * 1_000),
+        ({"properties": {"a": {"pattern": r"^(a+$"}}}, {}),
         ({"patternProperties": {r"^(a+)+$": True}, "unevaluatedProperties": False}, {hostile: 1}),
-        ({"pattern": r"\s+$"}, " " * 50_000 + "!"),
         ({"patternProperties": {r"\s+$": True}, "additionalProperties": False}, {" " * 50_000 + "!": 1}),
     ):
-        assert "held to" in next(validator(schema).iter_errors(value)).message
+        began = time.monotonic()
+        assert "held to" in problems(validator(schema), value)[0].message
+        assert time.monotonic() - began < 20
 
 
 def test_patterns_in_schemas_mean_what_they_mean():
@@ -105,6 +77,6 @@ def test_patterns_in_schemas_mean_what_they_mean():
         {"properties": {"id": {"pattern": "^[A-Z]{2}$"}}, "patternProperties": {"^x-": {"type": "string"}},
          "additionalProperties": False}
     )  # fmt: skip
-    assert list(held.iter_errors({"id": "AB", "x-a": "b"})) == []
-    assert [error.message for error in held.iter_errors({"id": "ab"})] == ["'ab' does not match '^[A-Z]{2}$'"]
-    assert len(list(held.iter_errors({"x-a": 1, "y": 2}))) == 2
+    assert problems(held, {"id": "AB", "x-a": "b"}) == []
+    assert [error.message for error in problems(held, {"id": "ab"})] == ["'ab' does not match '^[A-Z]{2}$'"]
+    assert len(problems(held, {"x-a": 1, "y": 2})) == 2

@@ -174,7 +174,7 @@ async def test_a_message_that_was_taken_for_a_run_that_has_just_begun_to_wait_is
     result = await world.run(chain(call("a", effect="once")))
     post = world.journal.inbox.post(result.run_id, key="cancel:1", kind="cancel", data={}, at=1)
     await world.journal.writer.submit(post)
-    assert await world.engine._take_messages([result.run_id]) == {result.run_id}
+    assert await world.engine._cancels.take([result.run_id]) == {result.run_id}
     assert world.journal.runs.get(result.run_id).status == "cancelled"
     await world.close()
 

@@ -111,7 +111,7 @@ async def test_parents_that_fill_every_slot_do_not_keep_their_children_from_goin
 async def test_a_plan_made_at_run_time_is_run_by_its_hash():
     world = World()
     made = Plan(workflow="made", root=call("m"))
-    await world.journal.writer.submit(world.journal.runs.keep_plan(plan_hash(made), dumps(to_json(made))))
+    await world.journal.writer.submit(world.journal.plans.keep(plan_hash(made), dumps(to_json(made))))
     result = await world.run(as_plan(chain(child(planned="plan"))), {"plan": plan_hash(made)})
     assert result.outputs["value"]["response"] == "m"
     wrong = await world.run(as_plan(chain(child(planned="plan"))), {"plan": "no such"})

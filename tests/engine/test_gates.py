@@ -384,9 +384,9 @@ async def test_what_is_asked_is_bounded_and_what_is_secret_is_masked():
 
 
 @simulated
-async def test_a_pattern_that_would_be_tried_for_ever_is_no_pattern_of_a_gate():
+async def test_what_is_no_pattern_is_no_pattern_of_a_gate():
     world = World()
-    result = await world.run(chain(gate(pattern="(a+)+", into="code")))
+    result = await world.run(chain(gate(pattern="(a+", into="code")))
     assert result.status == "failed"
-    assert "tried for ever" in result.error.message
+    assert "is no regular expression" in result.error.message
     await world.close()

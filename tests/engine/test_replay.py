@@ -68,6 +68,27 @@ def test_whatever_was_run_comes_out_again(case: Case, seed: int) -> None:
     check(case.plan, recorded(case.plan, case.troubles, seed=seed))
 
 
+@pytest.mark.slow
+def test_a_step_that_began_between_two_ends_of_one_commit_comes_out_again() -> None:
+    fatal, slow = Trouble(fatal=True), Trouble(seconds=0.1)
+    top = Graph(
+        name="top",
+        children=tuple(call(f"n{number}") for number in range(4)),
+        deps={"n0": (), "n1": (), "n2": ("n1",), "n3": ()},
+    )
+    plan = Plan(workflow="w", root=Block(name="", body=top))
+    orders = set()
+    for seed in range(300):
+        events = recorded(plan, {"/top/n0": fatal, "/top/n2": fatal, "/top/n3": slow}, seed=seed)
+        order = tuple(event.path for event in events if event.kind in {"step.completed", "step.failed"})
+        order += tuple(event.data["error"]["place"]["path"] for event in events if event.kind == "node.failed")
+        if order not in orders:
+            orders.add(order)
+            check(plan, events)
+    # What failed is written first, and yet what follows on the other has begun.
+    assert ("/top/n0", "/top/n1", "/top/n2", "/top/n2") in orders
+
+
 @RELAXED
 @given(cases(), st.integers(1, 40), st.sampled_from(["before", "after"]), st.integers(0, 2**16))
 def test_a_run_that_died_and_went_on_comes_out_again(case: Case, at: int, when: str, seed: int) -> None:

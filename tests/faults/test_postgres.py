@@ -72,7 +72,7 @@ async def test_a_process_that_is_frozen_in_the_middle_of_a_transaction_holds_nob
     await gate.wait()
     began = time.monotonic()
     (run_id,) = await queued(journal)
-    assert await journal.writer.submit(journal.runs.claim(run_id, "somebody")) == 1
+    assert await journal.writer.submit(journal.claims.claim(run_id, "somebody")) == 1
     assert time.monotonic() - began < promised(3.0)
     assert await held == "done at last"
     frozen.close()
@@ -83,7 +83,7 @@ async def test_two_processes_that_claim_at_once_get_one_epoch(journal, postgres)
     ids = await queued(journal, 30)
     found = await asyncio.gather(
         *(
-            each.writer.submit(each.runs.claim(run_id, name))
+            each.writer.submit(each.claims.claim(run_id, name))
             for run_id in ids
             for each, name in ((journal, "a"), (other, "b"))
         ),
@@ -96,8 +96,8 @@ async def test_two_processes_that_claim_at_once_get_one_epoch(journal, postgres)
     other.drivers.enter("d")
     (run_id,) = await queued(journal)
     found = await asyncio.gather(
-        journal.writer.submit(journal.runs.claim(run_id, "c")),
-        other.writer.submit(other.runs.claim(run_id, "d")),
+        journal.writer.submit(journal.claims.claim(run_id, "c")),
+        other.writer.submit(other.claims.claim(run_id, "d")),
         return_exceptions=True,
     )
     assert sorted(type(one).__name__ for one in found) == ["ConflictError", "int"]
@@ -107,9 +107,9 @@ async def test_two_processes_that_claim_at_once_get_one_epoch(journal, postgres)
 async def test_a_driver_that_was_given_up_too_early_is_fenced(journal, postgres):
     other = Journal(postgres)
     (run_id,) = await queued(journal)
-    assert await journal.writer.submit(journal.runs.claim(run_id, "slow")) == 1
+    assert await journal.writer.submit(journal.claims.claim(run_id, "slow")) == 1
     await journal.append(Append(run_id, 1, [draft("/a", 1, outcome=True)]))
-    assert await other.writer.submit(other.runs.claim(run_id, "quick")) == 2
+    assert await other.writer.submit(other.claims.claim(run_id, "quick")) == 2
     with pytest.raises(ConflictError, match="taken this run over"):
         await journal.append(Append(run_id, 1, [draft("/b", 2, outcome=True)]))
     await other.append(Append(run_id, 2, [draft("/b", 3, outcome=True)]))

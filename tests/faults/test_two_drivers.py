@@ -170,7 +170,7 @@ async def test_what_is_removed_while_others_fork_and_replay_it_is_whole_or_not_t
     def again(run_id):
         try:
             events = third.proven_events(run_id)
-            plan = from_json(third.runs.plan(third.runs.get(run_id).plan_hash))
+            plan = from_json(third.plans.get(third.runs.get(run_id).plan_hash))
         except NotFoundError:
             return "gone"
         assert replay(run_id, plan, events).difference is None

@@ -39,7 +39,7 @@ async def test_a_request_becomes_a_plan_that_a_child_carries_out(tmp_path):
     async with stage(tmp_path, cast, CONFIG, AGENTS, prompts=CARDS) as s:
         result = await s.run()
         plan, (child, events) = made(s), work(s)
-        stored = from_json(s.studio.journal.runs.plan(plan["hash"]))
+        stored = from_json(s.studio.journal.plans.get(plan["hash"]))
     assert result.outputs["response"] == "article"
     assert child.plan_hash == plan["hash"] == plan_hash(stored)
     assert plan["by"] == "rules"

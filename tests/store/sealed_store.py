@@ -86,7 +86,7 @@ def told(journal, tenant="acme"):
     return [
         [journal.events(run_id) for run_id in (one, two)],
         [journal.runs.get(run_id) for run_id in (one, two)],
-        journal.runs.plan(f"plan of {tenant}"),
+        journal.plans.get(f"plan of {tenant}"),
         journal.gates.of(one),
         journal.gates.decision(f"shut-{tenant}"),
         [(sent.name, sent.data) for sent in journal.signals.pending(one)],

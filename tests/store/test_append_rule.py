@@ -82,7 +82,7 @@ async def test_a_takeover_by_another_journal_fences_the_old_one(tmp_path):
     one, two = Journal(tmp_path / "weft.db"), Journal(tmp_path / "weft.db")
     await one.append(creation("r", driver="dead"))
     await one.append(Append("r", 1, [draft("/a", 1, outcome=True)]))
-    assert await two.writer.submit(two.runs.claim("r", "heir")) == 2
+    assert await two.writer.submit(two.claims.claim("r", "heir")) == 2
     with pytest.raises(Exception, match="taken this run over"):
         await one.append(Append("r", 1, [draft("/b", 2, outcome=True)]))
     await two.append(Append("r", 2, [draft("/b", 3, outcome=True)]))

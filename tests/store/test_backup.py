@@ -36,7 +36,7 @@ def everything(journal):
         journal.gates.of("r"),
         journal.signals.pending("r"),
         journal.sessions.search("silk", principal="local"),
-        journal.runs.plan("plan"),
+        journal.plans.get("plan"),
     )
 
 

@@ -105,7 +105,7 @@ async def test_a_piece_that_fails_undoes_itself_alone(journal):
 async def test_a_run_that_was_taken_over_is_refused_within_a_batch_and_its_neighbours_are_not(journal):
     await journal.append(creation("s", driver="dead"))
     other = Journal(journal.database.path)
-    assert await other.writer.submit(other.runs.claim("s", "heir")) == 2
+    assert await other.writer.submit(other.claims.claim("s", "heir")) == 2
     await other.append(Append("r", 1, [draft("/elsewhere", 0, outcome=True)]))
     gate = await held_up(journal)
     futures = [

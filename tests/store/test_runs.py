@@ -89,7 +89,7 @@ async def test_a_row_says_who_drives_now_and_not_who_once_did(journal):
     await journal.append(creation("r", driver="gone"))
     assert not journal.runs.get("r").driven
     journal.drivers.enter("here")
-    await journal.writer.submit(journal.runs.claim("r", "here"))
+    await journal.writer.submit(journal.claims.claim("r", "here"))
     assert journal.runs.get("r").driven
     journal.drivers.leave("here")
     assert not journal.runs.get("r").driven
@@ -98,10 +98,10 @@ async def test_a_row_says_who_drives_now_and_not_who_once_did(journal):
 async def test_only_the_holder_releases(journal):
     journal.drivers.enter("here")
     await journal.append(creation("r", driver="gone"))
-    epoch = await journal.writer.submit(journal.runs.claim("r", "here"))
-    await journal.writer.submit(journal.runs.release("r", epoch - 1))
+    epoch = await journal.writer.submit(journal.claims.claim("r", "here"))
+    await journal.writer.submit(journal.claims.release("r", epoch - 1))
     assert journal.runs.get("r").driven
-    await journal.writer.submit(journal.runs.release("r", epoch))
+    await journal.writer.submit(journal.claims.release("r", epoch))
     assert not journal.runs.get("r").driven
     journal.drivers.leave("here")
 
@@ -118,7 +118,7 @@ async def test_a_damaged_file_is_told_in_our_words_by_every_question(tmp_path):
         lambda: journal.runs.get("r"),
         lambda: journal.runs.find("r"),
         journal.runs.list,
-        lambda: journal.runs.plan("plan"),
+        lambda: journal.plans.get("plan"),
         lambda: journal.verify("r"),
         lambda: journal.events("r"),
     ]
@@ -134,7 +134,7 @@ async def test_a_stored_plan_that_is_not_json_any_more_is_a_mismatch(journal):
     await journal.append(creation("r"))
     journal.writer.call(lambda connection: connection.execute("UPDATE plans SET body=x'ff00'"))
     with pytest.raises(MismatchError):
-        journal.runs.plan("plan")
+        journal.plans.get("plan")
 
 
 @pytest.mark.sqlite

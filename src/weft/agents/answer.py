@@ -21,7 +21,7 @@ from pydantic_ai.messages import ModelMessage
 
 from weft.agents.subtasks import announce, in_order
 from weft.core.errors import ProviderError
-from weft.core.json_schema import validator
+from weft.core.json_schema import problems, validator
 from weft.engine.port import StepContext
 from weft.plan.template import render_value
 
@@ -123,10 +123,10 @@ def read_answer(output: Any, schema: Mapping[str, Any]) -> Any:
     held = validator(schema)
     for candidate in _candidates(output):
         value = _eased(candidate, schema)
-        problem = next(held.iter_errors(value), None)
-        if problem is None:
+        found = problems(held, value, 1)
+        if not found:
             return value
-        complaint = complaint or f"{problem.json_path}: {problem.message[:_SHOWN]}."
+        complaint = complaint or f"{found[0].json_path}: {found[0].message[:_SHOWN]}."
     raise ValueError(complaint or "there is no JSON in it.")
 
 

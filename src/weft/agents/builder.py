@@ -100,7 +100,7 @@ class AgentBuilder:
 
 def _settings(definition: Mapping[str, Any]) -> ModelSettings:
     given = definition.get("inference") or {}
-    return ModelSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[typeddict-item]
+    return ModelSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[typeddict-item]  # the language has no others
 
 
 def model_ref(definition: Mapping[str, Any]) -> ModelRef:

@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.core.canonical import strict_loads
 from weft.core.errors import InputError, Place
-from weft.core.json_schema import validator
+from weft.core.json_schema import problems, validator
 from weft.engine.port import StepContext
 
 _SHOWN = 5
@@ -31,10 +31,10 @@ def hold_input(
     given = _given(schema, prompt, scope)
     if given is None:
         return
-    problems = [f"{error.json_path}: {error.message[:200]}" for error in validator(schema).iter_errors(given)]
-    if problems:
+    found = [f"{error.json_path}: {error.message[:200]}" for error in problems(validator(schema), given, _SHOWN)]
+    if found:
         raise InputError(
-            f"the input of agent {agent!r} does not fit its input_schema: {'; '.join(problems[:_SHOWN])}",
+            f"the input of agent {agent!r} does not fit its input_schema: {'; '.join(found)}",
             fix="correct what the step gives it: its input, its vars, or the inputs of the run",
             place=Place(path=context.path),
         )

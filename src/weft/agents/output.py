@@ -9,7 +9,7 @@ from pydantic_ai import Agent, ModelRetry, StructuredDict
 
 from weft.agents.durability import AgentCall
 from weft.core.errors import Place, SpecError
-from weft.core.json_schema import validator
+from weft.core.json_schema import problems, validator
 
 CORRECTIONS = 3
 """How often an agent may correct an answer that does not fit."""
@@ -41,7 +41,7 @@ def hold_to_schema(agent: Agent[AgentCall, Any], schema: dict[str, Any]) -> None
 
     @agent.output_validator
     def fits(answer: Any) -> Any:
-        problems = [f"{error.json_path}: {error.message}" for error in held.iter_errors(answer)]
-        if problems:
-            raise ModelRetry("The answer does not fit the schema. " + "; ".join(problems[:_SHOWN]))
+        found = [f"{error.json_path}: {error.message}" for error in problems(held, answer, _SHOWN)]
+        if found:
+            raise ModelRetry("The answer does not fit the schema. " + "; ".join(found))
         return answer

@@ -90,7 +90,7 @@ class ModelPerformer:
         async with model_request_stream(
             model,
             messages,
-            model_settings=ModelSettings(**settings),  # type: ignore[typeddict-item]
+            model_settings=ModelSettings(**settings),  # type: ignore[typeddict-item]  # checked where they come in
             model_request_parameters=parameters,
             instrument=False,
         ) as stream:

@@ -16,7 +16,7 @@ from typing import Any
 from weft.app.checks import TESTS, Case, read_cases
 from weft.core.canonical import strict_loads
 from weft.core.errors import InputError, NotFoundError, SpecError, WeftError
-from weft.core.json_schema import validator
+from weft.core.json_schema import problems, validator
 from weft.spec.files import SUFFIXES, read_text
 from weft.spec.load import load
 from weft.spec.model.agents import Agent
@@ -109,7 +109,7 @@ def misfits(value: Any, schema: Mapping[str, Any] | None) -> list[str]:
     """What of `value` does not fit `schema`."""
     if not schema:
         return []
-    return [f"{error.json_path}: {error.message[:200]}" for error in validator(schema).iter_errors(value)]
+    return [f"{error.json_path}: {error.message[:200]}" for error in problems(validator(schema), value)]
 
 
 def read_object(file: Path) -> Any:

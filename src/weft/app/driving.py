@@ -232,7 +232,7 @@ class Driving:
         if known is None:
             if len(self._defined) >= _PLANS:
                 self._defined.clear()
-            known = self._defined[hash_] = self._journal.runs.plan(hash_).get("definitions") or {}
+            known = self._defined[hash_] = self._journal.plans.get(hash_).get("definitions") or {}
         return known
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer) -> Decided:

@@ -49,7 +49,8 @@ class Bounds:
 
     def __add__(self, other: Bounds) -> Bounds:
         """Both, one after the other."""
-        return Bounds(self.low + other.low, None if None in (self.high, other.high) else self.high + other.high)  # type: ignore[operator]
+        high = None if self.high is None or other.high is None else self.high + other.high
+        return Bounds(self.low + other.low, high)
 
     def __or__(self, other: Bounds) -> Bounds:
         """One of the two."""

@@ -21,11 +21,13 @@ from weft.app.egress import egress_policy
 from weft.app.expiring import Reminder
 from weft.app.flags import Flags
 from weft.app.identity import Identity
+from weft.app.lasting import lasting
 from weft.app.limits import Limits
 from weft.app.local import LocalService
 from weft.app.service import ModelChoice, NewFork, RunRequest
 from weft.app.serving.automatic import Automatic
 from weft.app.serving.conversations import Conversations
+from weft.app.serving.drives import Drives
 from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
@@ -98,13 +100,13 @@ class Host:
         self._worker = self.service.worker(concurrency=settings.server.runs, report=_report)
         self._work: asyncio.Task[None] | None = None
         self._keeping: asyncio.Task[None] | None = None
-        self._drives: dict[str, asyncio.Task[None]] = {}
-        self._owners: dict[str, str] = {}
+        self._drives = Drives(self.service, self.tails)
 
     async def open(self) -> None:
         """Begin to take up runs that nobody drives, and those that schedules and triggers start."""
-        self._work = asyncio.ensure_future(self._worker.run(drain_s=self.settings.server.drain_s))
-        self._keeping = asyncio.ensure_future(self._keep_house())
+        work = partial(self._worker.run, drain_s=self.settings.server.drain_s)
+        self._work = asyncio.ensure_future(lasting("the worker", work))
+        self._keeping = asyncio.ensure_future(lasting("the keeping of sessions", self._keep_house))
         self.teller.open()
 
     def _carriers(self, url: str) -> dict[str, Carrier]:
@@ -140,12 +142,7 @@ class Host:
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
-        if self._drives:
-            await asyncio.wait(list(self._drives.values()), timeout=self.settings.server.drain_s)
-        left = dict(self._drives)
-        for task in left.values():
-            task.cancel()
-        await asyncio.gather(*left.values(), return_exceptions=True)
+        left = await self._drives.stop(self.settings.server.drain_s)
         if self._work is not None:
             with suppress(asyncio.CancelledError):
                 await self._work
@@ -196,7 +193,7 @@ class Host:
     async def _known(self, turn: Turn) -> Begun | None:
         """What a turn has become under its key before."""
         held = await self.journal.writer.submit(find(turn.owner.tenant, turn.owner.principal, turn.scope, turn.key))
-        if held is None or held.until <= self.clock.micros() or not self._exists(held.run_id):
+        if held is None or held.until <= self.clock.micros() or not self.journal.runs.has(held.run_id):
             return None
         if held.body != turn.digest():
             raise differs(turn)
@@ -222,7 +219,7 @@ class Host:
         held = await self.journal.writer.submit(hold(request))
         if not held.same:
             raise differs(turn)
-        if not held.first and self._exists(held.run_id):
+        if not held.first and self.journal.runs.has(held.run_id):
             return Begun(held.run_id, first=False)
         try:
             # A repeat costs nothing; only what begins a run does.
@@ -230,7 +227,7 @@ class Host:
             # The process that was the first may have died before there was a run: then this one makes it.
             run = await self.start(request_of(turn, held.run_id, self.settings.home))
         except ConflictError:
-            if not self._exists(held.run_id):
+            if not self.journal.runs.has(held.run_id):
                 raise
             return Begun(held.run_id, first=False)
         except BaseException:  # a client that leaves is one, too
@@ -261,7 +258,7 @@ class Host:
         self._admit(request.owner.tenant)
         tenant = request.owner.tenant
         full = len(self._drives) >= self.settings.server.runs and (
-            tenant in self._owners.values() or len(self._drives) >= self.settings.server.runs + _GUESTS
+            self._drives.has(tenant) or len(self._drives) >= self.settings.server.runs + _GUESTS
         )
         if full:
             request = replace(request, queued=True)
@@ -269,8 +266,7 @@ class Host:
         run = self.service.fresh(run_id)
         if run is not None:
             self.tails.hold(run_id, run.head_seq)
-            self._owners[run_id] = tenant
-            self._spawn(run_id)
+            self._drives.begin(run_id, tenant=tenant)
         return run
 
     def _admit(self, tenant: str) -> None:
@@ -293,8 +289,8 @@ class Host:
 
     def go_on(self, run_id: str, *, reopen: bool = False) -> None:
         """Have a run driven on in the background, unless somebody drives it already."""
-        if run_id not in self._drives and not self.draining:
-            self._spawn(run_id, reopen=reopen)
+        if not self.draining:
+            self._drives.begin(run_id, reopen=reopen)
 
     async def decide(self, run_id: str, gate: str | None, answer: Answer, *, principal: str = "") -> Decided:
         """Answer a gate; the run goes on at once. `principal` is who says it, where that is not whose answer it is."""
@@ -328,19 +324,6 @@ class Host:
         told = partial(run_cancel, run_id, reason)
         return await self.trail.act(by, told(), self.service.cancel(run_id, reason=reason), told=told)
 
-    async def audit(
-        self,
-        principal: str,
-        act: str,
-        target: str,
-        data: Mapping[str, Any] | None = None,
-        *,
-        outcome: str = "done",
-        tenant: str = "local",
-    ) -> None:
-        """Note who did what."""
-        await self.trail.note(self.trail.entry(principal, act, target, data, outcome=outcome, tenant=tenant))
-
     def signed_in(self, owner: Owner, how: str) -> None:
         """Note that somebody has come in."""
         self.trail.later(self.trail.of(owner, Act("sign-in", "service", {"by": how})), soon=True)
@@ -358,36 +341,11 @@ class Host:
         """Note, without anybody waiting for it, that somebody had not the right to do something."""
         self.trail.later(self.trail.entry(principal, right, where[:300], outcome="denied", tenant=tenant), soon=True)
 
-    def _exists(self, run_id: str) -> bool:
-        try:
-            self.journal.runs.get(run_id)
-        except NotFoundError:
-            return False
-        return True
-
     def _wake(self, run_id: str) -> None:
         """What a run waits for has come: drive it now rather than when the worker looks next."""
         run = self.journal.runs.get(run_id)
         if run.status == "waiting" and not run.driven:
             self.go_on(run_id)
-
-    def _spawn(self, run_id: str, *, reopen: bool = False) -> None:
-        self._drives[run_id] = asyncio.ensure_future(self._drive(run_id, reopen=reopen))
-
-    async def _drive(self, run_id: str, *, reopen: bool) -> None:
-        try:
-            await self.service.drive(run_id, reopen=reopen)
-        except ConflictError:
-            pass  # somebody else drives it, or it has ended
-        except WeftError as error:
-            _LOG.warning("run %s stopped: %s", run_id, error.message)
-        except Exception:  # noqa: BLE001 -- told in the log
-            # A defect that one run brings to light is no reason to stop serving: the worker tries it again later.
-            _LOG.exception("a defect while driving %s", run_id)
-        finally:
-            self._drives.pop(run_id, None)
-            self._owners.pop(run_id, None)
-            self.tails.let_go(run_id)
 
 
 def _report(what: str, about: Mapping[str, Any]) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # types only, see `weft.app.parts`
     from weft.engine.diff import Line
     from weft.engine.local import RunResult
     from weft.engine.questions import Answer
-    from weft.engine.replay import Replayed
+    from weft.engine.replayed import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.automations import Automation, Firing
@@ -239,14 +239,14 @@ class LocalService:
     def trace(self, run_id: str) -> Mapping[str, Any]:
         """See `Service.trace`."""
         run = self._journal.runs.get(run_id)
-        definitions = self._journal.runs.plan(run.plan_hash).get("definitions") or {}
+        definitions = self._journal.plans.get(run.plan_hash).get("definitions") or {}
         trace: Mapping[str, Any] = load("trace").trace_of(definitions, self._journal.events(run_id))
         return trace
 
     def reasoning(self, run_id: str) -> list[Iteration]:
         """See `Service.reasoning`."""
         run = self._journal.runs.get(run_id)
-        definitions = self._journal.runs.plan(run.plan_hash).get("definitions") or {}
+        definitions = self._journal.plans.get(run.plan_hash).get("definitions") or {}
         tracing = load("trace")
         found: list[Iteration] = load("reasoning").reasoning(
             self._journal.events(run_id), tracing.content_of(definitions), tracing.new_redactor()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # types only: `weft validate` must not pay for the journal an
     from weft.engine.diff import Line
     from weft.engine.local import RunResult
     from weft.engine.questions import Answer
-    from weft.engine.replay import Replayed
+    from weft.engine.replayed import Replayed
     from weft.engine.why import WakeSource
     from weft.plan.nodes import Plan
     from weft.store.automations import Automation, Firing

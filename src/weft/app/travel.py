@@ -10,7 +10,8 @@ from weft.core.clock import SystemClock
 from weft.engine.diff import Line, diff
 from weft.engine.fork import Forks
 from weft.engine.programs.port import Programs
-from weft.engine.replay import Replayed, replay
+from weft.engine.replay import replay
+from weft.engine.replayed import Replayed
 from weft.engine.shelf import Shelf
 from weft.store.journal import Journal
 

@@ -45,7 +45,7 @@ class Claims:
             ConflictError: it has ended, or somebody else drives it.
         """
         owed = self._owed.pop(run_id, None)
-        claim = self._journal.runs.claim(run_id, self.driver, reopen=reopen, let_go=owed is not None)
+        claim = self._journal.claims.claim(run_id, self.driver, reopen=reopen, let_go=owed is not None)
         claiming = self._journal.writer.submit(claim)
 
         def let_go(done: asyncio.Future[Any]) -> None:
@@ -71,7 +71,7 @@ class Claims:
         """Try again to let go of what could not be let go of."""
         for run_id, epoch in tuple(self._owed.items()):
             with suppress(StorageError):  # closed: nothing is held any more
-                future = self._journal.writer.submit(self._journal.runs.release(run_id, epoch))
+                future = self._journal.writer.submit(self._journal.claims.release(run_id, epoch))
                 future.add_done_callback(partial(self._released, run_id, epoch))
 
     def _released(self, run_id: str, epoch: int, done: asyncio.Future[Any]) -> None:

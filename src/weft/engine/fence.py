@@ -29,7 +29,7 @@ async def regain(journal: Journal, run_id: str, epoch: int) -> int:
         await asyncio.sleep(_LOOK_S)
     gaps = journal.drivers.gaps
     try:
-        await journal.writer.submit(journal.runs.hold(run_id, epoch))
+        await journal.writer.submit(journal.claims.hold(run_id, epoch))
     except WeftError as error:
         raise RunHalted(error) from error
     return gaps

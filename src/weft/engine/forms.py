@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -11,7 +10,7 @@ from jsonschema.exceptions import SchemaError
 from referencing.exceptions import Unresolvable
 
 from weft.core.errors import InputError
-from weft.core.json_schema import unbounded_patterns, validator
+from weft.core.json_schema import problems, unusable_patterns, validator
 
 _PROBLEMS = 5
 _SHOWN = 200
@@ -30,7 +29,7 @@ def check_form(form: Mapping[str, Any]) -> None:
         raise InputError(
             f"the form is not a JSON Schema: {what[:_SHOWN]}", fix="correct `form` in the workflow (draft 2020-12)"
         ) from error
-    if problem := next(unbounded_patterns(form), None):
+    if problem := next(unusable_patterns(form), None):
         raise InputError(f"the form cannot be used: {problem}", fix="correct the pattern in `form`") from problem
 
 
@@ -38,7 +37,7 @@ def form_problems(form: Mapping[str, Any], values: Any) -> list[str]:
     """What is wrong with `values`, a sentence each; none when they fit `form`."""
     found = []
     try:
-        for error in islice(validator(form).iter_errors(values), _PROBLEMS):
+        for error in problems(validator(form), values, _PROBLEMS):
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
             found.append(f"{where.lstrip('.') or 'values'}: {error.message[:_SHOWN]}")
     except Unresolvable as error:

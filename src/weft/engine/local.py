@@ -16,6 +16,7 @@ from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
 from weft.engine import ending
 from weft.engine.answering import Answering, Decided, NewSignal
+from weft.engine.cancelling import Cancels
 from weft.engine.children import Birth, Children
 from weft.engine.claims import Claims
 from weft.engine.context import Mask, Surroundings
@@ -35,7 +36,6 @@ from weft.engine.runtime import EmbeddedRuntime
 from weft.engine.shelf import Shelf
 from weft.engine.slots import Slots
 from weft.engine.waiting import NEAR_S, Waiting
-from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 from weft.store.append import Also, Append, Draft, NewRun
 from weft.store.journal import Journal
@@ -82,6 +82,9 @@ class Engine:
         self._fresh: dict[str, Fresh] = {}
         self._active: dict[str, Driven] = {}
         self._family = Family(self, journal, self._drive, self._active, self._clock)
+        self._cancels = Cancels(
+            journal, self._clock, self._claims, self._family, self._active, self._drive, self._enter
+        )
         self._watch: asyncio.Task[None] | None = None
         self._shelf = Shelf(journal)
 
@@ -241,23 +244,7 @@ class Engine:
 
         Of a run that another process drives, True says no more than that its driver will find the message, if it is not over before.
         """
-        run = self._journal.runs.get(run_id)
-        if run.ended:
-            return False
-        key, at = f"cancel:{run.epoch}", self._clock.micros()
-        post = self._journal.inbox.post(run_id, key=key, kind="cancel", data={"reason": reason}, at=at)
-        await self._journal.writer.submit(post)
-        self._journal.inbox.ring()
-        if run_id in self._active:
-            await self._take_messages([run_id])
-            if (driven := self._active.get(run_id)) is not None and await driven.heard():
-                return True
-        if await self._cancel_undriven(run_id, reason):
-            await self._journal.writer.submit(self._journal.inbox.take([run_id]))
-            return True
-        # Somebody drives it and will find the message, or has found it; or it has just ended.
-        now = self._journal.runs.get(run_id)
-        return now.status == "cancelled" or not now.ended
+        return await self._cancels.cancel(run_id, reason=reason)
 
     async def close(self) -> None:
         """Stop watching; runs that are still driven are left resumable."""
@@ -272,37 +259,6 @@ class Engine:
             self._watch.cancel()
             self._watch = None
         self._claims.leave()
-
-    async def _cancel_undriven(self, run_id: str, reason: str) -> bool:
-        """Cancel a run that nobody drives; False when somebody does, or when it has ended. Its children first."""
-        self._enter()
-        await self._family.cancel_children(run_id, reason)
-        try:
-            epoch = await self._claims.claim(run_id)
-        except ConflictError:
-            return False
-        try:
-            undo = self._may_undo(run_id)
-            kind = "run.cancelling" if undo else "run.cancelled"
-            draft = Draft(self._clock.micros(), kind, "", dumps({"reason": reason}))
-            patch = None if undo else {"status": "cancelled", "waits": None, "driver": None}
-            await self._journal.append(Append(run_id, epoch, [draft], patch))
-        except BaseException:  # also of a stop: nobody drives it from here any more, and the exception goes on
-            self._claims.release(run_id, epoch)
-            raise
-        if undo:
-            self._claims.release(run_id, epoch)
-            with suppress(ConflictError):  # whoever takes it up undoes it
-                await self._drive(run_id)
-        return True
-
-    def _may_undo(self, run_id: str) -> bool:
-        """Whether a run that nobody drives may have something to undo."""
-        try:
-            return undoes(self._shelf.load(self._journal.runs.get(run_id).plan_hash).root)
-        except MismatchError:
-            # Whoever takes it up finds that the plan is not the run's; what there is to undo is then for a person.
-            return fold(self._journal.events(run_id)).to_undo("")
 
     def _enter(self) -> None:
         self._claims.enter()
@@ -348,7 +304,7 @@ class Engine:
         others = program_walker(self._programs, recorder.state.options, partial(self._surroundings.mask, run_id))
         driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
-            result = await see_through(driven, partial(self._take_messages, [run_id]) if look else None)
+            result = await see_through(driven, partial(self._cancels.take, [run_id]) if look else None)
         except RunHalted as halt:
             self._claims.release(run_id, recorder.epoch)
             raise halt.error from None
@@ -359,7 +315,7 @@ class Engine:
             del self._active[run_id]
             driven.left.set()
             driven.waiting.close()
-        if result.status == "waiting" and run_id in await self._take_messages([run_id]):
+        if result.status == "waiting" and run_id in await self._cancels.take([run_id]):
             # The cancel came too late to find a driver and too early to find none.
             return replace(result, status="cancelled", waits=())
         return result
@@ -373,7 +329,7 @@ class Engine:
             now = self._journal.inbox.bell()
             if now != heard:
                 with suppress(WeftError):  # a journal that refuses now is asked again at the next tick
-                    await self._take_messages(list(self._active))
+                    await self._cancels.take(list(self._active))
                     heard = now
                 for driven in self._active.values():
                     driven.waiting.ring()
@@ -382,18 +338,3 @@ class Engine:
         """Have whoever waits in a run look again, if it is driven here."""
         if driven := self._active.get(run_id):
             driven.waiting.ring()
-
-    async def _take_messages(self, run_ids: list[str]) -> set[str]:
-        """Do what the messages of these runs ask for; the runs that were cancelled because nobody drives them any more."""
-        ended = set()
-        for message in await self._journal.writer.submit(self._journal.inbox.take(run_ids)):
-            if message.kind != "cancel":
-                continue
-            reason = str(message.data.get("reason", ""))
-            driven = self._active.get(message.run_id)
-            if driven is None:
-                if await self._cancel_undriven(message.run_id, reason):
-                    ended.add(message.run_id)
-            else:
-                driven.cancel(reason)
-        return ended

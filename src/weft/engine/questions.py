@@ -10,7 +10,7 @@ from weft.core.canonical import digest
 from weft.core.clock import iso
 from weft.core.errors import ConflictError, InputError, Place, PolicyError, RejectedError, StepTimeoutError, WeftError
 from weft.core.ids import path_key
-from weft.core.patterns import PatternError, bounded
+from weft.core.patterns import Patience, PatternError, compiled
 from weft.engine.forms import check_form, form_problems
 from weft.engine.port import GateRequest
 
@@ -81,7 +81,7 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
 
 def _check_pattern(text: str) -> None:
     try:
-        bounded(text)
+        compiled(text)
     except PatternError as error:
         raise InputError(
             f"the pattern of a gate cannot be used: {error}", fix="correct `validation.pattern`"
@@ -207,7 +207,7 @@ def _check_text(request: Mapping[str, Any], response: str) -> None:
     if wanted is None:
         return
     try:
-        fits = len(response) <= MAX_MATCHED and bounded(wanted).fullmatch(response) is not None
+        fits = len(response) <= MAX_MATCHED and Patience().fullmatch(wanted, response) is not None
     except PatternError as error:
         raise InputError(f"the answer cannot be held to the form that is asked for: {error}", fix="say less") from error
     if not fits:

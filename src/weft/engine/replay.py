@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from weft.core.canonical import digest
-from weft.core.errors import InternalError, MismatchError, Place
+from weft.core.errors import InternalError
 from weft.core.event import Event
 from weft.engine.drives import BREAKS, ENDS, let_go, same_end, waits_of_drive
 from weft.engine.ending import CANCELLED, last_event
@@ -24,11 +23,11 @@ from weft.engine.owed import Owed, around
 from weft.engine.port import Failure, Outcome, RunHalted, Runtime
 from weft.engine.programs.port import Programs
 from weft.engine.programs.walker import program_walker
+from weft.engine.replayed import Parted, Replayed, said
 from weft.engine.rewalk import Emission, QuietLoop, Rewalk, quietly
 from weft.engine.walk.undoing import undoes
 from weft.plan.nodes import Plan
 
-_SHORT = 300
 _ORDERS = 10
 """So many orders of what was ready at once are tried with each patience before a difference is believed."""
 _DERIVED = frozenset({"step.asked", "node.completed", "node.failed", "node.position", "node.undoing", "timer.set"})
@@ -37,55 +36,6 @@ _RUNG = frozenset({"node.failed", "node.undoing"})
 """What can be the first that is written after the time of a block is over: of the run's own time, that something is undone."""
 _BETWEEN = ("step.settled", "gate.", "signal.")
 """What may be written of a run that nobody drives."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """The first place where journal and replay part: what each of them says there, in short."""
-
-    seq: int
-    path: str
-    recorded: str
-    replayed: str
-
-    def as_json(self) -> dict[str, Any]:
-        """The difference as plain data."""
-        return {name: getattr(self, name) for name in self.__slots__}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What a replay found. `derived` of the `events` came out of the plan again; the rest was taken as recorded."""
-
-    run_id: str
-    events: int
-    derived: int
-    difference: Difference | None = None
-
-    def demand(self) -> None:
-        """Do nothing if the same events came out.
-
-        Raises:
-            MismatchError: they did not.
-        """
-        if self.difference is not None:
-            first = self.difference
-            raise MismatchError(
-                f"event {first.seq} of run {self.run_id} does not come out again: the journal says {first.recorded}, "
-                f"the replay {first.replayed}",
-                fix=f"`weft verify {self.run_id}` proves the journal; replay with the Weft that recorded it",
-                place=Place(path=first.path or None),
-                run=self.run_id,
-                seq=first.seq,
-            )
-
-
-class _Parted(Exception):  # noqa: N818 -- a signal, not an error
-    def __init__(self, event: Event, replayed: str) -> None:
-        super().__init__(replayed)
-        self.difference = Difference(
-            seq=event.seq, path=event.path, recorded=_said(event.kind, event.path, event.data), replayed=replayed
-        )
 
 
 def replay(run_id: str, plan: Plan, events: Sequence[Event], programs: Programs | None = None) -> Replayed:
@@ -113,11 +63,13 @@ class _Pace:
     """How a pass goes over the events.
 
     A recorded end is handed to the walk only when a later event needs it, those nearest to that event first: what the journal
-    had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once. For `patience` see
-    `Rewalk`; what is ready at once runs in an order that follows from `seed`.
+    had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once. `singly`, a step that has
+    begun is looked for after each end that is handed over: it may have begun between two that reached the journal together. For
+    `patience` see `Rewalk`; what is ready at once runs in an order that follows from `seed`.
     """
 
     eager: bool = False
+    singly: bool = False
     patience: int = 2
     seed: int | None = None
 
@@ -126,6 +78,7 @@ def _paces() -> Iterator[_Pace]:
     for seed in (None, *range(_ORDERS)):
         for patience in (2, 1, 0):
             yield _Pace(patience=patience, seed=seed)
+            yield _Pace(patience=patience, seed=seed, singly=True)
             if seed is None:
                 yield _Pace(patience=patience, eager=True)
 
@@ -153,7 +106,7 @@ class _Replay:
         try:
             for place, event in enumerate(self._events):
                 await self._take(place, event)
-        except _Parted as parted:
+        except Parted as parted:
             difference = parted.difference
         except (KeyError, TypeError, ValueError, AttributeError):
             # Which event it is, the fold says better.
@@ -209,22 +162,22 @@ class _Replay:
         await self._deliver("")
         if not self._task.done():
             pending = ", ".join(self._walk.pending()[:3]) or "something"
-            raise _Parted(event, f"that there is still to undo {pending}")
-        for kind, path, said in self._walk.left():
-            if said is not None and not self._cut_off(path):
-                raise _Parted(event, _said(kind, path, said))
+            raise Parted(event, f"that there is still to undo {pending}")
+        for kind, path, data in self._walk.left():
+            if data is not None and not self._cut_off(path):
+                raise Parted(event, said(kind, path, data))
         self._derived += 1
 
     async def _fact(self, event: Event) -> None:
         """An event that is taken as recorded, if the plan has come to where it is."""
         if self._walk is None:
             if not event.kind.startswith(_BETWEEN):
-                raise _Parted(event, "that nobody drives the run there")
+                raise Parted(event, "that nobody drives the run there")
             apply(self._state, event)
             return
         asked = partial(self._asked, event.path)
-        if not await self._until(asked, event.path) and not await self._past_waits(asked):
-            raise _Parted(event, "that the plan does not come to this step")
+        if not await self._until(asked, event.path, singly=self._pace.singly) and not await self._past_waits(asked):
+            raise Parted(event, "that the plan does not come to this step")
         apply(self._state, event)
         own = self._walk.leaves.get(event.path)
         if own is None:
@@ -232,9 +185,9 @@ class _Replay:
         if event.kind == "step.started":
             wrong = {name: value for name, value in own.looks.items() if event.data.get(name, value) != value}
             if wrong:
-                raise _Parted(event, _said("step.started", event.path, dict(own.looks)))
+                raise Parted(event, said("step.started", event.path, dict(own.looks)))
         elif event.kind in {"step.completed", "step.failed"} and own.ended is not None and not own.ended.done():
-            await self._owe(event.path, partial(_settle, own.ended, self._state.outcomes[event.path]))
+            await self._owe(event, partial(_settle, own.ended, self._state.outcomes[event.path]))
 
     async def _expect(self, event: Event) -> None:
         """An event that must come out of the walk."""
@@ -244,32 +197,37 @@ class _Replay:
         emission = await self._emission(event)
         if emission is None:
             left = self._walk.left() if self._walk else []
-            said = [_said(kind, path, data) for kind, path, data in left if path == event.path]
-            raise _Parted(event, said[0] if said else "nothing there")
+            there = [said(kind, path, data) for kind, path, data in left if path == event.path]
+            raise Parted(event, there[0] if there else "nothing there")
         if emission.data is not None and emission.data != event.data:
-            raise _Parted(event, _said(event.kind, event.path, emission.data))
+            raise Parted(event, said(event.kind, event.path, emission.data))
         self._derived += 1
         if event.kind in {"step.asked", "timer.set", "node.undoing"}:
             apply(self._state, event)
         if emission.known is not None:
-            await self._owe(event.path, partial(_settle, emission.known, None))
+            await self._owe(event, partial(_settle, emission.known, None))
 
     async def _emission(self, event: Event) -> Emission | None:
         """What the walk says of this event, which it is given the time to say."""
         if (walk := self._walk) is None:
             return None
         key = (event.kind, event.path)
-        said = await self._until(lambda: bool(walk.emitted.get(key)), event.path)
-        if not said and event.kind in _RUNG and self._ring(event.path if event.kind == "node.failed" else ""):
+        emitted = await self._until(lambda: bool(walk.emitted.get(key)), event.path)
+        if not emitted and event.kind in _RUNG and self._ring(event.path if event.kind == "node.failed" else ""):
             await self._loop.quiet()
         return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
     def _asked(self, path: str) -> bool:
         return self._walk is not None and self._walk.wanted(path) is not None
 
-    async def _until(self, holds: Callable[[], bool], path: str) -> bool:
+    async def _until(self, holds: Callable[[], bool], path: str, *, singly: bool = False) -> bool:
         """Let the walk go on until `holds` does, with recorded ends from ever wider around `path`; whether it does."""
         while not holds():
+            while singly and (hand_over := self._due.take_one(path)) is not None:
+                hand_over()
+                await self._loop.quiet()
+                if holds():
+                    return True
             await self._deliver(path)
             if not path:
                 return holds()
@@ -287,8 +245,8 @@ class _Replay:
                 return True
         return False
 
-    async def _owe(self, path: str, hand_over: Callable[[], None]) -> None:
-        self._due.add(path, hand_over)
+    async def _owe(self, event: Event, hand_over: Callable[[], None]) -> None:
+        self._due.add(event.path, hand_over, failed=event.kind in {"step.failed", "node.failed"})
         if self._pace.eager:
             await self._deliver("")
 
@@ -310,19 +268,19 @@ class _Replay:
     async def _conclude(self, place: int, event: Event) -> None:
         """The last event of a drive: the walk must have come to the same end."""
         if self._task is None or self._walk is None:
-            raise _Parted(event, "that nobody drives the run there")
+            raise Parted(event, "that nobody drives the run there")
         await self._deliver("")
         if not self._task.done() and event.kind == "run.failed" and self._ring(""):
             await self._loop.quiet()
         if not self._task.done():
             pending = ", ".join(self._walk.pending()[:3]) or "something"
-            raise _Parted(event, f"that the plan still waits for {pending}")
+            raise Parted(event, f"that the plan still waits for {pending}")
         kind, data = self._end(self._task)
         if kind != event.kind or not same_end(kind, data, event.data):
-            raise _Parted(event, _said(kind, "", data))
-        for other, path, said in self._walk.left():
-            if kind != "run.failed" and said is not None and not self._cut_off(path):
-                raise _Parted(event, _said(other, path, said))
+            raise Parted(event, said(kind, "", data))
+        for other, path, own in self._walk.left():
+            if kind != "run.failed" and own is not None and not self._cut_off(path):
+                raise Parted(event, said(other, path, own))
         self._derived += 1
         await self._abandon(place)
         apply(self._state, event)
@@ -360,12 +318,3 @@ class _Replay:
 def _settle(future: asyncio.Future[Any], value: Any) -> None:
     if not future.done():
         future.set_result(value)
-
-
-def _said(kind: str, path: str, data: Any) -> str:
-    text = f"{kind}{' at ' if path else ''}{path}"
-    if data is None:
-        return text
-    content = str(data)
-    shown = content if len(content) <= _SHORT else f"{content[:_SHORT]}…"
-    return f"{text} with {shown} (hash {digest(data)[:12]})"

@@ -43,7 +43,7 @@ class QuietLoop(asyncio.SelectorEventLoop):
         """Schedule `callback`, somewhere among those that are ready."""
         handle = super().call_soon(callback, *args, context=context)
         if self._order is not None:
-            ready: Any = self._ready  # type: ignore[attr-defined]
+            ready: Any = self._ready  # type: ignore[attr-defined]  # a detail of asyncio, and the one way to reorder
             ready.insert(self._order.randrange(len(ready)), ready.pop())
         return handle
 

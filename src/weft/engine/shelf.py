@@ -36,7 +36,7 @@ class Shelf:
         """
         plan = self._loaded.get(hash_)
         if plan is None:
-            data = self._journal.runs.plan(hash_)
+            data = self._journal.plans.get(hash_)
             if digest(data) != hash_:
                 raise MismatchError(
                     f"the stored plan {hash_[:12]} is not the one that the run was started with",

@@ -126,7 +126,7 @@ def _node(data: Mapping[str, Any]) -> Node:
 
 
 def _part(cls: type, data: Mapping[str, Any]) -> Any:
-    known = cls.__dataclass_fields__  # type: ignore[attr-defined]
+    known = cls.__dataclass_fields__  # type: ignore[attr-defined]  # a dataclass, all of them
     if strange := sorted(data.keys() - known.keys()):
         raise UnsupportedError(f"this plan has the unknown field {strange[0]!r} in a {cls.__name__.lower()}", fix=_FIX)
     return cls(**{name: _DECODERS.get(name, _same)(value) for name, value in data.items()})

@@ -92,7 +92,7 @@ class Files:
             del sys.modules[name]
             place = Place(file=str(error.filename or file), line=error.lineno, column=error.offset)
             raise _error(place, f"{file} cannot be read: {error.msg}", "correct the line") from error
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # importing runs the user's code
             del sys.modules[name]
             raise _failed(file, path, error) from error
         beside = [*_near(path.parent), *(each for each in sys.modules if each.startswith(f"{package}."))]

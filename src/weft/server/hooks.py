@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
 
+from weft.app.auditing.acts import Act
 from weft.app.automation.firing import run_id_of
 from weft.app.automation.rules import HookTrigger, read
 from weft.app.hosting import Host
 from weft.app.telling.signing import UnprovenError, verify, verify_github
 from weft.core.errors import AuthError, ConflictError, InputError, TransientError
-from weft.core.owner import LOCAL
+from weft.core.owner import LOCAL, Owner
 from weft.server.rooms import Rooms
 from weft.store.automations import Automation, Firing, fire
 
@@ -111,6 +112,6 @@ async def _fire(host: Host, automation: Automation, rule: HookTrigger, message_i
     )
     await host.journal.writer.submit(fire([firing]))
     host.journal.inbox.ring()
-    about = {"message": message_id}
-    await host.audit("hook", "trigger.fire", f"trigger/{automation.name}", about, tenant=automation.tenant)
+    act = Act("trigger.fire", f"trigger/{automation.name}", {"message": message_id})
+    await host.trail.note(host.trail.of(Owner(automation.tenant, "hook"), act))
     return firing

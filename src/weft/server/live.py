@@ -18,7 +18,7 @@ from weft.core.errors import InputError
 from weft.server import sse
 from weft.server.caller import Caller, calling
 from weft.server.control.routes import errors
-from weft.server.control.runs import SSE, encoded
+from weft.server.control.runs import EVENTS, encoded
 from weft.server.rooms import Rooms
 
 MAX_RUNS = 20
@@ -39,10 +39,7 @@ def install(app: FastAPI, rooms: Rooms) -> None:
         operation_id="live_stream",
         response_class=StreamingResponse,
         responses={
-            200: {
-                "description": "Server-Sent Events; the data of each is an envelope `{seq, topic, type, at, data}`.",
-                "content": {"text/event-stream": {"schema": SSE}},
-            },
+            200: EVENTS,
             **errors(401, 403, 404, 422),
         },
     )

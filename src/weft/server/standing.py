@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weft.app.hosting import Host
+from weft.app.lasting import lasting
 from weft.core.errors import AuthError, WeftError
 from weft.server import sse
 from weft.server.caller import Caller, Doorkeeper
@@ -62,7 +63,8 @@ class Standing:
         reader = _Reader(caller, headers, limit)
         self._readers.add(reader)
         if self._watch is None or self._watch.done():
-            self._watch = asyncio.ensure_future(self._look_after())
+            work = lasting("the watch over open streams", self._look_after, pause_s=LOOK_S)
+            self._watch = asyncio.ensure_future(work)
         try:
             yield
         finally:

@@ -108,7 +108,7 @@ class _Reader:
         return number
 
     def _peek(self) -> str:
-        self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
+        self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches nothing, too
         return self._text[self._at : self._at + 1]
 
     def _expect(self, character: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from weft.core.errors import Problem
-from weft.core.patterns import PatternError, bounded
+from weft.core.patterns import Patience, PatternError, compiled
 from weft.spec.forms import form_schema
 from weft.spec.lint_schemas import wrong_schema
 from weft.spec.model.base import Pointer, walk
@@ -39,8 +39,8 @@ def _answers(step: HitlStep, pointer: Pointer, source: Source) -> Iterator[Probl
         return
     spot = (*pointer, "validation", "pattern")
     try:
-        pattern = bounded(step.validation.pattern)
-        fits = step.default is None or pattern.fullmatch(step.default[:2_000]) is not None
+        compiled(step.validation.pattern)
+        fits = step.default is None or Patience().fullmatch(step.validation.pattern, step.default[:2_000]) is not None
     except PatternError as error:
         yield source.problem("wrong-value", spot, str(error), "correct the pattern")
         return

@@ -95,7 +95,7 @@ _STATEMENTS = (
 _REFUSED = (nodes.NSRef, nodes.MarkSafe, nodes.MarkSafeIfAutoescape, nodes.InternalName, nodes.ImportedName)
 
 
-class Absent(UndefinedError):  # noqa: N818 -- same
+class Absent(UndefinedError):  # noqa: N818 -- becomes a TemplateError at the door
     """A name, key or attribute that is not there; `holder` is where it was looked for, `missing` at the top level."""
 
     def __init__(self, name: Any, holder: Any, message: str | None = None) -> None:
@@ -109,7 +109,7 @@ class Unknown(StrictUndefined):
     __slots__ = ()
 
     def __init__(self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = None) -> None:
-        super().__init__(hint, obj, name, exc or partial(Absent, name, obj))  # type: ignore[arg-type]
+        super().__init__(hint, obj, name, exc or partial(Absent, name, obj))  # type: ignore[arg-type]  # called like a class
 
 
 class Contains(Extension):

@@ -42,7 +42,7 @@ class Earlier(Collection[str]):
     layer: int
 
     def __contains__(self, name: object) -> bool:
-        return self.depth.get(name, self.layer) < self.layer  # type: ignore[call-overload, no-any-return]
+        return self.depth.get(name, self.layer) < self.layer  # type: ignore[call-overload, no-any-return]  # other keys are none
 
     def __iter__(self) -> Iterator[str]:
         return (name for name, layer in self.depth.items() if layer < self.layer)

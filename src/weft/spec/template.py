@@ -22,7 +22,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
 from weft.core.errors import TemplateError
-from weft.core.patterns import PatternError, bounded
+from weft.core.patterns import PatternError, compiled
 from weft.spec.filters import FILTERS, to_json
 from weft.spec.meter import MAX_TEXT, METER, Meter, Refused, bounded_range, weight
 from weft.spec.sandbox import Absent, Contains, Sandbox, Unknown, overlay, vetted
@@ -175,7 +175,7 @@ def _check_word(node: nodes.Node) -> None:
 def _check_pattern(given: nodes.Node) -> None:
     if isinstance(given, nodes.Const) and isinstance(given.value, str):
         try:
-            bounded(given.value)
+            compiled(given.value)
         except PatternError as error:
             raise TemplateError(str(error), fix="correct the pattern") from None
 

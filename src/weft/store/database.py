@@ -27,11 +27,10 @@ from weft.store import schema
 from weft.store.complaints import busy, in_our_words, translated
 from weft.store.drivers import FileDrivers
 from weft.store.inbox import FileBell
-from weft.store.pending import Blob, Bulk, Columns, Ended, Event, Values
+from weft.store.pending import Bulk
 from weft.store.port import Bell, Complaints, Drivers, Work
 from weft.store.sealing import Seal
-from weft.store.sql import Rows
-from weft.store.statuses import OPEN
+from weft.store.sqlite_bulk import SqliteBulk
 
 Durability = Literal["full", "fast"]
 MEMORY = ":memory:"
@@ -40,15 +39,7 @@ BUSY_S = 5.0
 _LOOK_AGAIN_S = 0.005
 _CHECKPOINT_PAGES = 2_000
 _CHECK_EVERY = 64
-_EVENTS = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,NULL,?)"
-_SEALED = "INSERT INTO events VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _REINDEX = "INSERT INTO messages_words(messages_words) VALUES ('rebuild')"
-_PLAIN = 10
-"""Values of an event that is not sealed."""
-_WITHDRAW = "UPDATE gates SET status='withdrawn', closed_at=? WHERE run_id=? AND status='open'"
-_WAKE = (
-    "UPDATE runs SET due=? WHERE status='waiting' AND id=(SELECT parent FROM runs WHERE id=? AND parent IS NOT NULL)"
-)
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -63,38 +54,6 @@ def _fresh() -> sqlite3.Connection:
     connection = sqlite3.connect(MEMORY, isolation_level=None, check_same_thread=False)
     schema.upgrade(connection)
     return connection
-
-
-class _SqliteBulk:
-    """See `weft.store.pending.Bulk`."""
-
-    def create(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> object:
-        return connection.executemany(_insert(columns), rows)
-
-    def change(self, connection: sqlite3.Connection, columns: Columns, rows: Sequence[Values]) -> Rows:
-        return connection.executemany(_update(columns), rows)
-
-    def end(self, connection: sqlite3.Connection, ended: Sequence[Ended]) -> None:
-        connection.executemany(_WITHDRAW, ended)
-        connection.executemany(_WAKE, ended)
-
-    def write(self, connection: sqlite3.Connection, events: Sequence[Event], blobs: Sequence[Blob]) -> None:
-        if blobs:
-            connection.executemany("INSERT INTO blobs VALUES (?,?,?) ON CONFLICT DO NOTHING", blobs)
-        if events:
-            # Sealed ones bring their commitment along.
-            connection.executemany(_SEALED if len(events[0]) > _PLAIN else _EVENTS, events)
-
-
-@cache
-def _insert(columns: Columns) -> str:
-    return f"INSERT INTO runs ({','.join(columns)}) VALUES ({','.join('?' * len(columns))})"  # noqa: S608 -- our names
-
-
-@cache
-def _update(columns: Columns) -> str:
-    sets = ",".join(f"{name}=?" for name in columns)
-    return f"UPDATE runs SET {sets} WHERE id=? AND epoch=? AND head_seq=?{OPEN}"  # noqa: S608 -- our names
 
 
 class SqliteDatabase:
@@ -119,7 +78,7 @@ class SqliteDatabase:
         self.complaints = Complaints(
             sqlite3.Error, sqlite3.IntegrityError, (sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
         )
-        self.bulk: Bulk = _SqliteBulk()
+        self.bulk: Bulk = SqliteBulk()
         on_disk = None if self.in_memory else Path(path)
         if on_disk is not None:
             self._prepare_files(on_disk)

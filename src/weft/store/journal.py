@@ -14,6 +14,7 @@ from weft.store.audit import Audit
 from weft.store.automations import Automations
 from weft.store.box import SealedBox
 from weft.store.chains import Chains
+from weft.store.claims import Claims
 from weft.store.consumption import Consumption
 from weft.store.data_keys import DataKeys, Keys
 from weft.store.database import BUSY_S, Durability
@@ -24,6 +25,7 @@ from weft.store.history import Verdict
 from weft.store.identity import Identities
 from weft.store.inbox import Inbox
 from weft.store.opening import open_database
+from weft.store.plans import Plans
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.shipments import Shipments
@@ -69,6 +71,8 @@ class Journal:
         self._read = database.reading
         engine, path = database.engine, database.path
         self.runs = Runs(engine, self.drivers, path, self._read, seal)
+        self.claims = Claims(self.drivers)
+        self.plans = Plans(engine, path, seal)
         self.forks = Forks(self._read, self.drivers)
         self.gates = Gates(engine, path, seal)
         self.signals = Signals(self._read, seal)

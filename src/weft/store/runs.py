@@ -9,22 +9,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Text, bindparam, exists, or_, select
+from sqlalchemy import Connection, Engine, Row, Text, exists, or_, select
 from sqlalchemy import cast as cast_as
 
-from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundError
+from weft.core.errors import InputError, NotFoundError
 from weft.core.usage import Usage
 from weft.store.append import NewRun
 from weft.store.listing import RunFilter, page
-from weft.store.plans import keep_plan
 from weft.store.port import Drivers
-from weft.store.sealing import STORE, Seal, Spot, open_bytes, opened
+from weft.store.sealing import Seal, opened
 from weft.store.seen import seen_by
 from weft.store.sql import Transaction
 from weft.store.statuses import TERMINAL
-from weft.store.tables import firings, plans, runs
+from weft.store.tables import firings, runs
 
 OPEN = ("queued", "running", "waiting", "stalled")
 _COLUMNS = [column for column in runs.c if column.name not in {"head_hash", "ended_at"}]
@@ -46,7 +45,6 @@ ORDER BY turn, created_at, id
 """
 """By tenant, as the index of runs by their status has them; the tenants are found by leaps through another index, and take turns."""
 _NOTHING = Usage()
-_PLAN = select(plans.c.body).where(plans.c.hash == bindparam("hash"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ class Run:
 
 
 class Runs:
-    """Questions about runs, and the two acts that change who drives one."""
+    """Questions about runs."""
 
     def __init__(
         self,
@@ -174,6 +172,11 @@ class Runs:
             raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
         return self._made(dict(zip(_NAMES, row, strict=True)))
 
+    def has(self, run_id: str) -> bool:
+        """Whether there is a run with this id."""
+        with self._at_once(None) as connection:
+            return connection.execute("SELECT 1 FROM runs WHERE id=?", (run_id,)).fetchone() is not None
+
     def find(self, text: str, *, tenant: str = "local") -> Run:
         """The run that `text` means: an id, the beginning or end of one, or ``last``.
 
@@ -237,85 +240,6 @@ class Runs:
         query = page(select(*_COLUMNS).where(runs.c.tenant == tenant), which, before, limit)
         with self._read(tenant) as connection:
             return [self._run(row) for row in connection.execute(query)]
-
-    def keep_plan(self, plan_hash: str, body: bytes) -> Callable[[Transaction], None]:
-        """Work for the writer: store a plan, JSON, under its hash, for a child that runs it."""
-
-        def work(connection: Transaction) -> None:
-            keep_plan(connection, plan_hash, body)
-
-        return work
-
-    def plan(self, plan_hash: str) -> Any:
-        """The stored plan with this hash, as JSON.
-
-        Raises:
-            NotFoundError: there is none.
-            MismatchError: its bytes are not JSON any more.
-        """
-        with self._read() as connection:
-            body = connection.execute(_PLAN, {"hash": plan_hash}).scalar_one_or_none()
-        if body is None:
-            raise NotFoundError(f"there is no plan {plan_hash!r}", fix="restore the database from a backup")
-        try:
-            return json.loads(open_bytes(self._seal, Spot(STORE, "plans", "body", (plan_hash,)), body))
-        except ValueError as error:
-            raise MismatchError(
-                f"the stored plan {plan_hash[:12]} cannot be read", fix="restore the database from a backup"
-            ) from error
-
-    def claim(
-        self, run_id: str, driver: str, *, reopen: bool = False, let_go: bool = False
-    ) -> Callable[[Transaction], int]:
-        """Work for the writer: make `driver` the one that drives the run, and return the new epoch.
-
-        With `reopen` a run that has failed or was cancelled may be claimed too. With `let_go`, `driver` has let go of the run
-        already, even if the row still names it.
-
-        Raises:
-            NotFoundError: there is no such run.
-            ConflictError: it has ended, or a live process drives it.
-        """
-
-        def work(connection: Transaction) -> int:
-            row = connection.execute("SELECT status, driver, epoch FROM runs WHERE id=?", (run_id,)).fetchone()
-            if row is None:
-                raise NotFoundError(f"there is no run {run_id!r}", fix="`weft runs list` shows the runs", run=run_id)
-            status, holder, epoch = row
-            if status in TERMINAL and not (reopen and status != "completed"):
-                raise ConflictError(f"the run has ended ({status})", fix=f"`weft show {run_id}` shows it", run=run_id)
-            if self._drivers.alive(holder) and not (let_go and holder == driver):
-                raise ConflictError(
-                    "another process is driving this run",
-                    fix=f"`weft events {run_id} --follow` watches it, `weft cancel {run_id}` stops it",
-                    run=run_id,
-                )
-            connection.execute("UPDATE runs SET driver=?, epoch=? WHERE id=?", (driver, epoch + 1, run_id))
-            return cast("int", epoch + 1)
-
-        return work
-
-    def hold(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
-        """Work for the writer: make sure that whoever claimed the run for `epoch` has it still. It takes its turn with claims.
-
-        Raises:
-            ConflictError: somebody has taken it over.
-        """
-
-        def work(connection: Transaction) -> None:
-            row = connection.execute("SELECT epoch FROM runs WHERE id=?", (run_id,)).fetchone()
-            if row is None or row[0] != epoch:
-                raise ConflictError("another process has taken this run over", run=run_id)
-
-        return work
-
-    def release(self, run_id: str, epoch: int) -> Callable[[Transaction], None]:
-        """Work for the writer: nobody drives the run any more, unless somebody has taken it over."""
-
-        def work(connection: Transaction) -> None:
-            connection.execute("UPDATE runs SET driver=NULL WHERE id=? AND epoch=?", (run_id, epoch))
-
-        return work
 
     def _read(self, tenant: str | None = None) -> AbstractContextManager[Connection]:
         return seen_by(self._engine, self._path, tenant)

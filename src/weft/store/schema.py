@@ -50,6 +50,19 @@ def current(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def refuse_newer(at: str | None, otherwise: str) -> None:
+    """Do nothing if this Weft understands a database at this revision; `otherwise` is what else one can do.
+
+    Raises:
+        MismatchError: it was written by a newer one.
+    """
+    if at is not None and at > HEAD:
+        raise MismatchError(
+            f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
+            fix=f"use the Weft that wrote it, or {otherwise}",
+        )
+
+
 def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
     """Run the missing migrations, or make the tables at once where there are none. Nothing happens when nothing is missing.
 
@@ -59,16 +72,12 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
     at = current(connection)
     if at == HEAD and to == "head":
         return
-    if at is not None and at > HEAD:
-        raise MismatchError(
-            f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
-            fix="use the Weft that wrote it, or point WEFT_HOME at another folder",
-        )
+    refuse_newer(at, "point WEFT_HOME at another folder")
     if at is None and to == "head":
         _create(connection)
         return
-    from sqlalchemy import create_engine  # noqa: PLC0415
-    from sqlalchemy.pool import StaticPool  # noqa: PLC0415
+    from sqlalchemy import create_engine  # noqa: PLC0415 -- only for a database that is there and older
+    from sqlalchemy.pool import StaticPool  # noqa: PLC0415 -- same
 
     engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
     with engine.begin() as bound:
@@ -81,8 +90,8 @@ def upgrade(connection: sqlite3.Connection, *, to: str = "head") -> None:
 def migrate(bound: Connection, to: str) -> None:
     """Run the migrations up or down to a revision, in the transaction that is open."""
     # Alembic costs most of a second to import and is needed only for a database of an older Weft.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # noqa: PLC0415 -- see above
+    from alembic.config import Config  # noqa: PLC0415 -- same
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))

@@ -86,17 +86,17 @@ class StoreConformance(JournalConformance):
         await journal.append(creation("r", driver="one"))
         assert journal.runs.get("r").driven
         assert journal.drivers.held_until > since_boot()
-        await journal.writer.submit(journal.runs.hold("r", 1))
-        (found,) = await asyncio.gather(journal.writer.submit(journal.runs.claim("r", "two")), return_exceptions=True)
+        await journal.writer.submit(journal.claims.hold("r", 1))
+        (found,) = await asyncio.gather(journal.writer.submit(journal.claims.claim("r", "two")), return_exceptions=True)
         assert isinstance(found, ConflictError)
         journal.drivers.leave("one")
         assert not journal.runs.get("r").driven
-        assert await journal.writer.submit(journal.runs.claim("r", "two")) == 2
+        assert await journal.writer.submit(journal.claims.claim("r", "two")) == 2
         (found,) = await outcomes(journal, [Append("r", 1, [draft("/late", 1)])])
         assert isinstance(found, ConflictError)
-        (found,) = await asyncio.gather(journal.writer.submit(journal.runs.hold("r", 1)), return_exceptions=True)
+        (found,) = await asyncio.gather(journal.writer.submit(journal.claims.hold("r", 1)), return_exceptions=True)
         assert isinstance(found, ConflictError)
-        await journal.writer.submit(journal.runs.release("r", 2))
+        await journal.writer.submit(journal.claims.release("r", 2))
         assert journal.runs.ready(AT) == [("r", "local")]
         journal.close()
 

@@ -79,7 +79,7 @@ class JournalConformance:
         journal = self.open(tmp_path)
         for run_id in ("a", "b", "c"):
             await journal.append(creation(run_id, driver=None))
-        await journal.writer.submit(journal.runs.claim("b", "newcomer"))
+        await journal.writer.submit(journal.claims.claim("b", "newcomer"))
         found = await outcomes(journal, [Append(run_id, 0, [draft("/s", 1)]) for run_id in ("a", "b", "c")])
         assert found[0] == found[2] == 2
         assert isinstance(found[1], ConflictError)
@@ -92,7 +92,7 @@ class JournalConformance:
         """Each append of a batch stands or falls by its own epoch, whatever else the batch holds of its run."""
         journal = self.open(tmp_path)
         await journal.append(creation("r", driver=None))
-        assert await journal.writer.submit(journal.runs.claim("r", "heir")) == 1
+        assert await journal.writer.submit(journal.claims.claim("r", "heir")) == 1
         await journal.append(Append("r", 1, [draft("/x", 0)]))
         stale, new = Append("r", 0, [draft("/s", 1, outcome=True)]), [draft("/s", 2, outcome=True)]
         for number, patch in enumerate(({"usage": "{}"}, None)):
@@ -150,7 +150,7 @@ class JournalConformance:
         await journal.append(creation("r"))
         await journal.append(Append("r", 1, [draft("/s", "bad", outcome=True)]))
         await journal.append(Append("r", 1, [draft(kind="run.failed")], {"status": "failed", "driver": None}))
-        epoch = await journal.writer.submit(journal.runs.claim("r", "me", reopen=True))
+        epoch = await journal.writer.submit(journal.claims.claim("r", "me", reopen=True))
         await journal.append(Append("r", epoch, [draft(kind="run.reopened")], {"status": "queued"}, reopen=True))
         await journal.append(Append("r", epoch, [draft("/s", "good", outcome=True)]))
         (found,) = await outcomes(journal, [Append("r", epoch, [draft("/s", "again", outcome=True)])])
@@ -159,7 +159,7 @@ class JournalConformance:
         assert journal.verify("r").intact
         await journal.append(Append("r", epoch, [draft(kind="run.completed")], {"status": "completed", "driver": None}))
         try:
-            await journal.writer.submit(journal.runs.claim("r", "me", reopen=True))
+            await journal.writer.submit(journal.claims.claim("r", "me", reopen=True))
         except ConflictError:
             pass
         else:

@@ -54,7 +54,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """Schedule `callback`, somewhere among those that are ready."""
         handle = super().call_soon(callback, *args, context=context)
-        ready: Any = self._ready  # type: ignore[attr-defined]
+        ready: Any = self._ready  # type: ignore[attr-defined]  # a detail of asyncio, and the one way to reorder
         if self._order is not None and len(ready) > 1:
             ready.insert(self._order.randrange(len(ready)), ready.pop())
         return handle

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import islice
 from typing import Any
 
 from jsonschema.protocols import Validator
@@ -12,7 +11,7 @@ from referencing.exceptions import Unresolvable
 
 from weft.core import canonical
 from weft.core.errors import ToolError, WeftError
-from weft.core.json_schema import validator
+from weft.core.json_schema import problems, validator
 from weft.tools.port import Json, Tool, ToolContext, ToolSpec
 from weft.tools.result import json_safe, limited
 
@@ -48,10 +47,9 @@ async def reconcile_tool(tool: Tool, context: ToolContext) -> Json | None:
 
 def argument_problem(spec: ToolSpec, args: Any) -> str:
     """What is wrong with `args`, in a sentence for the agent; empty when they fit the schema."""
-    validator = _validator(spec)
     found: list[str] = []
     try:
-        for error in islice(validator.iter_errors(args), _PROBLEMS):
+        for error in problems(_validator(spec), args, _PROBLEMS):
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
             found.append(f"{where.lstrip('.') or 'arguments'}: {_shortened(error.message, 200)}")
     except Unresolvable as error:
@@ -87,7 +85,7 @@ async def _guarded(tool: Tool, context: ToolContext, perform: Callable[[], Await
         raise _failure(tool, context, f"{spec.name!r} cancelled itself", cause="error") from error
     except WeftError as error:
         raise _failure(tool, context, error.message, cause=error.code, fix=error.fix) from error
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit) as error:  # a tool is code of the user's, which may raise anything
         if isinstance(error, TimeoutError) and limit.expired():
             message = f"{spec.name!r} took longer than its limit of {spec.timeout_s:g} s"
             raise _failure(tool, context, message, cause="timeout", fix="ask for less, or raise its limit") from error

@@ -91,7 +91,7 @@ class PlannerPerformer:
             self._cache(key, request, drafts, settings, by, context)
         plan = plan_of(draft, request, context.plan, max_parallel=settings.get("max_parallel"))
         hash_ = plan_hash(plan)
-        await self._journal.writer.submit(self._journal.runs.keep_plan(hash_, dumps(to_json(plan))))
+        await self._journal.writer.submit(self._journal.plans.keep(hash_, dumps(to_json(plan))))
         return {
             "response": "\n".join(f"{step.id}: {step.task}" for step in draft.steps),
             "request": request,

@@ -176,7 +176,7 @@ class Worker:
         except StorageError:
             raise
         except ConflictError as error:
-            if not self._exists(firing.run_id):
+            if not self._journal.runs.has(firing.run_id):
                 await self._say(firing, "refused", error.message)
                 return True
         except WeftError as error:
@@ -214,13 +214,6 @@ class Worker:
         except NotFoundError:
             return 1
 
-    def _exists(self, run_id: str) -> bool:
-        try:
-            self._journal.runs.get(run_id)
-        except NotFoundError:
-            return False
-        return True
-
     def _take_up(self, now: int) -> int:
         """Drive runs that are ready, as many as there is room for."""
         room = self._concurrency - len(self._drives)
@@ -256,7 +249,7 @@ class Worker:
             self._cool(run_id, error.as_json())
         except Exception as error:  # noqa: BLE001 -- reported, and told in the log
             # A defect that one run brings to light is no reason to leave all others alone.
-            _LOG.debug("a defect while driving %s", run_id, exc_info=True)
+            _LOG.exception("a defect while driving %s", run_id)
             self._cool(run_id, {"code": "internal", "message": f"{type(error).__name__}: {error}"})
         finally:
             self._drives.pop(run_id, None)

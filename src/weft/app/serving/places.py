@@ -43,7 +43,7 @@ class Rest:
 
 def here(journal: Journal, run_id: str, at: int) -> Place:
     """The place up to which everything is written at this moment, `at`."""
-    heads = {one: journal.runs.get(one).head_seq for one in _family(journal, run_id)}
+    heads = {one: journal.runs.get(one).head_seq for one in family(journal, run_id)}
     return Place(heads[run_id], at, heads)
 
 
@@ -83,15 +83,15 @@ def rests(journal: Journal, run_id: str, place: Place) -> Iterator[Rest]:
 
 
 def _below(journal: Journal, run_id: str, after: int) -> Iterator[Rest]:
-    for one in _family(journal, run_id)[1:]:
+    for one in family(journal, run_id)[1:]:
         yield from (Rest(one, after, event.at) for event in journal.events(one) if event.kind == "run.waiting")
 
 
-def _family(journal: Journal, run_id: str) -> list[str]:
-    """A run and those below it."""
+def family(journal: Journal, run_id: str, *, under_way: bool = False) -> list[str]:
+    """A run and those below it, as many as are looked at; with `under_way`, without those that have ended and what is below them."""
     found = [run_id]
     for one in found:
-        found += [child.id for child in journal.runs.children(one)]
+        found += [child.id for child in journal.runs.children(one) if not (under_way and child.ended)]
         if len(found) > MAX_RUNS:
             break
     return found

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from weft.app.serving.places import MAX_RUNS, family
 from weft.core.canonical import dumps
 from weft.core.errors import InputError
 from weft.engine.questions import Answer, assignees
 from weft.store.gates import Gate
 from weft.store.journal import Journal
 
-_MAX_RUNS = 256
 _TEXTS = ("choice", "response", "why")
 _PRIMITIVE = frozenset({"string", "number", "integer", "boolean"})
 _FACETS = (
@@ -30,13 +30,8 @@ _FACETS = (
 
 def open_gates(journal: Journal, run_id: str) -> list[Gate]:
     """The open gates of a run and of the runs below it, in the order in which they were opened."""
-    found: list[Gate] = []
-    todo, seen = [run_id], 0
-    while todo and seen < _MAX_RUNS:
-        one = todo.pop()
-        seen += 1
-        found += [gate for gate in journal.gates.of(one) if gate.status == "open"]
-        todo += [child.id for child in journal.runs.children(one) if not child.ended]
+    runs = family(journal, run_id, under_way=True)
+    found = [gate for one in runs for gate in journal.gates.of(one) if gate.status == "open"]
     return sorted(found, key=lambda gate: (gate.opened_at, gate.id))
 
 
@@ -51,7 +46,7 @@ def gate_of(journal: Journal, gate_id: str, *, tenant: str) -> Gate:
 
 def root_of(journal: Journal, run_id: str) -> str:
     """The run that nobody has started but a person or a program, above this one."""
-    for _ in range(_MAX_RUNS):
+    for _ in range(MAX_RUNS):
         parent = journal.runs.get(run_id).parent
         if parent is None:
             break

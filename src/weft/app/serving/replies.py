@@ -130,7 +130,7 @@ class _Reply:
                 self._read(run_id, frame_of(event))
             self._priming = False
             for key, child in list(self._children.items()):
-                if key[0] == run_id and key in self._begun and _exists(self._journal, child):
+                if key[0] == run_id and key in self._begun and self._journal.runs.has(child):
                     known = last_before(self._journal, self._run_id, child, self._place)
                     speaks = self._speaks(*key)
                     self._speaking[child] = self._answering(child) if speaks else Answering()
@@ -146,7 +146,7 @@ class _Reply:
         async def read() -> None:
             try:
                 for pause in _PATIENCE:
-                    if _exists(self._journal, run_id):
+                    if self._journal.runs.has(run_id):
                         break
                     await asyncio.sleep(pause)
                 if speaks is not None:
@@ -294,11 +294,3 @@ class _Reply:
 def _called(call: Mapping[str, Any], agent: str, where: Mapping[str, Any]) -> Called:
     said: dict[str, Any] = {name: str(call.get(name) or "") for name in ("name", "arguments")}
     return Called(**where, agent=agent, index=int(call["index"]), call_id=str(call.get("id") or ""), **said)
-
-
-def _exists(journal: Journal, run_id: str) -> bool:
-    try:
-        journal.runs.get(run_id)
-    except WeftError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from weft.app.lasting import lasting
 from weft.bus.envelope import DELTA, LAGGED, Envelope
 from weft.bus.local import LocalBus
 from weft.core.errors import NotFoundError
@@ -119,7 +120,8 @@ class News:
         self._readers += 1
         if not self._tasks:
             self._told = {run.id: run.head_seq for run in self._journal.runs.list(limit=_WATCHED)}
-            self._tasks = [asyncio.ensure_future(self._listen()), asyncio.ensure_future(self._look())]
+            works = (self._listen, self._look)
+            self._tasks = [asyncio.ensure_future(lasting("the news", work, pause_s=_LOOK_S)) for work in works]
 
     def _leave(self) -> None:
         self._readers -= 1

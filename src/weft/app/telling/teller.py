@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from weft.app.lasting import lasting
 from weft.app.telling.news import envelope, topic_of
 from weft.bus.envelope import DELTA
 from weft.bus.local import LocalBus
@@ -57,8 +58,8 @@ class Teller:
     def open(self) -> None:
         """Begin."""
         self.refresh()
-        works = (self._listen(), self._sweep(), self._deliver())
-        self._tasks = [asyncio.ensure_future(work) for work in works]
+        works = (self._listen, self._sweep, self._deliver)
+        self._tasks = [asyncio.ensure_future(lasting("the telling of webhooks", work)) for work in works]
 
     async def close(self) -> None:
         """Stop; what was not delivered is, by the next process."""

@@ -16,7 +16,7 @@ from weft.cli.render.travel import diff_table
 from weft.cli.terminal import clean, paint, say, say_json, symbol, tell
 from weft.core.errors import EXIT_CODES, InputError
 from weft.engine.diff import Line
-from weft.engine.replay import Replayed
+from weft.engine.replayed import Replayed
 from weft.store.runs import Run
 
 Changes = Annotated[

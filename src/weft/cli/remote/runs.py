@@ -18,7 +18,7 @@ from weft.core.errors import ConflictError, InputError, NotFoundError, from_json
 from weft.core.event import Event
 from weft.engine.diff import Line
 from weft.engine.ending import RunResult
-from weft.engine.replay import Difference, Replayed
+from weft.engine.replayed import Difference, Replayed
 from weft.engine.why import WakeSource
 from weft.plan import codec
 from weft.plan.nodes import Plan

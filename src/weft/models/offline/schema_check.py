@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from weft.core.patterns import PatternError, bounded
+from weft.core.patterns import Patience, PatternError
 
 Schema = Mapping[str, Any]
 MAX_DEPTH = 24
@@ -115,7 +115,7 @@ def _pattern(value: Any, schema: Schema, _root: Schema, _depth: int) -> bool:
     if not isinstance(value, str):
         return True
     try:
-        return bounded(schema["pattern"]).search(value) is not None
+        return Patience().search(schema["pattern"], value) is not None
     except PatternError:
         return False
 

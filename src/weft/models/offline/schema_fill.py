@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from weft.core.patterns import PatternError, bounded
+from weft.core.patterns import Patience, PatternError
 from weft.models.offline import fields
 from weft.models.offline.brief import Brief
 from weft.models.offline.evidence import DATE, FORMATS, NUMBER, Evidence, iso_date, number
@@ -266,8 +266,9 @@ def _by_pattern(source: Any, place: Field) -> Iterator[str]:
     label = place.evidence.labelled(place.name)
     texts = [label] if label else []
     texts += [word.strip(".,;:()[]\"'") for unit in place.evidence.units[:_CANDIDATES] for word in unit.text.split()]
+    patience = Patience()
     try:
-        yield from [text for text in texts[: 10 * _CANDIDATES] if bounded(source).search(text[:200])]
+        yield from [text for text in texts[: 10 * _CANDIDATES] if patience.search(source, text[:200])]
     except (PatternError, TypeError):
         return
 

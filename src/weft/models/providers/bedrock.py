@@ -76,7 +76,7 @@ def _bearer_session(token: str, region: str | None) -> boto3.Session:
     return boto3.Session(botocore_session=_BearerSession(token), region_name=region)
 
 
-class _BearerSession(botocore.session.Session):  # type: ignore[misc]
+class _BearerSession(botocore.session.Session):  # type: ignore[misc]  # botocore has no types
     """A session that has a bearer token and, by intent, no signing credentials."""
 
     def __init__(self, token: str) -> None:

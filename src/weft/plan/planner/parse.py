@@ -111,7 +111,8 @@ class _Reader:
             numbered, bullet = _NUMBERED.match(line), _BULLET.match(line)
             if numbered and self._pieces:
                 self._barrier = self._leaves()
-            text = line[(numbered or bullet).end() :] if numbered or bullet else line  # type: ignore[union-attr]
+            mark = numbered or bullet
+            text = line[mark.end() :] if mark else line
             self._line(text)
         return self._pieces
 

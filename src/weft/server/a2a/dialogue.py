@@ -10,6 +10,7 @@ from typing import Any
 from a2a.types import a2a_pb2
 from a2a.utils.errors import InvalidParamsError, UnsupportedOperationError
 
+from weft.app.auditing.acts import gate_decide
 from weft.app.hosting import Host
 from weft.app.serving.automatic import planning_inputs
 from weft.app.serving.inputs import Message
@@ -164,14 +165,8 @@ class Dialogue:
         if not isinstance(decision.get("shown"), str):
             raise InvalidParamsError(message="a decision names the hash of what was shown (`shown`)")
         if extension.is_decision(gate.request) and not caller.may(extension.RIGHT):
-            await self._host.audit(
-                caller.principal,
-                "gate.decide",
-                f"run/{gate.run_id}",
-                {"gate": gate.id},
-                outcome="denied",
-                tenant=caller.tenant,
-            )
+            trail = self._host.trail
+            await trail.note(trail.of(caller.owner, gate_decide(gate.run_id, gate.id), outcome="denied"))
             raise PolicyError("deciding needs the right gates:decide", fix="ask somebody who has it")
         await self._host.decide(gate.run_id, gate.id, extension.answer_of(decision, caller.principal))
         return gate

@@ -157,7 +157,7 @@ class GrpcServer:
     async def running(self, handler: RequestHandler) -> AsyncIterator[None]:
         """Serve `handler` meanwhile."""
         service = _Answering(handler, self._contexts)
-        add_A2AServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call]
+        add_A2AServiceServicer_to_server(service, self._server)  # type: ignore[no-untyped-call]  # made without types
         await self._server.start()
         try:
             yield

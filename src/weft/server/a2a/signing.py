@@ -26,7 +26,7 @@ class Signer:
         public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         header = ProtectedHeader(kid=hashlib.sha256(public).hexdigest()[:16], alg="ES256", jku=None, typ="JOSE")
         kept = {name: value for name, value in header.items() if value is not None}
-        self._sign = create_agent_card_signer(key, kept)  # type: ignore[arg-type]
+        self._sign = create_agent_card_signer(key, kept)  # type: ignore[arg-type]  # it asks for fields that it may be without
 
     def sign(self, card: a2a_pb2.AgentCard) -> a2a_pb2.AgentCard:
         """`card` with a signature."""

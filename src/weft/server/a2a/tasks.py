@@ -8,6 +8,7 @@ from a2a.types import a2a_pb2
 from google.protobuf.json_format import MessageToJson, Parse
 
 from weft.app.hosting import Host
+from weft.app.serving.questions import open_gates
 from weft.core.errors import NotFoundError, WeftError, from_json
 from weft.server.a2a import states
 from weft.server.a2a.lives import as_it_ended, parted, task_id
@@ -18,9 +19,6 @@ from weft.server.caller import Caller
 from weft.store.gates import Gate
 from weft.store.runs import Run
 from weft.store.tasks import SaidTo, say
-
-_FAMILY = 256
-"""Child runs that are asked for open gates."""
 
 
 class Tasks:
@@ -52,16 +50,7 @@ class Tasks:
 
     def gates(self, run: Run) -> list[Gate]:
         """The open gates of a run and of the runs below it, the oldest first."""
-        found: list[Gate] = []
-        below = [run]
-        for _ in range(_FAMILY):
-            if not below:
-                break
-            one = below.pop()
-            if not one.ended:
-                found += [gate for gate in self._journal.gates.of(one.id) if gate.status == "open"]
-                below += self._journal.runs.children(one.id)
-        return sorted(found, key=lambda gate: (gate.opened_at, gate.id))
+        return [] if run.ended else open_gates(self._journal, run.id)
 
     async def now(self, run_id: str, *, history: int | None = None, results: bool = True) -> a2a_pb2.Task:
         """The task that a run is now."""

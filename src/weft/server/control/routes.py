@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
 
+from weft.app.auditing.acts import Act
 from weft.app.hosting import Host
 from weft.core.errors import NotFoundError, PolicyError
 from weft.server.caller import Caller, caller_of
@@ -100,9 +101,8 @@ def allowed(right: str) -> Callable[[Request], Awaitable[Caller]]:
     async def check(request: Request) -> Caller:
         caller = caller_of(request)
         if not caller.may(right):
-            await host_of(request).audit(
-                caller.principal, right, request.url.path[:300], outcome="denied", tenant=caller.tenant
-            )
+            trail = host_of(request).trail
+            await trail.note(trail.of(caller.owner, Act(right, request.url.path[:300]), outcome="denied"))
             raise PolicyError(f"this needs the right {right!r}", fix="ask whoever runs the service for it")
         return caller
 

@@ -62,7 +62,7 @@ Writer = Annotated[Caller, Depends(allowed("runs:write"))]
 MAX_TEXT = 2_000
 _SHORT = 200
 """Events that are read at once: the way to a thread and back would cost more than they do."""
-SSE = {
+_EVENT = {
     "type": "object",
     "properties": {
         "id": {"type": "string", "description": "The number of an event; a delta has none."},
@@ -72,6 +72,11 @@ SSE = {
     "required": ["event", "data"],
 }
 """One event of a stream, as its fields."""
+EVENTS: dict[str, Any] = {
+    "description": "Server-Sent Events; the data of each is an envelope `{seq, topic, type, at, data}`.",
+    "content": {"text/event-stream": {"schema": _EVENT}},
+}
+"""What a stream answers, as OpenAPI says it."""
 
 
 class StartRun(BaseModel):
@@ -277,10 +282,7 @@ async def events(
     "/{run_id}/stream",
     response_class=StreamingResponse,
     responses={
-        200: {
-            "description": "Server-Sent Events; the data of each is an envelope `{seq, topic, type, at, data}`.",
-            "content": {"text/event-stream": {"schema": SSE}},
-        },
+        200: EVENTS,
         **errors(404),
     },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
@@ -11,10 +12,12 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus, ServerEvent, ToolsListChanged
 
+from weft.app.lasting import lasting
 from weft.app.serving.library import Library, Published
 from weft.core.canonical import digest
 from weft.server.mcp.exchange import Context, is_modern
 
+_LOG = logging.getLogger("weft.server.mcp")
 _EVERY_S = 2.0
 _TENANTS, _SESSIONS = 256, 10_000
 
@@ -58,7 +61,7 @@ class Changes:
             session, place = ctx.session, id(ctx.session)
             self._sessions[place] = session
             # What is public of a session lasts for one request; the connection knows when it is over.
-            session._connection.exit_stack.callback(self._sessions.pop, place, None)  # noqa: SLF001
+            session._connection.exit_stack.callback(self._sessions.pop, place, None)  # noqa: SLF001 -- see above
         return result
 
     def told(self, tenant: str, served: list[Published]) -> None:
@@ -71,7 +74,7 @@ class Changes:
     @asynccontextmanager
     async def watching(self) -> AsyncGenerator[None]:
         """Watch while the service runs."""
-        task = asyncio.ensure_future(self._watch())
+        task = asyncio.ensure_future(lasting("the watch over tools", self._watch))
         try:
             yield
         finally:
@@ -97,8 +100,9 @@ class Changes:
         try:
             async with asyncio.timeout(self._every_s):
                 await session.send_tool_list_changed()
-        except Exception:  # noqa: BLE001, S110 -- a session that is just closing, or whose client reads nothing
-            pass
+        except Exception:  # noqa: BLE001 -- mostly a session that is just closing, or whose client reads nothing
+            # The others are to be told all the same.
+            _LOG.debug("a client was not told that the tools have changed", exc_info=True)
 
 
 def _hash(served: list[Published]) -> str:

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 
 from weft.app.hosting import Host
 from weft.app.serving.items import Ended, Item, Waits
-from weft.app.serving.places import BEGINNING, Place, Rest, rests
+from weft.app.serving.places import BEGINNING, Place, Rest, family, rests
 from weft.core.errors import TransientError
 from weft.core.usage import Usage
 from weft.store.gates import Gate
 
 MAX_PROMPT = 2_000
-MAX_RUNS = 64
-"""Runs below one whose gates are looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,15 +59,8 @@ def stopped_at(host: Host, run_id: str, place: Place) -> Rest | None:
 
 def gates_at(host: Host, run_id: str, at: int) -> tuple[Gate, ...]:
     """The gates at which a run, and those that it has started, waited at a time."""
-    found: list[Gate] = []
-    runs = [run_id]
-    for one in runs:
-        gates = host.service.gates_of(one)
-        found += [gate for gate in gates if gate.opened_at <= at and (gate.closed_at or at + 1) > at]
-        runs += [child.id for child in host.journal.runs.children(one)][:MAX_RUNS]
-        if len(runs) > MAX_RUNS:
-            break
-    return tuple(found)
+    gates = [gate for one in family(host.journal, run_id) for gate in host.journal.gates.of(one)]
+    return tuple(gate for gate in gates if gate.opened_at <= at and (gate.closed_at or at + 1) > at)
 
 
 def _paused(host: Host, url: str, last: Item, gates: tuple[Gate, ...]) -> Paused:

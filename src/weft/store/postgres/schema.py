@@ -15,9 +15,8 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.pool import NullPool, Pool, StaticPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from weft.core.errors import MismatchError
 from weft.store.postgres.sight import POLICIES
-from weft.store.schema import HEAD, VERSIONS, migrate
+from weft.store.schema import HEAD, VERSIONS, migrate, refuse_newer
 from weft.store.service_tables import metadata
 
 UPGRADING = (0x57454654, 2)
@@ -61,7 +60,7 @@ class _Types(PGTypeCompiler):
 
 class _Tables(PGDDLCompiler):
     def get_column_specification(self, column: Any, **kw: Any) -> str:
-        specification: str = super().get_column_specification(column, **kw)  # type: ignore[no-untyped-call]
+        specification: str = super().get_column_specification(column, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's own
         return specification.replace(" SERIAL", " BIGSERIAL")
 
 
@@ -95,11 +94,7 @@ def upgrade(connection: psycopg.Connection[Any], *, to: str = "head") -> None:
     at = current(connection)
     if at == HEAD and to == "head":
         return
-    if at is not None and at > HEAD:
-        raise MismatchError(
-            f"the database is at schema {at}, newer than this Weft understands ({HEAD})",
-            fix="use the Weft that wrote it, or point store.url at another database",
-        )
+    refuse_newer(at, "point store.url at another database")
     # Whoever was first is done when this returns.
     connection.execute("SELECT pg_advisory_lock(%s::int, %s::int)", UPGRADING)
     try:
@@ -131,7 +126,7 @@ def _migrate(connection: psycopg.Connection[Any], to: str) -> None:
 
 @cache
 def _statements() -> tuple[str, ...]:
-    dialect = _ours(PGDialect_psycopg())  # type: ignore[no-untyped-call]
+    dialect = _ours(PGDialect_psycopg())  # type: ignore[no-untyped-call]  # same
     tables = metadata.sorted_tables
     made = [CreateTable(table).compile(dialect=dialect) for table in tables]
     made += [

@@ -169,7 +169,7 @@ class _Stage:
         """Drive the run until it ends or the process dies; whether it has come to its end."""
         if self._simulation.faults.crashes:
             when = self._luck.choice(("before", "after"))
-            journal.writer = CrashingWriter(journal, at=self._span(), when=when)  # type: ignore[assignment,arg-type]
+            journal.writer = CrashingWriter(journal, at=self._span(), when=when)  # type: ignore[assignment,arg-type]  # a writer around the writer
         try:
             result = await engine.drive(run_id)
             doubts = [wait["path"] for wait in result.waits if wait.get("kind") == "doubt"]

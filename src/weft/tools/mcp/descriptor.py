@@ -17,7 +17,7 @@ from mcp_types import Tool as Listed
 
 from weft.core.canonical import dumps
 from weft.core.errors import ToolError
-from weft.core.patterns import PatternError, bounded
+from weft.core.json_schema import unusable_patterns
 from weft.tools.port import Effect
 
 MAX_TOOLS = 512
@@ -27,6 +27,7 @@ _SCHEMA = 128 * 1024
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _PLAIN = frozenset("\n\t")
 _TEXTS = frozenset({"description", "title", "$comment"})
+_PATTERNS = frozenset({"pattern", "patternProperties"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,21 +143,12 @@ def _shown(schema: Any) -> Any:
         return {
             key: visible(value) if key in _TEXTS and isinstance(value, str) else _shown(value)
             for key, value in schema.items()
-            if not (key == "pattern" and isinstance(value, str) and _risky(value))
-            and not (key == "patternProperties" and isinstance(value, Mapping) and any(map(_risky, value)))
+            # What the arguments of a tool cannot be held to, its server holds them to alone.
+            if key not in _PATTERNS or next(unusable_patterns({key: value}), None) is None
         }
     if isinstance(schema, list):
         return [_shown(item) for item in schema]
     return schema
-
-
-def _risky(text: str) -> bool:
-    """Whether the arguments of a tool cannot be held to a pattern; its server then does that alone."""
-    try:
-        bounded(text)
-    except PatternError:
-        return True
-    return False
 
 
 def _useless(name: str, reason: str) -> ToolError:
