@@ -267,3 +267,14 @@ async def test_the_journal_of_a_conversation_grows_by_what_is_new(tmp_path: Path
             for index in (5, 29)
         }
     assert sizes[29] <= sizes[5] * 1.1
+
+
+async def test_an_answer_that_asks_for_very_many_tools_calls_none_of_them(tmp_path: Path) -> None:
+    tool = Counting()
+    script = Script(calls(*(ToolCall("double", {"n": n}) for n in range(257))), say("done"))
+    async with studio(script, tmp_path, tools={"double": tool}) as s:
+        result = await s.run(plan_of(ask("one", "q"), tools=["double"]))
+        assert result.status == "failed"
+        assert "asked for 257 tools at once" in result.error.message
+        assert result.usage.requests == 1, "what was answered was paid for"
+        assert not tool.done

@@ -211,7 +211,7 @@ def test_settings_and_health(remote, served):
     rows = {row["name"]: row for row in remote("config", "--json").json["settings"]}
     assert rows["home"]["value"] == str(served.home)
     found = remote("doctor", "--json").json
-    assert found["ready"] and [one["name"] for one in found["findings"]] == ["service", "journal", "library"]
+    assert found["ready"] and [one["name"] for one in found["findings"]] == ["service", "journal", "audit", "library"]
     assert remote("plans", "invalidate", "--all", "--json").json == {"removed": []}
 
 

@@ -63,6 +63,20 @@ def test_lists_in_variables_are_separated_by_commas_and_groups_may_be_json(monke
     assert sources()["limits.calls"] == "WEFT_LIMITS"
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('["example.org", "example.com"]', ("example.org", "example.com")),
+        ("[]", ()),
+        ("[a-z]+,[0-9]", ("[a-z]+", "[0-9]")),
+        ("[1, 2]", ("[1", "2]")),
+    ],
+)
+def test_lists_in_variables_may_be_json(monkeypatch, text, names):
+    monkeypatch.setenv("WEFT_NET__ALLOWED_DOMAINS", text)
+    assert load_settings().net.allowed_domains == names
+
+
 def test_an_empty_variable_is_as_good_as_none(monkeypatch):
     monkeypatch.setenv("WEFT_MODEL", "")
     assert load_settings().model is None

@@ -381,3 +381,12 @@ async def test_what_is_asked_is_bounded_and_what_is_secret_is_masked():
     assert prompt.startswith("*** xxx")
     assert prompt.endswith("[cut here: the first 200000 of 300008 characters]")
     await world.close()
+
+
+@simulated
+async def test_what_is_no_pattern_is_no_pattern_of_a_gate():
+    world = World()
+    result = await world.run(chain(gate(pattern="(a+", into="code")))
+    assert result.status == "failed"
+    assert "is no regular expression" in result.error.message
+    await world.close()

@@ -8,6 +8,7 @@ from tests.engine.world import Doing, LateWriter, World, as_plan, call, chain, f
 from weft.core.errors import StorageError
 from weft.core.usage import Usage
 from weft.engine.port import Done
+from weft.plan.nodes import Child, Gate, Plan
 from weft.store.writer import Commit
 
 OUTCOME = ("step.completed", "/a/model[0]")
@@ -21,17 +22,26 @@ def ask(context, number=0):
     return context.step(f"model[{number}]", answer, type="model", spends=True)
 
 
-class Once:
-    """Refuses the first append that holds `event`, as a disk does that is full for a moment; `late` it says so."""
+def is_child(work):
+    create = getattr(work, "create", None)
+    return create is not None and create.parent is not None
 
-    def __init__(self, journal, event, *, late=0.0):
-        self.journal, self.event, self.late = journal, event, late
+
+class Once:
+    """Refuses the first append that holds `event`, or is `meant`, as a disk does that is full for a moment; `late` it says so."""
+
+    def __init__(self, journal, event=None, *, meant=None, late=0.0):
+        self.event, self.late = event, late
+        self.meant = meant or self._holds
         self.inner = journal.writer
         self.refused = 0
         journal.writer = self
 
+    def _holds(self, work):
+        return any((draft.kind, draft.path) == self.event for draft in getattr(work, "drafts", ()))
+
     def submit(self, work):
-        if self.refused or all((draft.kind, draft.path) != self.event for draft in getattr(work, "drafts", ())):
+        if self.refused or not self.meant(work):
             return self._later(self.inner.submit(work))
         self.refused += 1
         refused = Commit(loop=asyncio.get_running_loop())
@@ -109,6 +119,7 @@ async def test_what_another_branch_began_behind_a_refused_append_does_not_go_on(
     with pytest.raises(StorageError):
         await world.engine.drive(run_id)
     assert acted == []
+    assert world.kinds(run_id, "/b/act") == [], "nothing stands in the journal behind what was lost"
     await world.close()
 
 
@@ -175,4 +186,37 @@ async def test_what_is_on_its_way_and_not_written_yet_is_history_already():
     assert result.status == "completed"
     assert seen[0].count(OUTCOME) == 1
     assert seen[0].count(("step.completed", "/a")) == 1
+    await world.close()
+
+
+@simulated
+async def test_a_journal_that_refuses_a_child_leaves_its_parent_resumable():
+    child = as_plan(chain(call("c")))
+    plan = Plan(workflow="test", root=chain(Child(name="kid", plan="child")), children={"child": child})
+    world = World()
+    run_id = await world.engine.start(plan, {})
+    writer = Once(world.journal, meant=is_child)
+    with pytest.raises(StorageError):
+        await world.engine.drive(run_id)
+    assert writer.refused == 1
+    assert not world.journal.runs.get(run_id).ended
+    assert (await world.resume(run_id)).status == "completed"
+    await world.close()
+
+
+@simulated
+async def test_a_journal_that_refuses_what_a_deadline_decides_leaves_the_run_resumable():
+    async def work(step_call, scope, context):
+        await context.clock.sleep(10)
+        return Done(None)
+
+    ask_ada = Gate(name="ok", prompt="Go on?", choices=("yes", "no"), deadline_s=5.0, default="yes")
+    world = World(Doing(work))
+    run_id = await world.engine.start(as_plan(fan(ask_ada, call("a"))), {})
+    writer = Once(world.journal, meant=lambda work: "decide" in getattr(work, "__qualname__", ""))
+    with pytest.raises(StorageError):
+        await world.engine.drive(run_id)
+    assert writer.refused == 1
+    assert not world.journal.runs.get(run_id).ended
+    assert (await world.resume(run_id)).status == "completed"
     await world.close()

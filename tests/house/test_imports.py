@@ -11,6 +11,7 @@ DEFERRED = {
     "weft/app/parts.py": "the registry of what a service is made of",
     "weft/app/service.py": "names for types alone, of parts that the registry loads",
     "weft/cli/commands.py": "the table of commands",
+    "weft/core/patterns.py": "the matcher is loaded for files that have a pattern",
     "weft/models/prices.py": "the price list is large and not every process asks for a price",
     "weft/models/registry.py": "the registry of providers, each an optional dependency",
     "weft/spec/lint_automation.py": "time zones and cron are loaded for files that say when they run",

@@ -33,3 +33,12 @@ def test_schemas_that_hold_what_they_refer_to_are_fine(key):
 def test_an_input_schema_may_be_of_anything_but_must_be_one():
     assert [one for one in found("input_schema", "{type: string}") if one[0] == "error"] == []
     assert "schema" in [one[1] for one in found("input_schema", "{type: text}")]
+
+
+@pytest.mark.parametrize("key", ["input_schema", "output_schema"])
+def test_a_pattern_that_cannot_be_used_is_found_before_a_run(key):
+    schema = "{type: object, properties: {a: {type: string, pattern: '^(a+$'}}, patternProperties: {'^(a|b)$': {}}}"
+    assert [one[:2] for one in found(key, schema)] == [("error", "schema")]
+    schema = schema.replace("(a+", "(a+)+")
+    assert found(key, schema) == []
+    assert [one[:2] for one in found(key, schema.replace("(a|b)", "(a|b)*"))] == [("error", "schema")]

@@ -1,9 +1,11 @@
 """A small template must not become a lot of work, whatever it does with the little that it has."""
 
+import time
+
 import pytest
 
 from weft.core.errors import TemplateError
-from weft.spec.template import evaluate, render
+from weft.spec.template import evaluate, parse, render
 
 ITSELF = "{% set a = [0, 0] %}" + "{% set a = [a, a] %}" * 40
 TWICE = "{% set a = [0, 0] %}{% set b = [0, 0] %}" + "{% set a = [a, a] %}{% set b = [b, b] %}" * 40
@@ -71,3 +73,21 @@ def test_a_template_over_a_thousand_results_has_room():
     rows = render("{% for id, task in tasks.items() %}{{ [id, task] | tojson }}\n{% endfor %}", MANY)
     assert rows.count("\n") == 1000
     assert len(evaluate("[tasks.values() | list, tasks] * 3", MANY)) == 6
+
+
+def test_what_is_no_pattern_is_refused_before_a_template_is_filled():
+    for template in ("{{ x | search('(a+') }}", "{{ x | regex_search(pattern='(a+') }}"):
+        with pytest.raises(TemplateError, match="no regular expression"):
+            parse(template)
+
+
+@pytest.mark.slow
+def test_patterns_have_a_bounded_time_in_all_rounds_of_a_template_together():
+    began = time.monotonic()
+    with pytest.raises(TemplateError, match="takes too long"):
+        render("{% for i in range(9999) %}{{ x | search('(a|aa)+$') }}{% endfor %}", {"x": "a" * 26 + "b"})
+    assert time.monotonic() - began < 20
+
+
+def test_ordinary_patterns_find_what_they_are_to_find():
+    assert render("{{ x | regex_search('Score: (.*) of') }}", {"x": "line\n" * 10_000 + "Score: 3 of 5"}) == "3"

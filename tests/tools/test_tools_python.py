@@ -413,3 +413,18 @@ def test_a_function_of_a_file_is_taken_only_from_an_allowed_folder(tmp_path):
         build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/in/own.py:thrice"}}, **allowed)
     with pytest.raises(SpecError, match="there is no file"):
         build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/in/absent.py:f"}}, **allowed)
+
+
+def test_what_a_file_has_imported_is_no_tool_of_it(tmp_path):
+    (tmp_path / "own.py").write_text(
+        "from shutil import rmtree\nfrom functools import wraps\n\n\ndef f() -> int:\n    return 1\n\n\n"
+        "@wraps(rmtree)\ndef g(path: str) -> None:\n    rmtree(path)\n"
+    )
+    allowed = {"allowed_folders": [tmp_path]}
+    for name in ("rmtree", "g"):
+        with pytest.raises(PolicyError, match="the module 'shutil' is not allowed"):
+            build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/own.py:{name}"}}, **allowed)
+    named = {"t": {"kind": "python", "callable": f"{tmp_path}/own.py:rmtree"}}
+    with pytest.raises(SpecError, match="no type hint"):
+        build_tools(named, **allowed, allowed_modules=["shutil"])
+    assert build_tools({"t": {"kind": "python", "callable": f"{tmp_path}/own.py:f"}}, **allowed)

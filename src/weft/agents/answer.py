@@ -17,11 +17,11 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import jsonschema
 from pydantic_ai.messages import ModelMessage
 
 from weft.agents.subtasks import announce, in_order
 from weft.core.errors import ProviderError
+from weft.core.json_schema import problems, validator
 from weft.engine.port import StepContext
 from weft.plan.template import render_value
 
@@ -120,13 +120,13 @@ def read_answer(output: Any, schema: Mapping[str, Any]) -> Any:
         ValueError: there is none; the text says why, for the agent to read.
     """
     complaint = ""
-    validator = jsonschema.Draft202012Validator(dict(schema))
+    held = validator(schema)
     for candidate in _candidates(output):
         value = _eased(candidate, schema)
-        problem = next(validator.iter_errors(value), None)
-        if problem is None:
+        found = problems(held, value, 1)
+        if not found:
             return value
-        complaint = complaint or f"{problem.json_path}: {problem.message[:_SHOWN]}."
+        complaint = complaint or f"{found[0].json_path}: {found[0].message[:_SHOWN]}."
     raise ValueError(complaint or "there is no JSON in it.")
 
 

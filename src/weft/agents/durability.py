@@ -37,7 +37,7 @@ from weft.agents.approval import approved, handed_in, unchanged
 from weft.agents.correction import Tries, successes
 from weft.agents.view import View
 from weft.core.clock import to_datetime
-from weft.core.errors import BudgetError, WeftError
+from weft.core.errors import BudgetError, ProviderError, WeftError
 from weft.engine.port import Done, StepContext
 from weft.models.prices import usage_of
 from weft.models.ref import ModelRef
@@ -64,6 +64,9 @@ class AgentCall:
     view: View = field(default_factory=View)
     turns: int = 0
 
+
+MAX_CALLS = 256
+"""Tools that one answer may ask for; providers that have a limit have a lower one."""
 
 CALL: ContextVar[AgentCall | None] = ContextVar("weft_agent_call", default=None)
 STEP: ContextVar[StepContext | None] = ContextVar("weft_tool_step", default=None)
@@ -139,7 +142,13 @@ async def _request(call: AgentCall, ask: Callable[[], Awaitable[Any]]) -> ModelR
     value = await call.context.step(
         f"agent/model[{index}]", perform, type="model", target=call.model.id, input={"agent": call.agent}, spends=True
     )
-    return cast("ModelResponse", JSON_CODEC.load(ModelResponse, value))
+    response = cast("ModelResponse", JSON_CODEC.load(ModelResponse, value))
+    if (wanted := len(response.tool_calls)) > MAX_CALLS:
+        raise ProviderError(
+            f"{call.model.id} asked for {wanted:,} tools at once, more than {MAX_CALLS}: none of them was called",
+            fix="the model goes in circles: give it a smaller task, or take another model",
+        )
+    return response
 
 
 def _lean(response: ModelResponse) -> dict[str, Any]:

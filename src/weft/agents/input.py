@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import jsonschema
-from referencing import Registry
-
 from weft.core.canonical import strict_loads
 from weft.core.errors import InputError, Place
+from weft.core.json_schema import problems, validator
 from weft.engine.port import StepContext
 
-_NO_REMOTE: Registry[Any] = Registry()
-"""Schemas refer to themselves only: nothing is fetched to read one."""
 _SHOWN = 5
 _OURS = frozenset({"name", "runtime", "context_policy", "execution_context", "steps", "tasks", "branches", "nodes"})
 """Names of the language in a scope, which are no input of the agent unless its step says so."""
@@ -35,11 +31,10 @@ def hold_input(
     given = _given(schema, prompt, scope)
     if given is None:
         return
-    validator = jsonschema.Draft202012Validator(dict(schema), registry=_NO_REMOTE)
-    problems = [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(given)]
-    if problems:
+    found = [f"{error.json_path}: {error.message[:200]}" for error in problems(validator(schema), given, _SHOWN)]
+    if found:
         raise InputError(
-            f"the input of agent {agent!r} does not fit its input_schema: {'; '.join(problems[:_SHOWN])}",
+            f"the input of agent {agent!r} does not fit its input_schema: {'; '.join(found)}",
             fix="correct what the step gives it: its input, its vars, or the inputs of the run",
             place=Place(path=context.path),
         )

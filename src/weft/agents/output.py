@@ -6,13 +6,11 @@ from typing import Any
 
 import jsonschema
 from pydantic_ai import Agent, ModelRetry, StructuredDict
-from referencing import Registry
 
 from weft.agents.durability import AgentCall
 from weft.core.errors import Place, SpecError
+from weft.core.json_schema import problems, validator
 
-_NO_REMOTE: Registry[Any] = Registry()
-"""Schemas refer to themselves only: nothing is fetched to read one."""
 CORRECTIONS = 3
 """How often an agent may correct an answer that does not fit."""
 _SHOWN = 5
@@ -39,11 +37,11 @@ def output_type(schema: dict[str, Any] | None, *, agent: str) -> Any:
 
 def hold_to_schema(agent: Agent[AgentCall, Any], schema: dict[str, Any]) -> None:
     """Send answers that do not fit `schema` back with what is wrong with them."""
-    validator = jsonschema.Draft202012Validator(schema, registry=_NO_REMOTE)
+    held = validator(schema)
 
     @agent.output_validator
     def fits(answer: Any) -> Any:
-        problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(answer)]
-        if problems:
-            raise ModelRetry("The answer does not fit the schema. " + "; ".join(problems[:_SHOWN]))
+        found = [f"{error.json_path}: {error.message}" for error in problems(held, answer, _SHOWN)]
+        if found:
+            raise ModelRetry("The answer does not fit the schema. " + "; ".join(found))
         return answer

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jsonschema
-from referencing import Registry
-
 from weft.app.checks import TESTS, Case, read_cases
 from weft.core.canonical import strict_loads
 from weft.core.errors import InputError, NotFoundError, SpecError, WeftError
+from weft.core.json_schema import problems, validator
 from weft.spec.files import SUFFIXES, read_text
 from weft.spec.load import load
 from weft.spec.model.agents import Agent
@@ -29,8 +27,6 @@ _FOLDER = ("agents", "atomic")
 _FILES = 2_000
 _DEPTH = 6
 _SKIPPED = frozenset({"node_modules", "__pycache__", "schemas", "examples", "artifacts"})
-_NO_REMOTE: Registry[Any] = Registry()
-"""Schemas refer to themselves only: nothing is fetched to read one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +109,7 @@ def misfits(value: Any, schema: Mapping[str, Any] | None) -> list[str]:
     """What of `value` does not fit `schema`."""
     if not schema:
         return []
-    validator = jsonschema.Draft202012Validator(dict(schema), registry=_NO_REMOTE)
-    return [f"{error.json_path}: {error.message[:200]}" for error in validator.iter_errors(value)]
+    return [f"{error.json_path}: {error.message[:200]}" for error in problems(validator(schema), value)]
 
 
 def read_object(file: Path) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import loads
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,8 +12,17 @@ from pydantic_settings import NoDecode
 
 
 def split(value: Any) -> Any:
-    """A comma-separated text as a list: environment variables have no other form for one."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    """A text as a list: its parts between commas, as environment variables have them, or what it lists as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            listed = loads(value)
+        except (ValueError, RecursionError):
+            listed = None
+        if isinstance(listed, list) and all(isinstance(part, str) for part in listed):
+            return listed
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _url(value: str | None) -> str | None:

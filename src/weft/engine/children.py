@@ -20,6 +20,7 @@ from weft.core.errors import (
     MismatchError,
     NotFoundError,
     Place,
+    StorageError,
     WeftError,
     from_json,
 )
@@ -27,6 +28,7 @@ from weft.core.usage import Usage
 from weft.engine.context import Surroundings
 from weft.engine.ending import RunResult
 from weft.engine.fold import RunState, fold
+from weft.engine.halting import halting
 from weft.engine.patience import only_people
 from weft.engine.port import Outcome, RunHalted, Settings, Suspended
 from weft.engine.recorder import Recorder
@@ -127,6 +129,13 @@ class Children:
         known = state.outcomes.get(path)
         if known is not None:
             return known
+        with halting():
+            return await self._run(path, node, planned, inputs, settings)
+
+    async def _run(
+        self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
+    ) -> Outcome:
+        state = self._recorder.state
         run_id = child_id(self._recorder.run_id, path)
         account = Account(self._recorder, path, settings)
         begun = path in state.open
@@ -139,6 +148,8 @@ class Children:
                 )
             account.admit()
             plan = self._plan_of(node, planned, path)
+        except StorageError:
+            raise
         except WeftError as error:
             return await self._end(path, None, error, Usage())
         if not begun:

@@ -24,6 +24,7 @@ def fold(events: Iterable[Event]) -> RunState:
     for event in events:
         try:
             apply(state, event)
+            state.read = event.seq
         except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             raise MismatchError(
                 f"event {event.seq} ({event.kind}) of run {event.run_id} is not as this version writes it",

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-from referencing import Registry
 from referencing.exceptions import Unresolvable
 
 from weft.core.errors import InputError
+from weft.core.json_schema import problems, unusable_patterns, validator
 
-_NO_REMOTE: Registry[Any] = Registry()
-"""Schemas refer to themselves only: nothing is fetched to read one."""
 _PROBLEMS = 5
 _SHOWN = 200
 
@@ -32,13 +29,15 @@ def check_form(form: Mapping[str, Any]) -> None:
         raise InputError(
             f"the form is not a JSON Schema: {what[:_SHOWN]}", fix="correct `form` in the workflow (draft 2020-12)"
         ) from error
+    if problem := next(unusable_patterns(form), None):
+        raise InputError(f"the form cannot be used: {problem}", fix="correct the pattern in `form`") from problem
 
 
 def form_problems(form: Mapping[str, Any], values: Any) -> list[str]:
     """What is wrong with `values`, a sentence each; none when they fit `form`."""
     found = []
     try:
-        for error in islice(Draft202012Validator(dict(form), registry=_NO_REMOTE).iter_errors(values), _PROBLEMS):
+        for error in problems(validator(form), values, _PROBLEMS):
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
             found.append(f"{where.lstrip('.') or 'values'}: {error.message[:_SHOWN]}")
     except Unresolvable as error:

@@ -10,6 +10,7 @@ from weft.core.canonical import dumps, loads
 from weft.core.clock import Clock
 from weft.core.errors import InputError, Place, WeftError
 from weft.engine.fold import OpenGate
+from weft.engine.halting import halting
 from weft.engine.limits import check_value
 from weft.engine.port import GateRequest, Outcome, Suspended
 from weft.engine.questions import as_opened, assignees, conclusion, expired, gate_id
@@ -71,13 +72,14 @@ class Gates:
 
     async def _decided(self, gate: OpenGate) -> Mapping[str, Any] | None:
         """What was decided; a deadline that has passed decides now, unless somebody was quicker."""
-        made: Mapping[str, Any] | None = self._recorder.journal.gates.decision(gate.id)
-        due, at = gate.request.get("due"), self._clock.micros()
-        if made is None and due is not None and at >= due:
-            with self._waiting.working():
-                work = decide(gate.id, expired(gate.request), at=at, expired=expired)
-                made = (await self._recorder.journal.writer.submit(work)).decision
-        return made
+        with halting():
+            made: Mapping[str, Any] | None = self._recorder.journal.gates.decision(gate.id)
+            due, at = gate.request.get("due"), self._clock.micros()
+            if made is None and due is not None and at >= due:
+                with self._waiting.working():
+                    work = decide(gate.id, expired(gate.request), at=at, expired=expired)
+                    made = (await self._recorder.journal.writer.submit(work)).decision
+            return made
 
     async def _conclude(self, path: str, gate: OpenGate, made: Mapping[str, Any]) -> Outcome:
         end = conclusion(gate.request, made, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from weft.core.canonical import digest
 from weft.core.clock import iso
 from weft.core.errors import ConflictError, InputError, Place, PolicyError, RejectedError, StepTimeoutError, WeftError
 from weft.core.ids import path_key
+from weft.core.patterns import Patience, PatternError, compiled
 from weft.engine.forms import check_form, form_problems
 from weft.engine.port import GateRequest
 
@@ -79,11 +79,13 @@ def as_opened(request: GateRequest, *, at: int, mask: Callable[[Any], Any]) -> d
     return masked | {"shown": shown_hash(masked)}
 
 
-def _check_pattern(pattern: str) -> None:
+def _check_pattern(text: str) -> None:
     try:
-        re.compile(pattern)
-    except (re.error, RecursionError) as error:
-        raise InputError(f"the pattern of a gate is not valid: {error}", fix="correct `validation.pattern`") from error
+        compiled(text)
+    except PatternError as error:
+        raise InputError(
+            f"the pattern of a gate cannot be used: {error}", fix="correct `validation.pattern`"
+        ) from error
 
 
 def shown_hash(request: Mapping[str, Any]) -> str:
@@ -201,11 +203,15 @@ def _choice(request: Mapping[str, Any], answer: Answer) -> str | None:
 
 
 def _check_text(request: Mapping[str, Any], response: str) -> None:
-    pattern = request.get("pattern")
-    if pattern is None:
+    wanted = request.get("pattern")
+    if wanted is None:
         return
-    if len(response) > MAX_MATCHED or re.fullmatch(pattern, response) is None:
-        raise InputError(f"the answer does not match the form that is asked for: {pattern}", fix="answer in that form")
+    try:
+        fits = len(response) <= MAX_MATCHED and Patience().fullmatch(wanted, response) is not None
+    except PatternError as error:
+        raise InputError(f"the answer cannot be held to the form that is asked for: {error}", fix="say less") from error
+    if not fits:
+        raise InputError(f"the answer does not match the form that is asked for: {wanted}", fix="answer in that form")
 
 
 def _by_verdict(request: Mapping[str, Any], choices: list[str], verdict: str) -> str:

@@ -56,7 +56,8 @@ class Recorder:
         self._refusal: WeftError | None = None
         """Why the journal refused: whatever came after that would go on from what is lost."""
         self._also: Also = ()
-        self._durable = 0
+        self._sent = state.read
+        """The number of the last event that there is if the journal takes all that it was given."""
 
     async def record(
         self, kind: str, path: str, data: Mapping[str, Any], patch: Mapping[str, Any] | None = None
@@ -172,7 +173,7 @@ class Recorder:
             RunHalted: the journal refused that as well.
         """
         if self._refusal is not None:
-            self._refusal, self._durable = None, 0
+            self._refusal, self._sent, self._under_way = None, 0, []
         await self.record("run.stalled", "", data, patch)
 
     def history(self) -> list[Event]:
@@ -227,9 +228,9 @@ class Recorder:
         if paid := self._held.paid:
             self._held.paid = False
             patch = {"usage": dumps(self._spending.total.as_json()).decode(), **(patch or {})}
-        append = Append(
-            self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._durable
-        )
+        # It stands behind all that was given before, or nowhere: when that is refused, so is this.
+        append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._sent)
+        self._sent += len(entries)
         try:
             written = self.journal.writer.submit(append)
             if paid:
@@ -246,9 +247,7 @@ class Recorder:
                 raise
         except WeftError as error:
             self._refusal = self._refusal or error
-            raise RunHalted(error) from error
-        # One before it may have been refused, and this one, under way already, not.
-        self._go_on()
+            raise RunHalted(self._refusal) from error
         self._written(entries, new, last)
 
     def _go_on(self) -> None:
@@ -256,8 +255,8 @@ class Recorder:
             raise RunHalted(self._refusal)
 
     def _written(self, entries: list[Entry], new: list[Entry], last: int) -> None:
-        self._durable = max(self._durable, last)
-        self._under_way.remove(entries)
+        if entries in self._under_way:
+            self._under_way.remove(entries)
         for draft, data in new:
             self._fold(draft, data)
         if self._listeners:

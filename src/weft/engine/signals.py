@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from weft.core.clock import Clock
+from weft.engine.halting import halting
 from weft.engine.port import Outcome, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.waiting import Waiting
@@ -48,7 +49,9 @@ class Signals:
             # Asked before looking, so that a signal that comes at the last moment still counts.
             late = due is not None and self._clock.micros() >= due
             passed: list[SentSignal] = []
-            for signal in self._recorder.journal.signals.pending(self._recorder.run_id):
+            with halting():
+                pending = self._recorder.journal.signals.pending(self._recorder.run_id)
+            for signal in pending:
                 seen = max(seen, signal.id)
                 if signal.name not in names or signal.id in self._taken:
                     continue

@@ -46,7 +46,8 @@ class RunState:
     `life` counts from 1 and grows when the run is reopened or forked. `positions` says where loops and machines stand; what they
     left behind and nobody can ask for is no longer in memory. `undo` says what is to be undone in the blocks that have not ended,
     `undone` how often a block was undone and begun again, `cancelling` why the run is cancelled, `asked` what a program has asked for, in order. `inherited` is what a fork's past
-    consumed, which is not charged to the fork; `parent` is the run above a child run, `depth` how many there are.
+    consumed, which is not charged to the fork; `parent` is the run above a child run, `depth` how many there are. `read` is the number of the last event that was
+    read from the journal.
     """
 
     status: str = "queued"
@@ -78,6 +79,7 @@ class RunState:
     inherited: Usage = field(default_factory=Usage)
     parent: str | None = None
     depth: int = 0
+    read: int = field(default=0, compare=False)
 
     def total(self) -> Usage:
         """What the whole run has consumed, its inherited past apart."""

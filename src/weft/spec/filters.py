@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Undefined
 from markupsafe import escape
 
+from weft.core.patterns import PatternError
 from weft.spec.meter import Meter, Refused, as_text, check_join, check_replace, check_written, meter_of
 
 _MAX_PATTERN = 500
@@ -49,23 +49,26 @@ def _json_form(value: Any) -> Any:
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 
-def regex_search(text: Any, pattern: str) -> str:
+def regex_search(context: Context, text: Any, pattern: str) -> str:
     """Group 1 of the first match of `pattern` in the first 65,536 characters (the whole match without groups), or nothing."""
-    match = _search(as_text(text), pattern)
+    match = _search(context, text, pattern)
     if match is None:
         return ""
     return str(match.group(1) or "") if match.re.groups else match.group()
 
 
-def search(text: Any, pattern: str) -> bool:
+def search(context: Context, text: Any, pattern: str) -> bool:
     """Whether `pattern` matches anywhere in the first 65,536 characters of `text`."""
-    return _search(as_text(text), pattern) is not None
+    return _search(context, text, pattern) is not None
 
 
-def _search(text: str, pattern: str) -> re.Match[str] | None:
+def _search(context: Context, text: Any, pattern: str) -> Any:
     if len(pattern) > _MAX_PATTERN:
         raise Refused(f"a pattern is longer than {_MAX_PATTERN} characters")
-    return re.search(pattern, text[:_MAX_SEARCHED])
+    try:
+        return meter_of(context).patience.search(pattern, as_text(text)[:_MAX_SEARCHED])
+    except PatternError as error:
+        raise Refused(str(error)) from None
 
 
 @pass_context
@@ -257,6 +260,6 @@ FILTERS: dict[str, Filter] = {
     "abs": _metered(abs),
     "truncate": _metered(truncate),
     "tojson": _metered(to_json),
-    "regex_search": _metered(regex_search),
-    "search": _metered(search),
+    "regex_search": _metered(regex_search, "context"),
+    "search": _metered(search, "context"),
 }

@@ -96,11 +96,13 @@ def _version(workflow: Workflow, source: Source) -> Iterator[Problem]:
 
 
 def _tags(workflow: Workflow, source: Source) -> Iterator[Problem]:
+    seen: set[str] = set()
     for place, tag in enumerate(workflow.tags):
-        if tag in workflow.tags[:place]:
+        if tag in seen:
             yield source.problem(
                 "duplicate-id", ("tags", place), f"the tag {tag!r} is here twice", "remove one of them"
             )
+        seen.add(tag)
 
 
 def _agents(workflow: Workflow, source: Source) -> Iterator[Problem]:

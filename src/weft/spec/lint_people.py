@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from weft.core.errors import Problem
+from weft.core.patterns import Patience, PatternError, compiled
 from weft.spec.forms import form_schema
 from weft.spec.lint_schemas import wrong_schema
 from weft.spec.model.base import Pointer, walk
@@ -39,11 +39,12 @@ def _answers(step: HitlStep, pointer: Pointer, source: Source) -> Iterator[Probl
         return
     spot = (*pointer, "validation", "pattern")
     try:
-        pattern = re.compile(step.validation.pattern)
-    except (re.error, RecursionError) as error:
-        yield source.problem("wrong-value", spot, f"this is no regular expression: {error}", "correct the pattern")
+        compiled(step.validation.pattern)
+        fits = step.default is None or Patience().fullmatch(step.validation.pattern, step.default[:2_000]) is not None
+    except PatternError as error:
+        yield source.problem("wrong-value", spot, str(error), "correct the pattern")
         return
-    if step.default is not None and pattern.fullmatch(step.default[:2_000]) is None:
+    if not fits:
         message = f"{step.default!r} has not the form that the pattern asks for"
         yield source.problem("wrong-value", (*pointer, "default"), message, "change one", severity="warning")
 

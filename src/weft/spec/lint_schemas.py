@@ -35,10 +35,14 @@ def wrong_schema(schema: dict[str, Any]) -> str:
     from referencing.exceptions import Unresolvable  # noqa: PLC0415 -- same
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415 -- same
 
+    from weft.core.json_schema import unusable_patterns  # noqa: PLC0415 -- same
+
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return f"{error.json_path}: {error.message[:_SHOWN]}"
+    if problem := next(unusable_patterns(schema), None):
+        return str(problem)
     resource = DRAFT202012.create_resource(schema)
     registry: Any = Registry()
     resolver = registry.resolver_with_root(resource)

@@ -14,13 +14,11 @@ from weft.spec.files import parse, read_source
 from weft.spec.includes import Trail, include
 from weft.spec.lint import lint
 from weft.spec.model.workflow import Workflow
-from weft.spec.problems import structure_problems
+from weft.spec.problems import MAX_PROBLEMS, structure_problems
 from weft.spec.refs import resolve_references
 from weft.spec.repair import independent, repaired, whole_numbers
 from weft.spec.support import unsupported
 from weft.spec.tree import DocumentError, Source, plain_data, refused
-
-_MAX_PROBLEMS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +136,7 @@ def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
         workflow, wrong = attach(workflow, source, folder)
         found += wrong
         found = independent(found, problems)
-    ordered = sorted(dict.fromkeys(problems + found), key=_order)[:_MAX_PROBLEMS]
+    ordered = sorted(dict.fromkeys(problems + found), key=_order)[:MAX_PROBLEMS]
     valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
     return Report(
         file=source.file, workflow=valid, problems=tuple(ordered), unsupported=tuple(sorted(missing, key=_order))
@@ -152,7 +150,9 @@ def _validate(data: dict[str, Any], source: Source) -> tuple[Workflow | None, li
     except ValidationError as error:
         if whole_numbers(error, data):
             return _validate(data, source)
-        return repaired(error, data), structure_problems(error, data, source)
+        problems = structure_problems(error, data, source)
+        # With so many nobody reads what else there is.
+        return (repaired(error, data) if len(problems) < MAX_PROBLEMS else None), problems
 
 
 def _order(problem: Problem) -> tuple[int, int, str]:

@@ -11,6 +11,8 @@ from typing import Any
 
 from jinja2.runtime import Context
 
+from weft.core.patterns import Patience
+
 MAX_TEXT = 1_000_000
 """Characters that a template may have, and that it may render to."""
 
@@ -35,12 +37,13 @@ class Refused(Exception):  # noqa: N818 -- becomes a TemplateError at the door
 class Meter:
     """What one rendering may still do."""
 
-    __slots__ = ("made", "rounds", "work")
+    __slots__ = ("made", "patience", "rounds", "work")
 
     def __init__(self) -> None:
         self.rounds = MAX_ROUNDS
         self.made = MAX_MADE
         self.work = MAX_WORK
+        self.patience = Patience()
 
     def make(self, size: int) -> None:
         """Charge for a value of `size` characters or items, before it is made."""

@@ -8,13 +8,14 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from weft.core.errors import Problem
+from weft.core.errors import Place, Problem
 from weft.spec.model.base import Section
 from weft.spec.model.late import Late
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 from weft.spec.tree import Source
 
+MAX_PROBLEMS = 200
 Pointer = tuple[str | int, ...]
 
 _TYPES = {
@@ -41,12 +42,16 @@ CHOICES = {"literal_error", "union_tag_invalid"}
 
 
 def structure_problems(error: ValidationError, data: Any, source: Source) -> list[Problem]:
-    """One problem for each place that `error` complains about, in the order of the file."""
+    """One problem for each place that `error` complains about, in the order of the file; the first `MAX_PROBLEMS` of them."""
     found: dict[Pointer, list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False, include_context=True):
         found.setdefault(pointer_of(detail, data), []).append(detail)
-    problems = [_problem(pointer, details, source) for pointer, details in found.items()]
-    return sorted(problems, key=lambda problem: (problem.place.line or 0, problem.place.column or 0))
+    first = sorted(found, key=lambda pointer: _position(source.place(pointer)))[:MAX_PROBLEMS]
+    return [_problem(pointer, found[pointer], source) for pointer in first]
+
+
+def _position(place: Place) -> tuple[int, int]:
+    return place.line or 0, place.column or 0
 
 
 def value_at(data: Any, pointer: Pointer) -> Any:

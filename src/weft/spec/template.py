@@ -22,6 +22,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Undefined
 
 from weft.core.errors import TemplateError
+from weft.core.patterns import PatternError, compiled
 from weft.spec.filters import FILTERS, to_json
 from weft.spec.meter import MAX_TEXT, METER, Meter, Refused, bounded_range, weight
 from weft.spec.sandbox import Absent, Contains, Sandbox, Unknown, overlay, vetted
@@ -30,6 +31,7 @@ from weft.spec.suggest import did_you_mean
 _MARKS = ("{{", "{%", "{#")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BRACED = re.compile(r"\{\{((?:(?!\}\}|\{\{).)*)\}\}", re.DOTALL)
+_MATCHING = frozenset({"search", "regex_search"})
 _PYTHONS_OWN = re.compile(r"__\w+__")
 _FAILURES = (
     JinjaError,
@@ -163,8 +165,19 @@ def _check_word(node: nodes.Node) -> None:
         if isinstance(node, kind) and node.name not in known:
             fix = did_you_mean(node.name, filter(str.isidentifier, known), noun=f"{noun}s")
             raise TemplateError(f"there is no {noun} {node.name!r}", fix=fix)
+    if isinstance(node, nodes.Filter) and node.name in _MATCHING:
+        for given in (*node.args, *(pair.value for pair in node.kwargs))[:1]:
+            _check_pattern(given)
     if isinstance(node, nodes.Getattr) and _PYTHONS_OWN.fullmatch(node.attr):
         raise TemplateError(f"{node.attr!r} is out of reach: a template reads data only", fix="take it out")
+
+
+def _check_pattern(given: nodes.Node) -> None:
+    if isinstance(given, nodes.Const) and isinstance(given.value, str):
+        try:
+            compiled(given.value)
+        except PatternError as error:
+            raise TemplateError(str(error), fix="correct the pattern") from None
 
 
 def _parsed(text: str) -> nodes.Template:

@@ -67,7 +67,7 @@ Also = Callable[[Transaction], object] | AtEnd
 class Append(NamedTuple):
     """Events for one run under one epoch. `patch` sets columns of its row in the same transaction, `also` does the rest.
 
-    `after` is the number of an event that was durable when the append was made, and is to be there still.
+    `after` is the number of the event that it stands behind: one that was durable when the append was made, or was under way then.
     """
 
     run_id: str

@@ -116,7 +116,10 @@ def load_function(
         PolicyError: its module or folder is not allowed.
     """
     if in_file := _FILE.fullmatch(target):
-        return _function_of(_file_module(Path(in_file[1]), allowed_folders), in_file[1], in_file[2])
+        file = _file_module(Path(in_file[1]), allowed_folders)
+        function = _function_of(file, in_file[1], in_file[2])
+        _require_own(function, file, target, allowed_modules, allowed_folders)
+        return function
     found = _NAME.fullmatch(target)
     if found is None:
         raise SpecError(
@@ -143,6 +146,23 @@ def _require_allowed(module: str, target: str, allowed_modules: Collection[str])
             f"the tool {target!r} is denied: the module {module!r} is not allowed",
             fix=f"add {module!r} to the setting `tools.allowed_modules` if you trust it",
         )
+
+
+def _require_own(
+    function: Callable[..., Any],
+    file: ModuleType,
+    target: str,
+    allowed_modules: Collection[str],
+    allowed_folders: Collection[Path],
+) -> None:
+    """See to it that a function was written in the file, or where else tools may come from: a file imports many others."""
+    owner = inspect.unwrap(function).__module__
+    source = getattr(sys.modules.get(owner), "__file__", None)
+    if owner == file.__name__ or (
+        source and any(Path(source).resolve().is_relative_to(folder.resolve()) for folder in allowed_folders)
+    ):
+        return
+    _require_allowed(owner, target, allowed_modules)
 
 
 def _function_of(module: ModuleType, name: str, attribute: str) -> Callable[..., Any]:

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing import Registry
+from jsonschema.protocols import Validator
 from referencing.exceptions import Unresolvable
 
 from weft.core import canonical
 from weft.core.errors import ToolError, WeftError
+from weft.core.json_schema import problems, validator
 from weft.tools.port import Json, Tool, ToolContext, ToolSpec
 from weft.tools.result import json_safe, limited
 
 _PROBLEMS = 5
 _MESSAGE = 1000
 _KEPT = 1_000
-_VALIDATORS: dict[int, tuple[ToolSpec, Draft202012Validator]] = {}
-_NO_REMOTE: Registry[Any] = Registry()
-"""Schemas refer to themselves only: nothing is fetched to read one."""
+_VALIDATORS: dict[int, tuple[ToolSpec, Validator]] = {}
 
 
 async def run_tool(tool: Tool, args: Mapping[str, Json], context: ToolContext) -> Json:
@@ -50,10 +47,9 @@ async def reconcile_tool(tool: Tool, context: ToolContext) -> Json | None:
 
 def argument_problem(spec: ToolSpec, args: Any) -> str:
     """What is wrong with `args`, in a sentence for the agent; empty when they fit the schema."""
-    validator = _validator(spec)
     found: list[str] = []
     try:
-        for error in islice(validator.iter_errors(args), _PROBLEMS):
+        for error in problems(_validator(spec), args, _PROBLEMS):
             where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
             found.append(f"{where.lstrip('.') or 'arguments'}: {_shortened(error.message, 200)}")
     except Unresolvable as error:
@@ -63,13 +59,13 @@ def argument_problem(spec: ToolSpec, args: Any) -> str:
     return f"the arguments of {spec.name!r} do not fit: {'; '.join(found)}" if found else ""
 
 
-def _validator(spec: ToolSpec) -> Draft202012Validator:
+def _validator(spec: ToolSpec) -> Validator:
     """The validator of a tool's arguments, made once: making one costs more than most checks."""
     known = _VALIDATORS.get(id(spec))
     if known is None or known[0] is not spec:
         if len(_VALIDATORS) >= _KEPT:
             _VALIDATORS.clear()
-        known = _VALIDATORS[id(spec)] = (spec, Draft202012Validator(dict(spec.input_schema), registry=_NO_REMOTE))
+        known = _VALIDATORS[id(spec)] = (spec, validator(spec.input_schema))
     return known[1]
 
 

@@ -176,7 +176,12 @@ def test_what_cannot_be_a_tool_is_refused(fields):
         read_descriptor(Tool.model_validate({"name": "t", "inputSchema": {"type": "object"}, **fields}))
 
 
-def test_a_pattern_that_could_take_for_ever_is_not_tried():
-    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^(a+)+$"}, "b": {"pattern": "^b+$"}}}
+def test_a_pattern_that_arguments_cannot_be_held_to_is_left_to_the_server():
+    properties = {
+        "a": {"type": "string", "pattern": "a" * 2_001},
+        "b": {"pattern": "^(b+)+$"},
+        "c": {"patternProperties": {"(c+)+": {}}, "type": "object"},
+    }
+    schema = {"type": "object", "properties": properties}
     shown = read_descriptor(Tool.model_validate({"name": "t", "inputSchema": schema})).shown_schema
-    assert shown["properties"] == {"a": {"type": "string"}, "b": {"pattern": "^b+$"}}
+    assert shown["properties"] == {"a": {"type": "string"}, "b": {"pattern": "^(b+)+$"}, "c": {"type": "object"}}

@@ -10,6 +10,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from weft.core.patterns import Patience, PatternError
+
 Schema = Mapping[str, Any]
 MAX_DEPTH = 24
 _ANNOTATIONS = frozenset(
@@ -113,8 +115,8 @@ def _pattern(value: Any, schema: Schema, _root: Schema, _depth: int) -> bool:
     if not isinstance(value, str):
         return True
     try:
-        return re.search(schema["pattern"], value) is not None
-    except re.error:
+        return Patience().search(schema["pattern"], value) is not None
+    except PatternError:
         return False
 
 

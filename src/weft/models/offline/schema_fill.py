@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from weft.core.patterns import Patience, PatternError
 from weft.models.offline import fields
 from weft.models.offline.brief import Brief
 from weft.models.offline.evidence import DATE, FORMATS, NUMBER, Evidence, iso_date, number
@@ -263,14 +263,14 @@ def _by_name(place: Field) -> Iterator[str]:
 
 
 def _by_pattern(source: Any, place: Field) -> Iterator[str]:
-    try:
-        pattern = re.compile(source)
-    except (re.error, TypeError):
-        return
     label = place.evidence.labelled(place.name)
     texts = [label] if label else []
     texts += [word.strip(".,;:()[]\"'") for unit in place.evidence.units[:_CANDIDATES] for word in unit.text.split()]
-    yield from (text for text in texts[: 10 * _CANDIDATES] if pattern.search(text[:200]))
+    patience = Patience()
+    try:
+        yield from [text for text in texts[: 10 * _CANDIDATES] if patience.search(source, text[:200])]
+    except (PatternError, TypeError):
+        return
 
 
 _PASSAGES = (

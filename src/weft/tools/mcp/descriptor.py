@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from mcp_types import Tool as Listed
 
 from weft.core.canonical import dumps
 from weft.core.errors import ToolError
+from weft.core.json_schema import unusable_patterns
 from weft.tools.port import Effect
 
 MAX_TOOLS = 512
@@ -27,8 +27,7 @@ _SCHEMA = 128 * 1024
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn"})
 _PLAIN = frozenset("\n\t")
 _TEXTS = frozenset({"description", "title", "$comment"})
-_GROUP_REPEATED = re.compile(r"\)[*+{]")
-"""A repeated group: what patterns have in common that take for ever on some texts."""
+_PATTERNS = frozenset({"pattern", "patternProperties"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,20 +143,12 @@ def _shown(schema: Any) -> Any:
         return {
             key: visible(value) if key in _TEXTS and isinstance(value, str) else _shown(value)
             for key, value in schema.items()
-            if not (key == "pattern" and isinstance(value, str) and _risky(value))
-            and not (key == "patternProperties" and isinstance(value, Mapping) and any(map(_risky, value)))
+            # What the arguments of a tool cannot be held to, its server holds them to alone.
+            if key not in _PATTERNS or next(unusable_patterns({key: value}), None) is None
         }
     if isinstance(schema, list):
         return [_shown(item) for item in schema]
     return schema
-
-
-def _risky(pattern: str) -> bool:
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError):
-        return True
-    return len(pattern) > 500 or _GROUP_REPEATED.search(pattern) is not None
 
 
 def _useless(name: str, reason: str) -> ToolError:
