@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.engine.world import Doing, LateWriter, World, as_plan, call, chain, fan, simulated
-from weft.core.errors import StorageError
+from weft.core.errors import StorageError, ToolError
 from weft.core.usage import Usage
 from weft.engine.port import Done
 from weft.plan.nodes import Child, Gate, Plan
@@ -219,4 +219,40 @@ async def test_a_journal_that_refuses_what_a_deadline_decides_leaves_the_run_res
     assert writer.refused == 1
     assert not world.journal.runs.get(run_id).ended
     assert (await world.resume(run_id)).status == "completed"
+    await world.close()
+
+
+@simulated
+async def test_a_run_that_was_opened_again_has_no_holes_either():
+    async def slow_answer(step):
+        await step.clock.sleep(0.2)
+        return await answer(step)
+
+    async def perform(step_call, scope, context):
+        if not opened:
+            raise ToolError("not yet")
+        if step_call.name == "a":
+            await context.clock.sleep(0.2)
+            await context.step("model[0]", slow_answer, type="model", spends=True)
+            await context.clock.sleep(1)
+            return Done(None)
+        # The answer of the other one is under way, alone, since 0.45 s and until 0.47 s.
+        await context.clock.sleep(0.455)
+
+        async def act(_):
+            return Done("done")
+
+        return Done(await context.step("act", act, type="tool", effect="once"))
+
+    opened = False
+    performer = Doing(perform)
+    performer.derived = True
+    world = World(performer)
+    result = await world.run(fan(call("a"), call("b")))
+    assert result.status == "failed"
+    opened = True
+    Once(world.journal, OUTCOME, late=0.02)
+    with pytest.raises(StorageError):
+        await world.resume(result.run_id, reopen=True)
+    assert world.kinds(result.run_id, "/b/act") == []
     await world.close()

@@ -86,7 +86,7 @@ async def reopened(recorder: Recorder, *, at: int) -> None:
     await journal.writer.submit(journal.inbox.take([run_id]))
     draft = Draft(at, "run.reopened", "", dumps({"epoch": recorder.epoch}))
     await journal.append(Append(run_id, recorder.epoch, [draft], {"status": "queued", "error": None}, reopen=True))
-    recorder.state = fold(journal.events(run_id))
+    recorder.go_on_from(fold(journal.events(run_id)))
 
 
 async def interrupted(recorder: Recorder) -> None:

@@ -59,6 +59,10 @@ class Recorder:
         self._sent = state.read
         """The number of the last event that there is if the journal takes all that it was given."""
 
+    def go_on_from(self, state: RunState) -> None:
+        """Take `state`, which was read anew because somebody else wrote something."""
+        self.state, self._sent = state, state.read
+
     async def record(
         self, kind: str, path: str, data: Mapping[str, Any], patch: Mapping[str, Any] | None = None
     ) -> None:
