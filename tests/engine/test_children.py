@@ -13,10 +13,13 @@ from weft.core.usage import Usage
 from weft.engine.children import MAX_DEPTH, child_id
 from weft.engine.fold import fold
 from weft.engine.port import Done
+from weft.engine.questions import Answer, decision, expired
 from weft.engine.replay import replay
 from weft.engine.why import wake_sources
 from weft.plan.codec import plan_hash, to_json
 from weft.plan.nodes import Block, Budget, Child, Gate, Join, Plan
+from weft.store.append import Append
+from weft.store.gates import decide
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import simulate
@@ -166,6 +169,35 @@ async def outside(plan, events):
     thread.start()
     thread.join()
     return found[0]
+
+
+class AnsweringWriter:
+    """Has an answer to the open gate of a run written just before what says that the run waits for it."""
+
+    def __init__(self, journal, run_id):
+        self._inner, self._journal, self._run_id = journal.writer, journal, run_id
+
+    def submit(self, work):
+        rests = isinstance(work, Append) and any(draft.kind == "run.waiting" for draft in work.drafts)
+        if rests and work.run_id == self._run_id:
+            (gate,) = [one for one in self._journal.gates.of(self._run_id) if one.status == "open"]
+            made = decision(gate.request, Answer(by="ann", response="yes"), at=gate.opened_at)
+            self._inner.submit(decide(gate.id, made, at=gate.opened_at, expired=expired))
+        return self._inner.submit(work)
+
+    def __getattr__(self, name):
+        return getattr(self._inner, name)
+
+
+@simulated
+async def test_an_answer_that_comes_while_a_child_is_being_let_go_of_is_not_lost():
+    asks = Plan(workflow="inner", root=chain(Gate(name="ok", prompt="Go on?"), call("x")))
+    world = World()
+    run_id = await world.engine.start(parent(child(), inner=asks), {})
+    world.journal.writer = AnsweringWriter(world.journal, child_id(run_id, "/sub"))
+    result = await world.engine.drive(run_id)
+    assert result.status == "completed"
+    await world.close()
 
 
 @simulated

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.core.errors import AuthError, UnsupportedError
+from weft.core.errors import AuthError, PolicyError, UnsupportedError
 from weft.core.masking import MASK
 from weft.secrets.resolve import SecretRef, Secrets
 
@@ -102,3 +102,11 @@ def test_short_values_do_not_eat_ordinary_words():
 def test_a_declared_secret_is_masked_before_anybody_asked_for_it_and_so_is_what_else_must_not_be_seen():
     known = Secrets(REFS, environ={"MY_TOKEN": "tok-12345"}, also_masked=["key-67890"])
     assert known.mask_json({"said": "tok-12345 and key-67890"}) == {"said": f"{MASK} and {MASK}"}
+
+
+@pytest.mark.parametrize("key", ["WEFT_SERVER__TOKEN", "WEFT_ENCRYPTION__KEY", "WEFT_STORE"])
+def test_our_own_settings_are_no_secrets_of_workflows(key):
+    secrets = Secrets([SecretRef(name="s", key=key)], environ={key: "very-secret-indeed"})
+    with pytest.raises(PolicyError, match="a setting of Weft itself"):
+        secrets.resolve("s")
+    assert "very-secret" not in secrets.mask("it is very-secret-indeed")

@@ -7,7 +7,7 @@ from mcp import Client
 from mcp_types import ElicitResult
 from openai import OpenAI
 
-from tests.server.a2a.service import EXTENSION, JsonRpc, state, told
+from tests.server.a2a.service import EXTENSION, JsonRpc, Receiver, state, told
 from tests.server.agui.conftest import Front
 from tests.server.mcp.wire import single
 from tests.server.served import Served
@@ -47,7 +47,7 @@ QUESTIONS = ["First?", "Second?", "Third?"]
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
-    one = Served(tmp_path_factory.mktemp("house"), flows=FLOWS)
+    one = Served(tmp_path_factory.mktemp("house"), flows=FLOWS, WEFT_NET__ALLOW_LOOPBACK="true")
     yield one.start()
     one.kill()
 
@@ -141,3 +141,33 @@ def test_over_a2a(house, streamed):
                 break
     assert [text.splitlines()[0] for text in asked] == QUESTIONS
     assert state(task) == "COMPLETED"
+
+
+def decided(task):
+    data = question(task)
+    decision = {"gate": data["gate"], "shown": data["shown"], "choice": "go"}
+    said = {"messageId": uuid.uuid4().hex, "role": "ROLE_USER", "taskId": task["id"], "extensions": [EXTENSION]}
+    return {**said, "parts": [{"data": decision}]}
+
+
+def asked_in(bodies):
+    updates = [body["statusUpdate"] for body in bodies if "statusUpdate" in body]
+    waiting = [one["status"] for one in updates if one["status"]["state"] == "TASK_STATE_AUTH_REQUIRED"]
+    return [status["message"]["parts"][0]["text"].splitlines()[0] for status in waiting]
+
+
+def test_over_a2a_by_push(house):
+    """An address that is named with an answer is told of the next question, and of nothing that was before the answer."""
+    client, receiver = JsonRpc(house, "above"), Receiver()
+    try:
+        task = client.send(told("wool", uuid.uuid4().hex))["task"]
+        task = client.send(decided(task), taskPushNotificationConfig={"url": receiver.url})["task"]
+        receiver.until(lambda bodies: asked_in(bodies) == ["Second?"])
+        house.restart()
+        task = client.send(decided(task))["task"]
+        assert state(client.send(decided(task))["task"]) == "COMPLETED"
+        bodies = receiver.until(lambda bodies: any(state(body) == "COMPLETED" for body in bodies))
+        # What was told before the restart may be told again, in its order.
+        assert list(dict.fromkeys(asked_in(bodies))) == ["Second?", "Third?"]
+    finally:
+        receiver.close()

@@ -36,6 +36,7 @@ from weft.app.real_paths import RealPaths
 from weft.app.secret_sources import secret_cache
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
+from weft.app.serving.copies import working_folder
 from weft.app.toolbox import tools_of
 from weft.app.tracing import credentials, new_redactor, trace_of
 from weft.bus.local import LocalBus
@@ -259,7 +260,7 @@ class Driving:
             "file": file,
             "out": self._real.of(request.out),
             "force": request.force,
-            "workdir": self._real.of(workdir) if workdir else file.rpartition("/")[0] or "/",
+            "workdir": self._real.of(workdir) if workdir else str(working_folder(self._settings.home, Path(file))),
             **({"about": dict(request.about)} if request.about else {}),
             **({"turn": dict(request.turn)} if request.turn else {}),
             **({"automation": auto.automation, "trigger_depth": auto.depth} if (auto := request.automatic) else {}),

@@ -75,9 +75,8 @@ class Host:
         self.service = LocalService(settings, streaming=True, audits=False)
         self.journal = self.service.journal
         self.trail = Trail(self.journal, self.clock, settings.home)
-        self.library = Library(
-            self.journal, settings.home, settings.server.folders, told=partial(note_file, self.trail)
-        )
+        told, programs = partial(note_file, self.trail), settings.server.registered_programs
+        self.library = Library(self.journal, settings.home, settings.server.folders, told=told, programs=programs)
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)

@@ -184,6 +184,10 @@ class Server(Group):
     )
     allowed_hosts: Names = Field(default=(), description="Names, beside the address itself, that callers may ask for.")
     allowed_origins: Names = Field(default=(), description="Origins whose pages in a browser may call it.")
+    registered_programs: bool = Field(
+        default=False,
+        description="Workflows that users register may start programs on this machine, as MCP servers with a command are.",
+    )
     folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(split)] = Field(
         default=(), description="Folders whose workflows and agents it serves."
     )

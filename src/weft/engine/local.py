@@ -81,7 +81,7 @@ class Engine:
         self._claims = Claims(journal, new_id)
         self._fresh: dict[str, Fresh] = {}
         self._active: dict[str, Driven] = {}
-        self._family = Family(self, journal, self._drive, self._active, self._clock)
+        self._family = Family(self, journal, self._drive_on, self._active, self._clock)
         self._cancels = Cancels(
             journal, self._clock, self._claims, self._family, self._active, self._drive, self._enter
         )
@@ -164,13 +164,7 @@ class Engine:
             MismatchError: its journal or its stored plan has been changed.
             StorageError: the journal refused; the run can be resumed later.
         """
-        result = await self._drive(run_id, reopen=reopen)
-        while result.status == "waiting" and self._answering.answered(run_id, result.waits):
-            # What came while the run was being let go of was left to us.
-            try:
-                result = await self._drive(run_id)
-            except ConflictError:
-                break
+        result = await self._drive_on(run_id, reopen=reopen)
         if result.status in TERMINAL:
             await self._family.wake_parent(run_id)
         return result
@@ -202,6 +196,17 @@ class Engine:
         new = await self._answering.signal(run_id, signal)
         self._ring(run_id)
         return new
+
+    async def _drive_on(self, run_id: str, *, reopen: bool = False) -> RunResult:
+        """Drive a run, and again as long as what it waits for has come: also a child, which its parent would not look at again."""
+        result = await self._drive(run_id, reopen=reopen)
+        while result.status == "waiting" and self._answering.answered(run_id, result.waits):
+            # What came while the run was being let go of was left to us.
+            try:
+                result = await self._drive(run_id)
+            except ConflictError:
+                break
+        return result
 
     async def _drive(self, run_id: str, *, reopen: bool = False) -> RunResult:
         self._enter()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from weft.core.errors import AuthError, UnsupportedError
+from weft.core.errors import AuthError, PolicyError, UnsupportedError
 from weft.core.masking import KnownValues
 from weft.secrets.port import SecretRef, Values
 
@@ -18,6 +18,8 @@ __all__ = ["SecretRef", "Secrets"]
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z0-9._:-]{1,200})\}")
 _KEY = "$secret"
+_OURS, _FOR_CLIENTS = "WEFT_", frozenset({"WEFT_TOKEN"})
+"""What our own settings begin with; some of them open everything that is kept. With the latter one, clients call a service."""
 
 
 class Secrets:
@@ -84,6 +86,11 @@ class Secrets:
             value = self._values.value(ref)
             self._remember(ref, value)
             return value
+        if ref.key.startswith(_OURS) and ref.key not in _FOR_CLIENTS:
+            raise PolicyError(
+                f"the environment variable {ref.key} is a setting of Weft itself, and no secret of a workflow",
+                fix="keep what the workflow needs in a variable of its own",
+            )
         value = self._environ.get(ref.key, "")
         if not value:
             raise AuthError(

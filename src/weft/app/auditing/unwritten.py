@@ -26,6 +26,7 @@ _TRY_S, _PAUSE_S = 60.0, 1.0
 """How long an entry is tried again that the journal refuses, and how often (seconds)."""
 _LAST_S = 5.0
 """The same when the process is about to end."""
+_LOOK_S = 0.02
 _MOST_KEPT = 10_000
 _TOLD = 20
 """So many of those that are lost are named in one line of the log."""
@@ -42,6 +43,8 @@ class Unwritten:
         self._lock = threading.Lock()
         self._waiting: list[_Owed] = []
         self._commits: set[Commit] = set()
+        self._here = 0
+        """Threads that are writing some themselves."""
         self._again: threading.Timer | None = None
         self._finished = False
         self.refused = False
@@ -96,9 +99,12 @@ class Unwritten:
         """Write what waits, for the process is about to end; what cannot be written in a few seconds is lost."""
         until = time.monotonic() + _LAST_S
         self.flush()
-        while self._commits or self.waiting:
+        while self._commits or self._here or self.waiting:
             if self._commits:
                 await asyncio.wait(set(self._commits))
+                continue
+            if self._here:
+                await asyncio.sleep(_LOOK_S)
                 continue
             if time.monotonic() >= until:
                 break
@@ -126,12 +132,17 @@ class Unwritten:
         return work
 
     def _write_here(self, work: Callable[[Transaction], None], taken: list[_Owed]) -> None:
+        with self._lock:
+            self._here += 1
         try:
             self._journal.writer.call(work)
         except WeftError as error:
             self._refused(taken, error)
         else:
             self.refused = False
+        finally:
+            with self._lock:
+                self._here -= 1
 
     def _ended(self, taken: list[_Owed], commit: Commit) -> None:
         self._commits.discard(commit)

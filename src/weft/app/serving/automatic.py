@@ -14,6 +14,7 @@ from typing import Any, Literal
 from weft.app.alone import offered
 from weft.app.documents import Prepared, plan_alone
 from weft.app.service import ModelChoice
+from weft.app.serving.copies import working_folder
 from weft.app.serving.inputs import Message
 from weft.app.serving.library import Library, Published
 from weft.app.serving.passing import relayed
@@ -170,7 +171,7 @@ class Automatic:
         prepared = plan_alone(one.workflow, name, one.file, self._choice)
         definition: Mapping[str, Any] = prepared.plan.definitions["agents"][name]
         check_credentials(ModelRef.parse(definition["model"], base_url=definition.get("base_url")), os.environ)
-        folder = self._settings.tools.workdir or one.file.resolve().parent
+        folder = self._settings.tools.workdir or working_folder(self._settings.home, one.file.resolve())
         definitions = {**prepared.plan.definitions, "workdir": str(folder)}
         return _Agent(one, replace(prepared, plan=replace(prepared.plan, definitions=definitions)), name, definition)
 

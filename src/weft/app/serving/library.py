@@ -13,10 +13,13 @@ from time import monotonic
 from typing import Any, Literal
 
 from weft.app.atomic import LABEL
+from weft.app.serving.copies import copy_of, folder_for_new
 from weft.app.serving.inputs import input_schema, main_input
-from weft.core.errors import InputError, NotFoundError, SpecError, WeftError
+from weft.core.errors import InputError, NotFoundError, PolicyError, SpecError, WeftError
+from weft.core.owner import LOCAL
 from weft.spec.files import SUFFIXES
 from weft.spec.load import check_text, load
+from weft.spec.model.tools import McpUrl
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 from weft.store.journal import Journal
@@ -83,13 +86,21 @@ def _nobody(what: str, file: Path) -> None:
 class Library:
     """Finds what is served. Files are read again when they change; a registered workflow goes over a file of its name.
 
-    `told` hears of files in the folders that were ``added``, ``changed`` or ``removed`` since they were looked at first.
+    `told` hears of files in the folders that were ``added``, ``changed`` or ``removed`` since they were looked at first. With
+    `programs`, workflows that others than the user of this machine registered may start programs on it.
     """
 
     def __init__(
-        self, journal: Journal, home: Path, folders: tuple[Path, ...], *, told: Callable[[str, Path], object] = _nobody
+        self,
+        journal: Journal,
+        home: Path,
+        folders: tuple[Path, ...],
+        *,
+        told: Callable[[str, Path], object] = _nobody,
+        programs: bool = False,
     ) -> None:
         self._journal = journal
+        self._programs = programs
         self._home = home
         self._folders = folders
         self._told = told
@@ -166,11 +177,12 @@ class Library:
         if len(source) > MAX_SOURCE:
             raise InputError(f"a workflow may have {MAX_SOURCE} characters", fix="split it into several")
         # In a thread, for a long text takes its time and others are served meanwhile.
-        report = await asyncio.to_thread(check_text, source, "workflow.yaml", folder=self._home / "served")
+        report = await asyncio.to_thread(check_text, source, "workflow.yaml", folder=folder_for_new(self._home))
         wrong = [problem for problem in report.problems if problem.severity == "error"] + list(report.unsupported)
         if report.workflow is None or wrong:
             first = wrong[0]
             raise SpecError(first.message, fix=first.fix, place=first.place, problems=wrong)
+        self._demand_may(report.workflow, tenant, principal)
         kept = await self._journal.writer.submit(
             register(report.workflow.name, source, note=note, principal=principal, at=at, tenant=tenant)
         )
@@ -197,6 +209,7 @@ class Library:
             if len(self._registered) >= _FILES:
                 self._registered.clear()
             workflow = self._registered[key] = load(file)
+        self._demand_may(workflow, kept.tenant, kept.principal)
         return Published(
             name=kept.name,
             kind="workflow",
@@ -209,14 +222,22 @@ class Library:
 
     def _written(self, kept: Registered) -> Path:
         """The file that holds a registered version: runs are started from files, each version from one of its own."""
-        folder = self._home / "served" / kept.tenant / kept.hash[:32]
-        file = folder / "workflow.yaml"
-        if not file.exists():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            part = folder / f".{os.getpid()}.part"
-            part.write_text(kept.source, encoding="utf-8")
-            part.replace(file)
-        return file
+        return copy_of(self._home, kept.tenant, kept.hash, kept.source)
+
+    def _demand_may(self, workflow: Workflow, tenant: str, principal: str) -> None:
+        """See to it that a registered workflow starts no programs, unless whoever registered it may have them started.
+
+        Raises:
+            PolicyError: it does.
+        """
+        if self._programs or (tenant, principal) == (LOCAL.tenant, LOCAL.principal):
+            return
+        programs = [server.id for server in workflow.tools.mcp if not isinstance(server, McpUrl)]
+        if programs:
+            raise PolicyError(
+                f"a workflow that is registered here may not start programs, as its MCP server {programs[0]!r} is",
+                fix="use an MCP server with a url, or allow it with the setting `server.registered_programs`",
+            )
 
     def _in_folders(self) -> Iterator[Published]:
         until, scanned = monotonic() + _LOOK_S, dict[str, Path]()

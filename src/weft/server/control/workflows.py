@@ -12,6 +12,7 @@ from fastapi import Depends, Query, Request, Response
 from weft.app.auditing.acts import Act
 from weft.app.estimate import estimate as estimated
 from weft.app.hosting import Host
+from weft.app.serving.copies import folder_for_new
 from weft.app.serving.examining import Examined, compare, examine
 from weft.app.serving.library import Published
 from weft.core.canonical import sha256
@@ -99,7 +100,7 @@ async def validate(body: WorkflowText, host: At) -> Validated:
 
 
 async def _examined(host: Host, body: WorkflowText) -> Examined:
-    return await asyncio.to_thread(examine, body.text, host.settings.home / "served", host.choice)
+    return await asyncio.to_thread(examine, body.text, folder_for_new(host.settings.home), host.choice)
 
 
 @api.get("/{name:path}/versions", responses=errors(404))
@@ -126,7 +127,7 @@ async def diff(name: Name, query: Annotated[DiffVersions, Query()], by: Reader, 
 
 def _diff(host: Host, one: Registered, other: Registered) -> VersionDiff:
     found = compare(one.source, other.source, (f"{one.name} {one.version}", f"{other.name} {other.version}"))
-    folder = host.settings.home / "served"
+    folder = folder_for_new(host.settings.home)
     plans = [examine(each.source, folder, host.choice).plan_hash for each in (one, other)]
     return VersionDiff(
         name=one.name,
