@@ -395,3 +395,19 @@ def test_additions_warn_in_version_0_and_not_in_version_1():
     assert found(text) == [("warning", "newer-key", "/pattern/config/steps/0/timeout_s", 14)]
     assert check_text(text, "a.yaml").warnings[0].fix == "write `version: 1`"
     assert found(text.replace("version: 0", "version: 1")) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("tags", "count"),
+    [
+        (", ".join(f"t{n}" for n in range(30_000)), 0),
+        (", ".join(str(n) for n in range(30_000)), 200),
+        (", ".join("null" for n in range(30_000)), 200),
+    ],
+)
+def test_a_list_of_many_is_checked_in_seconds_right_or_wrong(tags, count):
+    text = MINIMAL.replace("name: demo", f"name: demo\ntags: [{tags}]")
+    started = time.process_time()
+    assert len(check_text(text, "flow.yaml").problems) == count
+    assert time.process_time() - started < 10
