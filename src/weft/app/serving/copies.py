@@ -39,7 +39,7 @@ def working_folder(home: Path, file: Path) -> Path:
         return file.parent
     folder = file.resolve().parent
     work = folder / _WORK
-    work.mkdir(mode=0o700, exist_ok=True)
+    work.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is made for one request has no copy
     return work
 
 
