@@ -8,7 +8,7 @@ from tests.engine.world import Doing, World, as_plan, call, chain, simulated
 from weft.core.errors import StorageError
 from weft.core.usage import Usage
 from weft.engine.port import Done
-from weft.testing.failpoints import Crash
+from weft.testing.failpoints import Crash, CrashingWriter, RefusingWriter, bury
 
 OUTCOME = ("step.completed", "/a/model[0]")
 
@@ -140,6 +140,35 @@ async def test_nothing_begins_on_the_strength_of_an_answer_that_the_journal_refu
     world.journal.writer.submit = submit
     result = await world.resume(run_id)
     assert result.status == "completed"
+    await world.close()
+
+
+@pytest.mark.parametrize("dying", [CrashingWriter, RefusingWriter])
+@simulated
+async def test_nothing_begins_on_an_answer_that_could_not_even_be_given_to_the_journal(dying):
+    seen = []
+
+    async def perform(call, scope, context):
+        await ask(context)
+        # The answer goes alone meanwhile.
+        await context.clock.sleep(0.3)
+
+        async def act(_):
+            seen.append(call.name)
+            return Done(None)
+
+        return Done(await context.step("act", act, type="tool"))
+
+    performer = Doing(perform)
+    performer.derived = True
+    world = World(performer)
+    run_id = await world.engine.start(as_plan(chain(call("a"))), {})
+    world.journal.writer = dying(world.journal, at=1, **({"when": "before"} if dying is CrashingWriter else {}))
+    with pytest.raises((Crash, StorageError)):
+        await world.engine.drive(run_id)
+    assert seen == []
+    bury(world.engine, world.journal)
+    assert (await world.resume(run_id)).status == "completed"
     await world.close()
 
 

@@ -45,6 +45,11 @@ class Held:
         taken, self.entries = self.entries, []
         return taken
 
+    def put_back(self, taken: list[Entry], *, paid: bool) -> None:
+        """What was taken could not be given to anybody."""
+        self.entries[:0] = taken
+        self.paid = self.paid or paid
+
     def _set_timer(self, flush: Flush, wait: float, patience: int) -> None:
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(wait, self._flush_soon, flush, loop.time() + wait + 0.5 * _NOTE_S, patience)

@@ -122,6 +122,7 @@ class Recorder:
         Raises:
             RunHalted: the journal refused.
         """
+        self._go_on()
         if self._held.paid:
             await self._flush()
         elif self._paying is not None:
@@ -224,7 +225,8 @@ class Recorder:
         if self.state.gates:
             for draft, _ in new:
                 self._withdraw_below(draft)
-        entries = self._held.take() + new
+        held = self._held.take()
+        entries = held + new
         if not entries:
             # Between the timer and now, another append took along what was held.
             return
@@ -234,9 +236,9 @@ class Recorder:
             patch = {"usage": dumps(self._spending.total.as_json()).decode(), **(patch or {})}
         # It stands behind all that was given before, or nowhere: when that is refused, so is this.
         append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._sent)
-        self._sent += len(entries)
         try:
-            written = self.journal.writer.submit(append)
+            written = self._given(append, held, paid=paid)
+            self._sent += len(entries)
             if paid:
                 self._paying = written
             self._under_way.append(entries)
@@ -253,6 +255,14 @@ class Recorder:
             self._refusal = self._refusal or error
             raise RunHalted(self._refusal) from error
         self._written(entries, new, last)
+
+    def _given(self, append: Append, held: list[Entry], *, paid: bool) -> Commit:
+        try:
+            return self.journal.writer.submit(append)
+        except BaseException:
+            # Not even taken: what was held is held still, and whoever waits for it tries again.
+            self._held.put_back(held, paid=paid)
+            raise
 
     def _go_on(self) -> None:
         if self._refusal is not None:
