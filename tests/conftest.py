@@ -14,7 +14,10 @@ from tests.sealed import all_sealed
 __all__ = ["all_databases", "all_on_postgres", "all_sealed", "databases", "on_postgres", "postgres", "postgres_server"]
 
 _ALL_SLOW = re.compile(r"^pytestmark = \[?pytest\.mark\.slow\b", re.MULTILINE)
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No database of failing examples: a test that is tried once more tries others, and what failed is printed so that it can be tried again.
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None, print_blob=True
+)
 settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
 # Journals wait for the disk at each commit. In memory the same calls are made and nothing is waited for, and no test cuts the power.
 _IN_MEMORY = Path("/dev/shm")
