@@ -19,12 +19,13 @@ RELAXED = settings(max_examples=examples(120), deadline=None, suppress_health_ch
 
 @dataclass(frozen=True)
 class Race:
-    """What the nodes of one oracle share: the board, the log of what starts, the tick. `around` are the parallels around a node,
+    """What the nodes of one oracle share: the board, the log of what starts and of when it is over, the tick. `around` are the parallels around a node,
     each as the ticks at which its children ended.
     """
 
     board: dict = field(default_factory=lambda: {"n": 0})
     log: list = field(default_factory=list)
+    over: list = field(default_factory=list)
     clock: list = field(default_factory=lambda: [0])
     around: tuple = ()
 
@@ -45,6 +46,7 @@ class Leaf(py_trees.behaviour.Behaviour):
         if self.left:
             self.left -= 1
             return Status.RUNNING
+        self.race.over.append((self.race.clock[0], self.race.around))
         fails = self.fails[min(self.turn, len(self.fails) - 1)]
         return Status.FAILURE if fails else Status.SUCCESS
 
@@ -131,6 +133,9 @@ def oracle(tree: dict) -> tuple[bool, int, list[str]]:
     ends = {id(each): each for _name, _tick, around in race.log for each in around}.values()
     assume(all(len(set(each)) == len(each) for each in ends))
     assume(all(tick not in each for _name, tick, around in race.log for each in around))
+    for each in ends:
+        leaves = [tick for tick, around in race.over if any(one is each for one in around)]
+        assume(all(leaves.count(tick) <= 1 for tick in each))
     return root.status == Status.SUCCESS, race.board["n"], [name for name, _tick, _around in race.log]
 
 
