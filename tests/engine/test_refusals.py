@@ -123,8 +123,34 @@ async def test_what_another_branch_began_behind_a_refused_append_does_not_go_on(
     await world.close()
 
 
+def told_late(journal):
+    """What is written is told only later."""
+    journal.writer = LateWriter(journal, at=0, when="after")
+
+
+def written_late(journal):
+    """It takes some time until anything is written."""
+    submit = journal.writer.submit
+
+    def slow(work):
+        told = Commit(loop=asyncio.get_running_loop())
+
+        def now():
+            done = submit(work)
+            if error := done.exception():
+                told.set_exception(error)
+            else:
+                told.set_result(done.result())
+
+        asyncio.get_running_loop().call_later(0.05, now)
+        return told
+
+    journal.writer.submit = slow
+
+
+@pytest.mark.parametrize("way", [told_late, written_late])
 @simulated
-async def test_what_is_on_its_way_to_the_journal_is_history_already():
+async def test_what_is_on_its_way_to_the_journal_is_history_already(way):
     seen = []
 
     async def perform(step_call, scope, context):
@@ -140,52 +166,14 @@ async def test_what_is_on_its_way_to_the_journal_is_history_already():
     performer.derived = True
     world = World(performer)
     run_id = await world.engine.start(as_plan(chain(call("a"), call("b"))), {})
-    world.journal.writer = LateWriter(world.journal, at=0, when="after")
+    writer, submit = world.journal.writer, world.journal.writer.submit
+    way(world.journal)
     result = await world.engine.drive(run_id)
+    world.journal.writer, writer.submit = writer, submit
     assert result.status == "completed"
     assert seen[0].count(OUTCOME) == 1
     assert seen[0].count(("step.completed", "/a")) == 1
     assert seen[0].index(OUTCOME) < seen[0].index(("step.completed", "/a"))
-    await world.close()
-
-
-@simulated
-async def test_what_is_on_its_way_and_not_written_yet_is_history_already():
-    seen = []
-
-    async def perform(step_call, scope, context):
-        if step_call.name == "b":
-            seen.append([(event.kind, event.path) for event in context.events()])
-            return Done(None)
-        await ask(context)
-        await context.clock.sleep(0.06)
-        return Done(None)
-
-    performer = Doing(perform)
-    performer.derived = True
-    world = World(performer)
-    run_id = await world.engine.start(as_plan(chain(call("a"), call("b"))), {})
-    submit = world.journal.writer.submit
-
-    def slow(work):
-        told = Commit(loop=asyncio.get_running_loop())
-
-        def now():
-            done = submit(work)
-            if error := done.exception():
-                told.set_exception(error)
-            else:
-                told.set_result(done.result())
-
-        asyncio.get_running_loop().call_later(0.05, now)
-        return told
-
-    world.journal.writer.submit = slow
-    result = await world.engine.drive(run_id)
-    world.journal.writer.submit = submit
-    assert result.status == "completed"
-    assert seen[0].count(OUTCOME) == 1
-    assert seen[0].count(("step.completed", "/a")) == 1
     await world.close()
 
 
