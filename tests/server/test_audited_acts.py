@@ -188,7 +188,9 @@ async def test_the_rest_of_what_changes_something_is_an_entry_too(world):
 
     async def newest(tenant="north"):
         await host.trail.finish()
-        found = host.journal.audit.list(tenant=tenant, limit=1)[0]
+        # What happens by itself, such as the decision of a gate at its deadline, is told whenever the news of it arrives.
+        by_people = (one for one in host.journal.audit.list(tenant=tenant) if one.principal in {"admin", "deputy"})
+        found = next(by_people)
         return found.principal, found.act, found.outcome, found.target.partition("/")[0], dict(found.data)
 
     await call("admin", "POST", "/workflows", {"source": source}, expect=201)
