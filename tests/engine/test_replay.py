@@ -24,6 +24,7 @@ from weft.plan.nodes import (
     Map,
     Plan,
     Select,
+    Set,
     Signal,
     State,
     Wait,
@@ -87,6 +88,46 @@ def test_a_step_that_began_between_two_ends_of_one_commit_comes_out_again() -> N
             check(plan, events)
     # What failed is written first, and yet what follows on the other has begun.
     assert ("/top/n0", "/top/n1", "/top/n2", "/top/n2") in orders
+
+
+BESIDE = Block(name="beside", body=call("in"), ends="inverted")
+
+
+@pytest.mark.parametrize(
+    ("first", "join"),
+    [(Set(name="first", values={"v": "1 / 0"}), Join()), (Set(name="first", values={"v": "1"}), Join(policy="first"))],
+    ids=["failed", "enough"],
+)
+def test_what_ran_beside_an_end_that_needs_no_step_and_ended_before_it_was_acted_on_comes_out_again(
+    first, join
+) -> None:
+    plan = Plan(workflow="w", root=Graph(name="g", children=(first, BESIDE), join=join))
+    for seed in (None, 0, 1):
+        events = recorded(plan, seed=seed)
+        # Nobody asks for this end any more, and it was written.
+        assert next(event.path for event in events if event.kind == "node.failed") == "/beside"
+        check(plan, events)
+
+
+@pytest.mark.slow
+def test_what_ran_beside_an_end_of_an_earlier_drive_comes_out_again() -> None:
+    each = Block(name="", body=call("in"), ends="inverted")
+    plan = Plan(workflow="w", root=Block(name="", body=Map(name="m", items="[0, 1]", body=each)))
+
+    async def die_and_resume(world: World, run_id: str) -> None:
+        world.journal.writer = DyingWriter(world.journal, "node.failed", "/m[0]")
+        try:
+            await world.engine.drive(run_id)
+        except Crash:
+            bury(world.engine, world.journal)
+            await world.resume(run_id)
+
+    seen = set()
+    for seed in range(8):
+        events = recorded(plan, seed=seed, how=die_and_resume)
+        seen.add(tuple(event.path for event in events if event.kind == "node.failed"))
+        check(plan, events)
+    assert ("/m[0]", "/m[1]", "/m") in seen
 
 
 @RELAXED
