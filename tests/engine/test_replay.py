@@ -178,6 +178,19 @@ def test_a_value_that_a_composite_did_not_end_with_is_found(case: Case, data: st
     assert found.seq == event.seq
 
 
+def test_what_differs_is_told_of_the_place_up_to_which_the_journal_can_be_followed() -> None:
+    first = Set(name="first", values={"v": "1 / 0"})
+    plan = Plan(
+        workflow="w", root=chain(Select(name="s", children=(Graph(name="g", children=(first, BESIDE)), call("b"))))
+    )
+    events = recorded(plan)
+    place = next(place for place, event in enumerate(events) if event.kind == "run.completed")
+    events[place] = events[place]._replace(data={"outputs": {"response": "forged", "value": None}})
+    found = replay("r", plan, events).difference
+    assert found is not None
+    assert found.seq == events[place].seq
+
+
 def test_a_failed_a_reopened_and_a_cancelled_run_come_out_again():
     plan = Plan(workflow="w", root=chain(call("a"), fan(call("b"), call("c"), name="g"), call("d")))
 

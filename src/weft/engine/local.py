@@ -309,7 +309,8 @@ class Engine:
         others = program_walker(self._programs, recorder.state.options, partial(self._surroundings.mask, run_id))
         driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
-            result = await see_through(driven, partial(self._cancels.take, [run_id]) if look else None)
+            first = partial(self._cancels.take, [run_id]) if look else None
+            result = await see_through(driven, self._surroundings.mask, first)
         except RunHalted as halt:
             self._claims.release(run_id, recorder.epoch)
             raise halt.error from None

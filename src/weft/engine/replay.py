@@ -49,14 +49,17 @@ def replay(run_id: str, plan: Plan, events: Sequence[Event], programs: Programs 
     """
     # Ends that reached the journal close together may have been acted on together or one by one, and in any order: which it was
     # the journal does not say, so it is enough that one of them leads to the same events.
-    first: Replayed | None = None
+    # Of those that part, the one that came furthest says best where the journal cannot be followed.
+    furthest: Replayed | None = None
+    parted = -1
     for pace in _paces():
         found = quietly(lambda loop: _Replay(loop, plan, events, pace, programs).run(run_id), pace.seed)  # noqa: B023 -- called at once
         if found.difference is None:
             return found
-        first = first or found
-    assert first is not None, "there is more than one pace"
-    return first
+        if found.difference.seq > parted:
+            furthest, parted = found, found.difference.seq
+    assert furthest is not None, "there is more than one pace"
+    return furthest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
