@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 from itertools import islice
 from typing import Any
@@ -20,8 +20,8 @@ _NO_REMOTE: Registry[Any] = Registry()
 """Schemas refer to themselves only."""
 _NAME = 1_000
 """Characters that a name may have which patterns are tried on."""
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-"""What patterns have in common that can be tried for ever."""
+_UNEVALUATED = "unevaluatedProperties"
+_REPEATS = re.compile(r"[*+{]")
 _PATIENCE: ContextVar[Patience | None] = ContextVar("weft_patience", default=None)
 
 
@@ -47,22 +47,32 @@ def problems(held: Validator, value: Any, most: int = 50) -> list[ValidationErro
         _PATIENCE.reset(token)
 
 
-def unusable_patterns(schema: Any) -> Iterator[PatternError]:
-    """What is wrong with the patterns in `schema`."""
-    if isinstance(schema, Mapping):
-        names = schema.get("patternProperties")
+def unlimited(schema: Any) -> bool:
+    """Whether names are held to the patterns of `schema` by the library itself, which knows no limit: one keyword has it so."""
+    return any(_UNEVALUATED in each for each in _maps(schema))
+
+
+def unusable_patterns(schema: Any, *, beside_unlimited: bool | None = None) -> Iterator[PatternError]:
+    """What is wrong with the patterns in `schema`, a whole one unless it is said whether it is a part of an `unlimited` one."""
+    strict = unlimited(schema) if beside_unlimited is None else beside_unlimited
+    for each in _maps(schema):
+        names = each.get("patternProperties")
         for text in names if isinstance(names, Mapping) else ():
-            # The library tries those itself, without a limit.
-            if _REPEATED_GROUP.search(text):
-                yield PatternError(f"names cannot be held to the pattern {shown(text)}, in which a group is repeated")
+            if strict and len(_REPEATS.findall(text)) > 1:
+                yield PatternError(
+                    f"beside {_UNEVALUATED}, names cannot be held to {shown(text)}, in which more than one thing is repeated"
+                )
             yield from _unusable(text)
-        if isinstance(own := schema.get("pattern"), str):
+        if isinstance(own := each.get("pattern"), str):
             yield from _unusable(own)
-        for value in schema.values():
-            yield from unusable_patterns(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from unusable_patterns(value)
+
+
+def _maps(schema: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(schema, Mapping):
+        yield schema
+    if isinstance(schema, (Mapping, list)):
+        for value in schema.values() if isinstance(schema, Mapping) else schema:
+            yield from _maps(value)
 
 
 def _unusable(text: str) -> Iterator[PatternError]:
@@ -86,24 +96,53 @@ def _pattern(_: Any, wanted: str, value: Any, __: Any) -> Iterator[ValidationErr
         yield ValidationError(f"it cannot be held to its pattern: {error}")
 
 
-def _of_names(keyword: str) -> Callable[..., Iterator[ValidationError]]:
-    """`keyword`, which tries patterns on names, where none is too long for that."""
-    original = Draft202012Validator.VALIDATORS[keyword]
+def _fits(pattern: str, name: str) -> bool:
+    return (_PATIENCE.get() or Patience()).search(pattern, name) is not None
 
-    def held(of: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-        if isinstance(value, dict) and "patternProperties" in schema and any(len(name) > _NAME for name in value):
-            yield ValidationError(
-                f"one of its names has more than {_NAME:,} characters, and cannot be held to a pattern"
-            )
-        else:
-            yield from original(of, wanted, value, schema)
 
-    return held
+def _pattern_properties(held: Any, wanted: Mapping[str, Any], value: Any, _: Any) -> Iterator[ValidationError]:
+    if not isinstance(value, dict):
+        return
+    try:
+        for pattern, schema in wanted.items():
+            for name in [name for name in value if _fits(pattern, name)]:
+                yield from held.descend(value[name], schema, path=name, schema_path=pattern)
+    except PatternError as error:
+        yield ValidationError(f"its names cannot be held to their patterns: {error}")
+
+
+def _additional_properties(held: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    patterns = schema.get("patternProperties")
+    if not patterns or not isinstance(value, dict):
+        yield from _ADDITIONAL(held, wanted, value, schema)
+        return
+    own = schema.get("properties", {})
+    try:
+        others = [name for name in value if name not in own and not any(_fits(pattern, name) for pattern in patterns)]
+    except PatternError as error:
+        yield ValidationError(f"its names cannot be held to their patterns: {error}")
+        return
+    alone: dict[str, Any] = {"properties": {name: {} for name in value if name not in others}}
+    yield from _ADDITIONAL(held, wanted, value, alone)
+
+
+def _unevaluated_properties(held: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+    if isinstance(value, dict) and any(len(name) > _NAME for name in value):
+        yield ValidationError(f"one of its names has more than {_NAME:,} characters, and cannot be held to a pattern")
+    else:
+        yield from _UNEVALUATED_PROPERTIES(held, wanted, value, schema)
 
 
 _REFUSED = "$refused"
-_NAMING = ("patternProperties", "additionalProperties", "unevaluatedProperties")
+_ADDITIONAL = Draft202012Validator.VALIDATORS["additionalProperties"]
+_UNEVALUATED_PROPERTIES = Draft202012Validator.VALIDATORS[_UNEVALUATED]
 _BOUNDED: Any = extend(  # type: ignore[no-untyped-call]  # jsonschema gives it no types
     Draft202012Validator,
-    {"pattern": _pattern, _REFUSED: _refused, **{keyword: _of_names(keyword) for keyword in _NAMING}},
+    {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+        _UNEVALUATED: _unevaluated_properties,
+        _REFUSED: _refused,
+    },
 )
