@@ -11,13 +11,12 @@ from difflib import unified_diff
 from functools import cached_property
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from mcp_types import Tool as Listed
 
 from weft.core.canonical import dumps
 from weft.core.errors import ToolError
-from weft.core.json_schema import unlimited, unusable_patterns
+from weft.core.json_schema import check_schema, unlimited, unusable_patterns
 from weft.tools.port import Effect
 
 MAX_TOOLS = 512
@@ -92,7 +91,7 @@ def read_descriptor(tool: Listed) -> Descriptor:
         schema = dumps(tool.input_schema)
         if len(schema) > _SCHEMA or len(dumps(tool.output_schema)) > _SCHEMA:
             raise _useless(shown, f"its schema is larger than {_SCHEMA} bytes")
-        Draft202012Validator.check_schema(tool.input_schema)
+        check_schema(tool.input_schema)
     except (SchemaError, RecursionError, TypeError, ValueError) as error:
         reason = error.message if isinstance(error, SchemaError) else str(error)
         raise _useless(shown, f"its schema is not one: {visible(reason[:200])}") from error
