@@ -136,7 +136,7 @@ async def test_a_backup_is_restored_with_its_keys_into_the_other_kind_of_databas
     restore(other.database, tmp_path / "b.weft")
     assert told(other)[0] == told(journal)[0]
     assert await other.append(Append("one-acme", 1, [draft("/more", CANARY)])) == 5
-    assert check(other).sound
+    assert check(other, other.verify).sound
     journal.close()
     other.close()
 
