@@ -24,12 +24,13 @@ from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
 from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
-from weft.engine.fresh import Fresh
+from weft.engine.fresh import Fresh, beginning
 from weft.engine.limits import given
 from weft.engine.listeners import Listener, tell
 from weft.engine.port import Performer, RunHalted
 from weft.engine.programs.port import Programs
 from weft.engine.programs.walker import program_walker
+from weft.engine.proof import demand_plan
 from weft.engine.questions import Answer
 from weft.engine.recorder import Recorder
 from weft.engine.runtime import EmbeddedRuntime
@@ -116,7 +117,8 @@ class Engine:
         parent = birth if isinstance(birth, Birth) else None
         run_id = parent.id if parent else str(birth or self._new_id())
         hash_, body = self._shelf.sealed(plan)
-        data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
+        owner = owner if owner.session else replace(owner, session=run_id)
+        data = beginning(plan, hash_, scope, inputs, options) | {"owner": owner.as_json()}
         data |= {"parent": parent.as_json()} if parent else {}
         new = NewRun(
             id=run_id,
@@ -125,7 +127,7 @@ class Engine:
             plan=body,
             inputs=given(dict(scope if inputs is None else inputs)).decode(),
             options=given(dict(options or {})).decode(),
-            session=owner.session or run_id,
+            session=owner.session,
             tenant=owner.tenant,
             principal=owner.principal,
             driver=None if queued else self._claims.driver,
@@ -277,6 +279,7 @@ class Engine:
             events = await asyncio.to_thread(self._journal.proven_events, run_id)
         else:
             events = self._journal.proven_events(run_id)
+        demand_plan(run, events[0])
         recorder = self._recorder(run_id, epoch, fold(events))
         if run.ended:
             await ending.reopened(recorder, at=self._clock.micros())
@@ -309,7 +312,8 @@ class Engine:
         others = program_walker(self._programs, recorder.state.options, partial(self._surroundings.mask, run_id))
         driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
-            result = await see_through(driven, partial(self._cancels.take, [run_id]) if look else None)
+            first = partial(self._cancels.take, [run_id]) if look else None
+            result = await see_through(driven, self._surroundings.mask, first)
         except RunHalted as halt:
             self._claims.release(run_id, recorder.epoch)
             raise halt.error from None
