@@ -174,7 +174,9 @@ async def test_what_is_moved_cut_or_replaced_is_named(where, change, place):
     sql(where, change, *([b'{"value":"forged"}'] if "?" in change else []))
     verdict = journal.verify("one-acme")
     assert verdict.bad_seq == place
-    assert check(journal, journal.verify).problems[0].startswith(f"run one-acme: event {place} is not what was appended")
+    assert (
+        check(journal, journal.verify).problems[0].startswith(f"run one-acme: event {place} is not what was appended")
+    )
     if "commitment=NULL" not in change:
         with pytest.raises(MismatchError, match=f"event {place} of run one-acme cannot be read"):
             journal.events("one-acme")
