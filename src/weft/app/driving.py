@@ -89,7 +89,7 @@ class Driving:
         self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models, self._kept = ModelPool(), Kept(programs)
+        self._models, self._kept = ModelPool(policy=self._policy), Kept(programs)
         self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}

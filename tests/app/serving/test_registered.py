@@ -155,6 +155,19 @@ async def test_a_workflow_of_a_user_sends_the_keys_of_the_service_nowhere_but_wh
     assert (await Library(journal, home, ()).register(text, at=1)).version == 1
 
 
+async def test_every_way_to_say_where_models_are_is_seen_and_ollama_on_this_machine_is_none(journal, home):
+    library = Library(journal, home, ())
+    for text in (
+        ADDRESS.replace("model_id: gpt-4o-mini", "model_id: gpt-4o-mini, host: 'https://evil.example'") % ("", ""),
+        ADDRESS % (", host: 'https://evil.example'", ""),
+        ADDRESS % (", provider: ollama, model_id: m, host: 'https://evil.example'", ""),
+    ):
+        with pytest.raises(PolicyError, match=r"to 'evil\.example'"):
+            await register(library, text)
+    local = ADDRESS % (", provider: ollama, model_id: m, host: 'http://localhost:11434'", "")
+    assert (await register(library, local)).version == 1
+
+
 @pytest.mark.parametrize(
     "part",
     [

@@ -14,6 +14,7 @@ from weft.spec.model.tools import McpUrl
 from weft.spec.model.workflow import Workflow
 
 _SOURCES = ("env", "file", "secrets_manager", "ssm", "azure_key_vault", "vault")
+_HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 _PLAIN = re.compile(r"[^%\\?#\x00-\x20]+")
 """What stands under a pattern is written as it is: nothing in it is decoded on the way."""
 
@@ -56,8 +57,8 @@ class Trust:
         for name, host in _model_hosts(workflow):
             if not _is_among(host, self.addresses):
                 raise PolicyError(
-                    f"a workflow that is registered here may not send the keys of the service to {host!r}, as its agent {name!r} would",
-                    fix="leave `base_url` out, or allow the host with the setting `server.registered_addresses`",
+                    f"a workflow that is registered here may not send the keys of the service to {host!r}, as {name} would",
+                    fix="leave the address out, or allow the host with the setting `server.registered_addresses`",
                 )
 
 
@@ -78,9 +79,17 @@ def _names(pattern: str, secret: Secret) -> bool:
 
 
 def _model_hosts(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """The hosts at which models are by the word of the workflow, and what says so. A local provider on this machine needs no key."""
+    runtime = workflow.runtime
+    said = [("`runtime`", runtime.provider, runtime.host)]
     for name, agent in workflow.inline_agents().items():
-        if agent.base_url is not None:
-            yield name, urlsplit(agent.base_url).hostname or ""
+        said += [
+            (f"its agent {name!r}", agent.provider or runtime.provider, url) for url in (agent.base_url, agent.host)
+        ]
+    for what, provider, url in said:
+        host = urlsplit(url).hostname or "" if url is not None else ""
+        if url is not None and not (provider == "ollama" and host in _HERE):
+            yield what, host
 
 
 def _is_among(host: str, allowed: Iterable[str]) -> bool:
