@@ -12,6 +12,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.postgres_server import Elsewhere
 from weft.app.auditing.keys import AuditKey
 from weft.app.auditing.proof import verify_file
 from weft.app.auditing.shipping import Shipper, targets
@@ -194,6 +195,7 @@ def test_the_command_ships_once(aws, log, tmp_path):
     log[0].close()
     given = {
         "WEFT_HOME": str(tmp_path),
+        **Elsewhere.environ(tmp_path),
         "WEFT_AUDIT__S3_BUCKET": own.s3_bucket,
         "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,
     }
@@ -213,6 +215,7 @@ def test_a_worker_ships_while_it_works(aws, log, tmp_path):
     log[0].close()
     given = {
         "WEFT_HOME": str(tmp_path),
+        **Elsewhere.environ(tmp_path),
         "WEFT_AUDIT__S3_BUCKET": own.s3_bucket,
         "WEFT_AUDIT__S3_PREFIX": "kept",
         "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,

@@ -89,7 +89,7 @@ class Driving:
         self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models, self._kept = ModelPool(), Kept(programs)
+        self._models, self._kept = ModelPool(policy=self._policy), Kept(programs)
         self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
@@ -308,8 +308,6 @@ class Driving:
         self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
     ) -> ToolContext:
         """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
-        known = declared_secrets(definitions)
-        known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
         workdir = Path(str(definitions.get("workdir") or options.get("workdir") or "."))
         may = self._settings.tools
@@ -319,7 +317,8 @@ class Driving:
             clock=self._clock,
             http=self._access.http(self._http, *step),
             secrets=Secrets(
-                known.values(),
+                declared_secrets(definitions).values(),
+                own=[SecretRef(name=TAVILY_KEY, key=TAVILY_KEY)],
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
                 on_mask=partial(self._access.redaction, *step),
