@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.ports import free_port
-from tests.processes import PIPE, start
+from tests.processes import command, start
 from tests.server.conftest import BRIEF
 from tests.server.served import Served
 from tests.waiting import until
@@ -102,9 +102,9 @@ class Secure(Served):
         return f"https://127.0.0.1:{self.port}"
 
     def start(self):
-        command = ["up", self.flows, "--port", self.port, "--json"]
+        argv = ["up", self.flows, "--port", self.port, "--json"]
         with (self.folder / "up.log").open("ab") as log:
-            self.process = start(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
+            self.process = start(argv, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
         end = time.monotonic() + 60
         while '"ready"' not in self.log:
             assert self.process.poll() is None and time.monotonic() < end, self.log
@@ -178,7 +178,7 @@ def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_n
     with pytest.raises(TransientError), Client(one.url, retries=0) as stranger:
         stranger.health.live()  # the authorities of this machine do not vouch for it
     environ = one.environ | {"WEFT_SERVER_URL": one.url, "WEFT_TLS_CA": str(ours.file)}
-    assert '"runs"' in command("runs", "list", "--json", environ=environ)[1]
+    assert '"runs"' in command("runs", "list", "--json", env=environ).out
     # That there were others, and which were not taken up, stands in the audit log.
     found = until(lambda: len(known := changes(one)) >= 3 and known)
     assert [each[0] for each in found] == ["done", "failed", "done"]
@@ -215,13 +215,6 @@ def test_callers_need_a_certificate_of_our_authority(tmp_path, secure):
         one.seen(shown)
 
 
-def command(*argv, environ):
-    """Run a command; its exit status, and what it said."""
-    process = start(argv, env=environ, stdout=PIPE, stderr=PIPE)
-    out, err = process.communicate(timeout=60)
-    return process.returncode, out, err
-
-
 def test_what_is_unfit_is_refused_at_the_start(tmp_path):
     ours = Authority(tmp_path, "ours")
     good, other, late = ours.issue("good"), ours.issue("other"), ours.issue("late", days=-1)
@@ -236,7 +229,7 @@ def test_what_is_unfit_is_refused_at_the_start(tmp_path):
             "WEFT_SERVER__TLS_CERT": str(cert),
             "WEFT_SERVER__TLS_KEY": str(key),
         }
-        code, out, err = command("up", "--port", "0", environ=environ)
+        code, out, err = command("up", "--port", "0", env=environ)
         assert code and said in out + err, err
     with pytest.raises(InputError, match="cannot be used"):
         Client("https://127.0.0.1:1", tls=Tls(ca=tmp_path / "none"))
@@ -249,8 +242,8 @@ def health(service):
 
 
 def doctor(service):
-    _, said, _ = command("doctor", "--json", environ=service.environ)
-    found = {one["name"]: one for one in json.loads(said)["findings"]}
+    said = command("doctor", "--json", env=service.environ)
+    found = {one["name"]: one for one in json.loads(said.out)["findings"]}
     return found["certificate server.tls_cert"]
 
 
