@@ -29,7 +29,8 @@ class Secrets:
     are those in `also_masked`. Neither ``repr`` nor errors hold them. `on_resolve` is told each value that is given out,
     once, so that redaction elsewhere knows it too; `on_read` is told once which secret it was, `on_mask` that some were taken out.
 
-    `values` knows those that other places than the environment keep.
+    `values` knows those that other places than the environment keep. `own` are for tools of ours that ask for them by name: nothing
+    that a workflow writes refers to them, and one that the workflow declares under the same name is meant instead.
 
     Raises:
         UnsupportedError: a reference names a source other than ``env``, and there are no `values`.
@@ -45,8 +46,11 @@ class Secrets:
         on_mask: Callable[[], object] | None = None,
         also_masked: Iterable[str] = (),
         values: Values | None = None,
+        own: Iterable[SecretRef] = (),
     ) -> None:
-        self._refs = {ref.name: ref for ref in refs}
+        declared_refs = {ref.name: ref for ref in refs}
+        self._refs = {ref.name: ref for ref in own} | declared_refs
+        self._declared = frozenset(declared_refs)
         self._environ = os.environ if environ is None else environ
         self._on_resolve = on_resolve
         self._on_read = on_read
@@ -70,7 +74,7 @@ class Secrets:
 
     def names(self) -> frozenset[str]:
         """The names that are declared."""
-        return frozenset(self._refs)
+        return self._declared
 
     def resolve(self, name: str) -> str:
         """The value of the secret `name`.
@@ -80,7 +84,7 @@ class Secrets:
         """
         ref = self._refs.get(name)
         if ref is None:
-            raise AuthError(f"no secret is called {name!r}", fix="declare it under `env.secrets`")
+            raise _unknown(name)
         if ref.source != "env":
             assert self._values is not None, "refused when it was made"
             value = self._values.value(ref)
@@ -106,7 +110,7 @@ class Secrets:
         Raises:
             AuthError: as `resolve`.
         """
-        return _REFERENCE.sub(lambda match: self.resolve(match[1]), text)
+        return _REFERENCE.sub(lambda match: self._written(match[1]), text)
 
     def fill(self, value: Any) -> Any:
         """JSON with each ``{"$secret": name}`` in it replaced by the value of that secret; texts stay as they are.
@@ -116,7 +120,7 @@ class Secrets:
         """
         if isinstance(value, Mapping):
             if set(value) == {_KEY}:
-                return self.resolve(str(value[_KEY]))
+                return self._written(str(value[_KEY]))
             return {key: self.fill(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.fill(item) for item in value]
@@ -134,6 +138,12 @@ class Secrets:
         self._tell(value, clean)
         return clean
 
+    def _written(self, name: str) -> str:
+        """The value of a secret to which something refers that a workflow, a model or a tool wrote."""
+        if name not in self._declared:
+            raise _unknown(name)
+        return self.resolve(name)
+
     def _tell(self, value: Any, clean: Any) -> None:
         if self._on_mask is not None and clean is not value and clean != value:
             self._on_mask()
@@ -147,3 +157,7 @@ class Secrets:
             self._on_resolve(value)
         if self._on_read is not None:
             self._on_read(ref)
+
+
+def _unknown(name: str) -> AuthError:
+    return AuthError(f"no secret is called {name!r}", fix="declare it under `env.secrets`")
