@@ -317,8 +317,7 @@ class Driving:
             clock=self._clock,
             http=self._access.http(self._http, *step),
             secrets=Secrets(
-                declared_secrets(definitions).values(),
-                own=[SecretRef(name=TAVILY_KEY, key=TAVILY_KEY)],
+                [SecretRef(name=TAVILY_KEY, key=TAVILY_KEY, ours=True), *declared_secrets(definitions).values()],
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
                 on_mask=partial(self._access.redaction, *step),
