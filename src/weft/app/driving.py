@@ -338,4 +338,7 @@ class Driving:
 def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
     """The secrets that a plan declares, by the names under which it refers to them."""
     declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
-    return {name: SecretRef(name=name, **one) for name, one in declared.items()}
+    return {
+        name: SecretRef(name=name, key=one["key"], source=one.get("source", "env"), path=one.get("path", ""))
+        for name, one in declared.items()
+    }
