@@ -317,8 +317,7 @@ class Driving:
             clock=self._clock,
             http=self._access.http(self._http, *step),
             secrets=Secrets(
-                declared_secrets(definitions).values(),
-                own=[SecretRef(name=TAVILY_KEY, key=TAVILY_KEY)],
+                [SecretRef(name=TAVILY_KEY, key=TAVILY_KEY, ours=True), *declared_secrets(definitions).values()],
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
                 on_mask=partial(self._access.redaction, *step),
@@ -339,4 +338,7 @@ class Driving:
 def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
     """The secrets that a plan declares, by the names under which it refers to them."""
     declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
-    return {name: SecretRef(name=name, **one) for name, one in declared.items()}
+    return {
+        name: SecretRef(name=name, key=one["key"], source=one.get("source", "env"), path=one.get("path", ""))
+        for name, one in declared.items()
+    }
