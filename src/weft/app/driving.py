@@ -89,7 +89,7 @@ class Driving:
         self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models, self._kept = ModelPool(), Kept(programs)
+        self._models, self._kept = ModelPool(policy=self._policy), Kept(programs)
         self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
@@ -309,8 +309,6 @@ class Driving:
         self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
     ) -> ToolContext:
         """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
-        known = declared_secrets(definitions)
-        known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
         workdir = Path(str(definitions.get("workdir") or options.get("workdir") or "."))
         may = self._settings.tools
@@ -320,7 +318,7 @@ class Driving:
             clock=self._clock,
             http=self._access.http(self._http, *step),
             secrets=Secrets(
-                known.values(),
+                [SecretRef(name=TAVILY_KEY, key=TAVILY_KEY, ours=True), *declared_secrets(definitions).values()],
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
                 on_mask=partial(self._access.redaction, *step),
@@ -341,4 +339,7 @@ class Driving:
 def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
     """The secrets that a plan declares, by the names under which it refers to them."""
     declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
-    return {name: SecretRef(name=name, **one) for name, one in declared.items()}
+    return {
+        name: SecretRef(name=name, key=one["key"], source=one.get("source", "env"), path=one.get("path", ""))
+        for name, one in declared.items()
+    }
