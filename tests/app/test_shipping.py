@@ -3,9 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import boto3
@@ -13,6 +10,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.postgres_server import Elsewhere
+from tests.processes import command, start
+from tests.waiting import until
 from weft.app.auditing.keys import AuditKey
 from weft.app.auditing.proof import verify_file
 from weft.app.auditing.shipping import Shipper, targets
@@ -181,11 +180,11 @@ async def test_a_service_ships_as_long_as_it_runs(aws, log):
     own, _, _ = aws
     made, _ = shipper(journal, own)
     running = asyncio.ensure_future(made.run(every_s=0.05))
-    await asyncio.sleep(1)
-    add(journal, key, "local", 1)
-    async with asyncio.timeout(20):
-        while "kept/local/heads/000000000026.json" not in await asyncio.to_thread(objects, aws):
-            await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        for number in (25, 26):
+            while f"kept/local/heads/{number:012}.json" not in await asyncio.to_thread(objects, aws):
+                await asyncio.sleep(0.1)
+            add(journal, key, "local", 1)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
 
@@ -199,15 +198,14 @@ def test_the_command_ships_once(aws, log, tmp_path):
         "WEFT_AUDIT__S3_BUCKET": own.s3_bucket,
         "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,
     }
-    command = [sys.executable, "-m", "weft", "audit", "ship", "--json"]
-    done = subprocess.run(command, capture_output=True, env=os.environ | given, timeout=60, check=True)
-    assert [(one["tenant"], one["last"]) for one in json.loads(done.stdout)["shipped"]] == [("a/b:c", 3), ("local", 25)]
-    again = subprocess.run(command, capture_output=True, env=os.environ | given, timeout=60, check=True)
-    assert json.loads(again.stdout) == {"shipped": []}
+    done = command("audit", "ship", "--json", env=os.environ | given)
+    assert [(one["tenant"], one["last"]) for one in json.loads(done.out)["shipped"]] == [("a/b:c", 3), ("local", 25)]
+    again = command("audit", "ship", "--json", env=os.environ | given)
+    assert (again.code, json.loads(again.out)) == (0, {"shipped": []})
     given["WEFT_AUDIT__S3_BUCKET"] = ""
-    none = subprocess.run(command, capture_output=True, env=os.environ | given, timeout=60, check=False)
-    assert none.returncode
-    assert b"WEFT_AUDIT__S3_BUCKET" in none.stdout + none.stderr
+    none = command("audit", "ship", "--json", env=os.environ | given)
+    assert none.code
+    assert "WEFT_AUDIT__S3_BUCKET" in none.out + none.err
 
 
 def test_a_worker_ships_while_it_works(aws, log, tmp_path):
@@ -220,13 +218,11 @@ def test_a_worker_ships_while_it_works(aws, log, tmp_path):
         "WEFT_AUDIT__S3_PREFIX": "kept",
         "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,
     }
-    worker = subprocess.Popen([sys.executable, "-m", "weft", "worker"], env=os.environ | given)
+    worker = start(["worker"], env=os.environ | given)
     try:
-        until = time.monotonic() + 60
         # One more than there were: with which settings the worker starts.
-        while "kept/local/heads/000000000026.json" not in objects(aws):
-            assert worker.poll() is None and time.monotonic() < until
-            time.sleep(0.1)
+        until(lambda: worker.poll() is not None or "kept/local/heads/000000000026.json" in objects(aws), 60)
+        assert worker.poll() is None
         worker.terminate()
         assert worker.wait(30) == 0
     finally:

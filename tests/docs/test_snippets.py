@@ -18,8 +18,8 @@ import pytest
 
 from tests.cli.conftest import TOOLS, steps
 from tests.docs.pages import BLOCKS, INDENTED, PAGES, ROOT, blocks, prose, shown_commands
+from tests.ports import free_port
 from tests.processes import PIPE, start, write_program
-from tests.server.served import free_port
 from weft.cli.commands import COMMANDS
 from weft.cli.group import built
 from weft.core.settings import load_settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from tests.faults.test_processes import check_effects, effects
@@ -27,12 +26,6 @@ def until(what, seconds=30.0):
         assert time.monotonic() - began < seconds, "it never came"
         time.sleep(0.01)
     return time.monotonic() - began
-
-
-def promised(seconds):
-    """That long on a machine of its own; longer beside other tests, and on one that has more to do than it has processors for."""
-    beside = 2.0 if "PYTEST_XDIST_WORKER" in os.environ else 1.0
-    return seconds * max(beside, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def steps(journal, run_id):

@@ -8,10 +8,11 @@ from collections import Counter
 import pytest
 
 from tests.faults.cable import cable
-from tests.faults.crew import STEPS, check_all, epoch, promised, queued, until
+from tests.faults.crew import STEPS, check_all, epoch, queued, until
 from tests.faults.processes import line
 from tests.faults.relay import Relay
 from tests.faults.test_processes import check_effects, effects
+from tests.waiting import promised
 from weft.plan.nodes import Call, Map, Plan
 
 pytestmark = pytest.mark.slow

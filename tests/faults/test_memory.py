@@ -8,10 +8,11 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.crew import check_all, epoch, promised, queued, until
+from tests.faults.crew import check_all, epoch, queued, until
 from tests.faults.memory import bounded
 from tests.faults.test_fencing import crowd
 from tests.faults.test_processes import effects
+from tests.waiting import promised
 
 pytestmark = pytest.mark.slow
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.crew import STEPS, check_all, epoch, promised, queued, steps, until
+from tests.faults.crew import STEPS, check_all, epoch, queued, steps, until
 from tests.faults.processes import end, line, spawn
 from tests.faults.test_processes import effects
+from tests.waiting import promised
 from weft.core.errors import ConflictError
 from weft.engine.local import Engine
 from weft.store.append import Append

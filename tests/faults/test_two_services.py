@@ -10,10 +10,10 @@ from statistics import median
 import httpx2
 import pytest
 
-from tests.faults.crew import promised
 from tests.faults.onlookers import Onlooker, Stalled, begin_anew, descriptors, most_memory, places
 from tests.processes import PIPE, start
 from tests.server.conftest import SMALL, Served
+from tests.waiting import promised
 
 pytestmark = pytest.mark.slow
 

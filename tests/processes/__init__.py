@@ -6,6 +6,6 @@ them once (`tests.processes.nursery`), and each start is a fork of it. `tests/cl
 users do.
 """
 
-from tests.processes.started import PIPE, Started, start, write_program
+from tests.processes.started import PIPE, Said, Started, command, start, write_program
 
-__all__ = ["PIPE", "Started", "start", "write_program"]
+__all__ = ["PIPE", "Said", "Started", "command", "start", "write_program"]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 PIPE = subprocess.PIPE
 _ROOT = Path(__file__).parents[2]
@@ -127,6 +127,21 @@ def start(
         stderr=2 if stderr is None else stderr,
         module=module,
     )
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*argv: object, env: Mapping[str, str] | None = None, cwd: Path | str | None = None) -> Said:
+    """Run ``weft ARGV`` to its end."""
+    process = start(argv, env=env, cwd=cwd, stdout=PIPE, stderr=PIPE)
+    out, err = process.communicate(timeout=120)
+    return Said(process.returncode, out, err)
 
 
 def _end(asked: object, given: list[int], kept: list[int], *, reading: bool = False):

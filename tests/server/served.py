@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +12,10 @@ from typing import Any, Self
 
 import httpx2
 
+from tests.ports import free_port
 from tests.postgres_server import Elsewhere
 from tests.processes import start
 from weft.store.journal import Journal
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Served:
@@ -80,7 +75,7 @@ class Served:
         """End it at once, as a power cut would."""
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
-            self.process.wait(10)
+            self.process.wait(30)
 
     def stop(self) -> int:
         """Ask it to stop; its exit status."""

@@ -14,6 +14,7 @@ from a2a.types import a2a_pb2
 from a2a.types.a2a_pb2_grpc import A2AServiceStub
 from pydantic import SecretStr
 
+from tests.waiting import promised
 from weft.app.admission.cookies import new_link
 from weft.app.hosting import Host
 from weft.core.settings import Settings
@@ -102,7 +103,7 @@ def read(url, road, shown, change):
     """What a stream says after `change`, and how long it goes on."""
     method, path, body = ROADS[road]
     headers = {"Authorization": f"Bearer {shown}", "A2A-Version": "1.0"}
-    with httpx2.stream(method, f"{url}{path}", json=body, headers=headers, timeout=15) as answer:
+    with httpx2.stream(method, f"{url}{path}", json=body, headers=headers, timeout=60) as answer:
         assert answer.status_code == 200, answer.read()
         lines = answer.iter_lines()
         first = [next(lines)]
@@ -115,6 +116,13 @@ def last(lines):
     """The last event."""
     event = next((line[7:] for line in reversed(lines) if line.startswith("event: ")), "")
     return event, json.loads(next(line[6:] for line in reversed(lines) if line.startswith("data: ")))
+
+
+def tells_of_a_new_run(url, lines, headers):
+    """A stream that goes on tells of what comes."""
+    made = httpx2.post(f"{url}/api/v1/runs", json={"workflow": "waits"}, headers=headers, timeout=60)
+    assert made.status_code == 202, made.text
+    assert any(made.json()["id"] in line for line in lines)
 
 
 def new(host, name):
@@ -140,7 +148,7 @@ def test_a_stream_ends_when_its_key_is_taken_back(service, road):
     host, url = service
     key, shown = new(host, f"one of {road}")
     lines, took = read(url, road, shown, lambda: elsewhere(host, lambda identity: identity.revoke(key.id)))
-    assert took < 1.5
+    assert took < promised(1.5)
     assert CHECKS[road](*last(lines)), lines
     assert httpx2.get(f"{url}/api/v1/runs", headers={"Authorization": f"Bearer {shown}"}).status_code == 401
 
@@ -154,14 +162,14 @@ def test_a_stream_over_grpc_ends_too(service):
     metadata = (("authorization", f"Bearer {shown}"), ("a2a-version", "1.0"))
     with grpc.insecure_channel(address) as channel:
         request = a2a_pb2.SendMessageRequest(message=said)
-        told = A2AServiceStub(channel).SendStreamingMessage(request, metadata=metadata, timeout=15)
+        told = A2AServiceStub(channel).SendStreamingMessage(request, metadata=metadata, timeout=60)
         next(told)
         elsewhere(host, lambda identity: identity.revoke(key.id))
         began = time.monotonic()
         with pytest.raises(grpc.RpcError) as caught:
             list(told)
     assert caught.value.code() == grpc.StatusCode.UNAUTHENTICATED
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < promised(1.5)
 
 
 @pytest.mark.parametrize("change", [{"disabled": True}, {"role": "viewer"}])
@@ -174,7 +182,7 @@ def test_a_stream_ends_when_its_user_may_do_less(service, change):
         elsewhere(host, lambda identity: identity.change_user(replace(identity.user(name), **change)))
 
     lines, took = read(url, "control", shown, less)
-    assert took < 1.5
+    assert took < promised(1.5)
     assert CHECKS["control"](*last(lines))
 
 
@@ -187,11 +195,12 @@ def test_a_stream_ends_with_the_session_of_its_browser(service, how):
             browser.get(f"{url}/auth/link", params={"code": new_link(host.sealed)})
             cookies.append(f"weft_session={browser.cookies['weft_session']}")
     with (
-        httpx2.stream("GET", f"{url}/api/v1/stream", headers={"Cookie": cookies[0]}, timeout=15) as mine,
-        httpx2.stream("GET", f"{url}/api/v1/stream", headers={"Cookie": cookies[1]}, timeout=2) as other,
+        httpx2.stream("GET", f"{url}/api/v1/stream", headers={"Cookie": cookies[0]}, timeout=60) as mine,
+        httpx2.stream("GET", f"{url}/api/v1/stream", headers={"Cookie": cookies[1]}, timeout=60) as other,
     ):
-        said = mine.iter_lines()
+        said, others = mine.iter_lines(), other.iter_lines()
         lines = [next(said)]
+        next(others)
         if how == "signed out":
             done = httpx2.post(f"{url}/auth/logout", headers={"Cookie": cookies[0], "Origin": url})
             assert done.status_code == 204
@@ -201,22 +210,24 @@ def test_a_stream_ends_with_the_session_of_its_browser(service, how):
             assert elsewhere(host, lambda identity: identity.end_signin(own)) == "local"
         began = time.monotonic()
         lines += said
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < promised(1.5)
         assert CHECKS["control"](*last(lines))
-        with pytest.raises(httpx2.ReadTimeout):
-            list(other.iter_lines())
+        tells_of_a_new_run(url, others, {"Cookie": cookies[1], "Origin": url})
     assert httpx2.get(f"{url}/api/v1/runs", headers={"Cookie": cookies[0]}).status_code == 401
 
 
 def test_other_streams_go_on(service):
     host, url = service
     _, shown = new(host, "who stays")
-    key, _ = new(host, "who goes")
-    with pytest.raises(httpx2.ReadTimeout):
-        method, path, _ = ROADS["control"]
-        headers = {"Authorization": f"Bearer {shown}"}
-        with httpx2.stream(method, f"{url}{path}", headers=headers, timeout=2) as answer:
-            lines = answer.iter_lines()
-            next(lines)
-            elsewhere(host, lambda identity: identity.revoke(key.id))
-            list(lines)
+    key, leaves = new(host, "who goes")
+    method, path, _ = ROADS["control"]
+    headers = {"Authorization": f"Bearer {shown}"}
+    with (
+        httpx2.stream(method, f"{url}{path}", headers={"Authorization": f"Bearer {leaves}"}, timeout=60) as theirs,
+        httpx2.stream(method, f"{url}{path}", headers=headers, timeout=60) as answer,
+    ):
+        gone, lines = theirs.iter_lines(), answer.iter_lines()
+        next(gone), next(lines)
+        elsewhere(host, lambda identity: identity.revoke(key.id))
+        list(gone)
+        tells_of_a_new_run(url, lines, headers)

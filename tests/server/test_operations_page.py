@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT, blocks_of
-from tests.server.served import free_port
+from tests.ports import free_port
 
 PAGE = ROOT / "docs" / "operations.md"
 

@@ -1,10 +1,8 @@
 """A service over a sealed store: what callers say is found by them and nowhere on the disk, and keys change while it runs."""
 
-import subprocess
-import sys
-
 import pytest
 
+from tests.processes import command
 from tests.server.conftest import BRIEF, RELEASE
 
 pytestmark = pytest.mark.slow
@@ -24,12 +22,9 @@ def served(request, make_served, databases):
 
 def weft(served, *args):
     """A command of its own process, on the store of the service."""
-    command = [sys.executable, "-m", "weft", *args]
-    done = subprocess.run(  # noqa: S603 -- ours
-        command, env=served.environ, cwd=served.folder, capture_output=True, text=True, timeout=120, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    done = command(*args, env=served.environ, cwd=served.folder)
+    assert done.code == 0, done.err
+    return done.out
 
 
 def post(served, path, body, code):

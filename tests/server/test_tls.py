@@ -5,8 +5,6 @@ import ipaddress
 import json
 import os
 import socket
-import subprocess
-import sys
 import time
 
 import grpc
@@ -16,8 +14,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.ports import free_port
+from tests.processes import command, start
 from tests.server.conftest import BRIEF
-from tests.server.served import Served, free_port
+from tests.server.served import Served
+from tests.waiting import until
 from weft.app.expiring import Reminder
 from weft.client import Client, Tls
 from weft.core.clock import SystemClock
@@ -101,18 +102,18 @@ class Secure(Served):
         return f"https://127.0.0.1:{self.port}"
 
     def start(self):
-        command = [sys.executable, "-m", "weft", "up", self.flows, "--port", str(self.port), "--json"]
+        argv = ["up", self.flows, "--port", self.port, "--json"]
         with (self.folder / "up.log").open("ab") as log:
-            self.process = subprocess.Popen(command, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
-        until = time.monotonic() + 60
+            self.process = start(argv, env=self.environ, cwd=self.folder, stdout=log, stderr=log)
+        end = time.monotonic() + 60
         while '"ready"' not in self.log:
-            assert self.process.poll() is None and time.monotonic() < until, self.log
+            assert self.process.poll() is None and time.monotonic() < end, self.log
             time.sleep(0.05)
-        self.seen(self.shown, until)
+        self.seen(self.shown, end)
         return self
 
-    def seen(self, shown, until=0):
-        """The number of the certificate that a new connection sees."""
+    def seen(self, shown, end=0):
+        """The number of the certificate that a new connection sees; until `end`, it is tried again."""
         while True:
             try:
                 with (
@@ -123,7 +124,7 @@ class Secure(Served):
                     tls = answer.extensions["network_stream"].get_extra_info("ssl_object")
                     return tls.version(), x509.load_der_x509_certificate(tls.getpeercert(True)).serial_number
             except httpx2.TransportError:
-                if time.monotonic() > until:
+                if time.monotonic() > end:
                     raise
                 time.sleep(0.1)
 
@@ -145,6 +146,15 @@ def secure(tmp_path):
             one.kill()
 
 
+def changes(service):
+    """What the audit log says of other settings, the oldest first."""
+    journal = Journal(Settings(home=service.home).journal)
+    try:
+        return [(each.outcome, each.data) for each in journal.audit.list() if each.act == "settings.change"][::-1]
+    finally:
+        journal.close()
+
+
 def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_not(tmp_path, secure):
     ours = Authority(tmp_path, "ours")
     cert, key = ours.issue("service")
@@ -159,32 +169,18 @@ def test_a_new_certificate_is_taken_up_without_a_restart_and_an_expired_one_is_n
         version, before = one.seen(shown)
         assert version in {"TLSv1.2", "TLSv1.3"}
         ours.issue("service", into=(cert, key), days=-1)
-        time.sleep(1.2)
-        assert one.seen(shown)[1] == before
-        assert "the one before stays" in one.log
+        # The files are looked at when somebody connects.
+        until(lambda: one.seen(shown)[1] == before and "the one before stays" in one.log)
         ours.issue("service", into=(cert, key))
-        time.sleep(1.2)
-        after = one.seen(shown)[1]
-        assert after != before
-        assert over_grpc(port, ours.file) == after
+        after = until(lambda: (seen := one.seen(shown)[1]) != before and seen)
+        until(lambda: over_grpc(port, ours.file) == after)
         kept.health.live()  # connections that were there stay
     with pytest.raises(TransientError), Client(one.url, retries=0) as stranger:
         stranger.health.live()  # the authorities of this machine do not vouch for it
     environ = one.environ | {"WEFT_SERVER_URL": one.url, "WEFT_TLS_CA": str(ours.file)}
-    said = subprocess.run(
-        [sys.executable, "-m", "weft", "runs", "list", "--json"], env=environ, capture_output=True, check=True
-    )
-    assert b'"runs"' in said.stdout
+    assert '"runs"' in command("runs", "list", "--json", env=environ).out
     # That there were others, and which were not taken up, stands in the audit log.
-    until = time.monotonic() + 30
-    while True:
-        journal = Journal(Settings(home=one.home).journal)
-        found = [(each.outcome, each.data) for each in journal.audit.list() if each.act == "settings.change"][::-1]
-        journal.close()
-        if len(found) >= 3:
-            break
-        assert time.monotonic() < until, found
-        time.sleep(0.05)
+    found = until(lambda: len(known := changes(one)) >= 3 and known)
     assert [each[0] for each in found] == ["done", "failed", "done"]
     assert {each[1]["settings"][0] for each in found[1:]} == {"server.tls_cert (content)"}
 
@@ -214,8 +210,7 @@ def test_callers_need_a_certificate_of_our_authority(tmp_path, secure):
             one.seen(outsider)
     trusted.with_suffix(".new").write_bytes(theirs.file.read_bytes())
     trusted.with_suffix(".new").rename(trusted)
-    time.sleep(1.2)
-    assert one.seen(outsiders[2])
+    assert one.seen(outsiders[2], time.monotonic() + 30)
     with pytest.raises(httpx2.TransportError):
         one.seen(shown)
 
@@ -224,19 +219,18 @@ def test_what_is_unfit_is_refused_at_the_start(tmp_path):
     ours = Authority(tmp_path, "ours")
     good, other, late = ours.issue("good"), ours.issue("other"), ours.issue("late", days=-1)
     for cert, key, said in (
-        (good[0], other[1], b"do not fit"),
-        (*late, b"not now"),
-        (good[0], "", b"server.tls_key"),
-        (good[0], tmp_path / "none", b"cannot read"),
+        (good[0], other[1], "do not fit"),
+        (*late, "not now"),
+        (good[0], "", "server.tls_key"),
+        (good[0], tmp_path / "none", "cannot read"),
     ):
         environ = os.environ | {
             "WEFT_HOME": str(tmp_path / "home"),
             "WEFT_SERVER__TLS_CERT": str(cert),
             "WEFT_SERVER__TLS_KEY": str(key),
         }
-        command = [sys.executable, "-m", "weft", "up", "--port", "0"]
-        done = subprocess.run(command, env=environ, capture_output=True, timeout=60, check=False)
-        assert done.returncode and said in done.stdout + done.stderr, done.stderr
+        code, out, err = command("up", "--port", "0", env=environ)
+        assert code and said in out + err, err
     with pytest.raises(InputError, match="cannot be used"):
         Client("https://127.0.0.1:1", tls=Tls(ca=tmp_path / "none"))
 
@@ -248,9 +242,8 @@ def health(service):
 
 
 def doctor(service):
-    command = [sys.executable, "-m", "weft", "doctor", "--json"]
-    said = subprocess.run(command, env=service.environ, cwd=service.folder, capture_output=True, text=True, check=False)
-    found = {one["name"]: one for one in json.loads(said.stdout)["findings"]}
+    said = command("doctor", "--json", env=service.environ)
+    found = {one["name"]: one for one in json.loads(said.out)["findings"]}
     return found["certificate server.tls_cert"]
 
 

@@ -72,6 +72,18 @@ async def concluded(recorder: Recorder, outcome: Outcome, scope: Mapping[str, An
     return RunResult(**how, usage=recorder.state.total())
 
 
+def as_it_ended(run_id: str, state: RunState) -> RunResult:
+    """How the last drive of a run ended, as its events say."""
+    return RunResult(
+        run_id=run_id,
+        status=state.status,
+        outputs=state.outputs,
+        error=None if state.error is None else from_json(state.error),
+        waits=state.waits,
+        usage=state.total(),
+    )
+
+
 async def stalled(recorder: Recorder, error: MismatchError) -> RunResult:
     """The journal does not fit the plan."""
     data = error.as_json()

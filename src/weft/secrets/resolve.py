@@ -29,8 +29,7 @@ class Secrets:
     are those in `also_masked`. Neither ``repr`` nor errors hold them. `on_resolve` is told each value that is given out,
     once, so that redaction elsewhere knows it too; `on_read` is told once which secret it was, `on_mask` that some were taken out.
 
-    `values` knows those that other places than the environment keep. `own` are for tools of ours that ask for them by name: nothing
-    that a workflow writes refers to them, and one that the workflow declares under the same name is meant instead.
+    `values` knows those that other places than the environment keep.
 
     Raises:
         UnsupportedError: a reference names a source other than ``env``, and there are no `values`.
@@ -46,11 +45,10 @@ class Secrets:
         on_mask: Callable[[], object] | None = None,
         also_masked: Iterable[str] = (),
         values: Values | None = None,
-        own: Iterable[SecretRef] = (),
     ) -> None:
-        declared_refs = {ref.name: ref for ref in refs}
-        self._refs = {ref.name: ref for ref in own} | declared_refs
-        self._declared = frozenset(declared_refs)
+        # One that the workflow declares is meant instead of one of ours that has the same name.
+        self._refs = {ref.name: ref for ref in sorted(refs, key=lambda ref: not ref.ours)}
+        self._declared = frozenset(name for name, ref in self._refs.items() if not ref.ours)
         self._environ = os.environ if environ is None else environ
         self._on_resolve = on_resolve
         self._on_read = on_read

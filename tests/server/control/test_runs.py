@@ -1,10 +1,11 @@
 """Runs over the control API of the real service."""
 
 import json
-import time
 
 import httpx2
 import pytest
+
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 TEXT = "Rain fell for two days. The river rose by two metres. The bridge was closed on Monday."
@@ -162,9 +163,7 @@ def test_a_run_is_cancelled_reopened_and_deleted(api):
     assert api.post(f"/runs/{run['id']}/cancel", {"reason": "enough"})["status"] == "cancelled"
     assert api.post(f"/runs/{run['id']}/resume", expect=409)["code"] == "conflict"
     assert api.post(f"/runs/{run['id']}/resume", {"reopen": True}, expect=202)
-    until = time.monotonic() + 30
-    while api.settled(run["id"])["status"] != "waiting":
-        assert time.monotonic() < until
+    until(lambda: api.settled(run["id"])["status"] == "waiting")
     assert api.post(f"/runs/{run['id']}/resume", {"settle": {"/x": "yes"}}, expect=422)["code"] == "input"
     api.post(f"/runs/{run['id']}/cancel")
     assert api.delete(f"/runs/{run['id']}") == {"gone": [run["id"]]}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 async def ended(client, **params):
     """The one run of a caller, when it has ended."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         for run in (await client.get("/runs", params=params)).json()["items"]:
             if run["status"] == "completed":

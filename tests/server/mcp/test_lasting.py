@@ -1,11 +1,10 @@
 """Calls that outlive what carries them: lost connections, a service that is killed, state that a client keeps."""
 
-import time
-
 import httpx2
 import pytest
 
 from tests.server.mcp.wire import Session, read, single
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 YES = {"action": "accept", "content": {"choice": "send"}}
@@ -89,12 +88,11 @@ def test_a_request_that_is_sent_twice_in_a_session_is_one_run(shared):
 def test_the_service_stops_and_leaves_the_runs_of_its_calls_to_the_next(make_served):
     from tests.server.conftest import SLOW
 
-    served = make_served({"slow": SLOW.replace("SECONDS", "8")}, WEFT_SERVER__DRAIN_S="0")
+    served = make_served({"slow": SLOW.replace("SECONDS", "3")}, WEFT_SERVER__DRAIN_S="0")
     session = Session(served.url)
     with session.stream("slow", {}) as response:
         next(response.iter_lines())
-        time.sleep(2)
-        run = served.latest()
+        run = until(served.latest)
         assert served.stop() == 0
     served.start()
     assert served.run(run)["status"] in ("waiting", "running", "completed")

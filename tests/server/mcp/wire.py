@@ -25,19 +25,19 @@ class Session:
         self.url = f"{url}/mcp"
         self.headers = ACCEPT | headers
         hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "hand", "version": "1"}}
-        response = httpx2.post(self.url, json=message("initialize", hello), headers=self.headers, timeout=30)
+        response = httpx2.post(self.url, json=message("initialize", hello), headers=self.headers, timeout=60)
         assert response.status_code == 200, response.text
         self.headers |= {"mcp-session-id": response.headers["mcp-session-id"], "mcp-protocol-version": "2025-11-25"}
         ready = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        httpx2.post(self.url, json=ready, headers=self.headers, timeout=30)
+        httpx2.post(self.url, json=ready, headers=self.headers, timeout=60)
 
     def call(self, name, arguments, number=None, **headers):
         body = message("tools/call", {"name": name, "arguments": arguments}, number)
-        return httpx2.post(self.url, json=body, headers=self.headers | headers, timeout=20)
+        return httpx2.post(self.url, json=body, headers=self.headers | headers, timeout=60)
 
     def stream(self, name, arguments, number=None):
         body = message("tools/call", {"name": name, "arguments": arguments}, number)
-        return httpx2.stream("POST", self.url, json=body, headers=self.headers, timeout=20)
+        return httpx2.stream("POST", self.url, json=body, headers=self.headers, timeout=60)
 
 
 def single(url, name, arguments, *, forms=True, headers=None, **params):
@@ -49,6 +49,6 @@ def single(url, name, arguments, *, forms=True, headers=None, **params):
     }
     body = message("tools/call", {"name": name, "arguments": arguments, "_meta": about, **params})
     named = {"mcp-protocol-version": NEW, "mcp-method": "tools/call", "mcp-name": name}
-    response = httpx2.post(f"{url}/mcp", json=body, headers=ACCEPT | named | (headers or {}), timeout=20)
+    response = httpx2.post(f"{url}/mcp", json=body, headers=ACCEPT | named | (headers or {}), timeout=60)
     kind = response.headers.get("content-type", "")
     return read(response.text)[-1] if kind.startswith("text/event-stream") else response.json()

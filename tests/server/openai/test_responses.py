@@ -21,7 +21,7 @@ def events_of(client: OpenAI, response_id: str, after: int = 0) -> list[Any]:
     return list(client.responses.retrieve(response_id, stream=True, starting_after=after))
 
 
-def until_done(client: OpenAI, response_id: str, within: float = 20) -> Any:
+def until_done(client: OpenAI, response_id: str, within: float = 30) -> Any:
     until = time.monotonic() + within
     while (found := client.responses.retrieve(response_id)).status in {"queued", "in_progress"}:
         assert time.monotonic() < until

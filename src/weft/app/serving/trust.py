@@ -23,6 +23,8 @@ _PLAIN = re.compile(r"[^%\\?#\x00-\x20]+")
 class Trust:
     """What the settings allow workflows that others than the user of this machine registered.
 
+    The tenant `local` is that of whoever runs the service: it needs no list of its own secrets and addresses.
+
     `programs`: to start programs. `secrets`: the secrets that they may name, each ``KEY`` of the environment or ``source:key``, with
     ``*`` for any text. `addresses`: the hosts at which they may say their models are (``*.example.org`` for those below one), for
     that is where the service sends its keys.
@@ -46,6 +48,8 @@ class Trust:
                 f"a workflow that is registered here may not start programs, as its MCP server {programs[0]!r} is",
                 fix="use an MCP server with a url, or allow it with the setting `server.registered_programs`",
             )
+        if tenant == LOCAL.tenant:
+            return
         for secret in workflow.env.secrets:
             if not any(_names(pattern, secret) for pattern in self.secrets):
                 named = secret.key if secret.source == "env" else f"{secret.source}:{secret.key}"
