@@ -46,6 +46,7 @@ WEFT = Side("weft", "benchmarks/weft_steps.py")
 BARE = Side("bare writer", "benchmarks/rivals/bare_writer.py")
 LANGGRAPH = Side("langgraph", "benchmarks/rivals/langgraph_steps.py", ".venv-bench")
 DBOS = Side("dbos", "benchmarks/rivals/dbos_steps.py", ".venv-bench")
+AGENTS = Side("weft", "benchmarks/weft_agents.py")
 AGENT = Side("pydantic-ai", "benchmarks/rivals/bare_agent.py")
 SWARM = Side("weft", "benchmarks/weft_swarm.py")
 TRAVEL = Side("weft", "benchmarks/weft_travel.py")
@@ -75,17 +76,6 @@ def within(case: str, metric: str, base: str) -> Callable[[Medians], float]:
     return lambda medians: medians[case, "weft"][metric] / medians[case, "weft"][base]
 
 
-def beyond_commits(case: str) -> Callable[[Medians], float]:
-    """Our time for one agent run alone without its commits, as the bare writer pays them, over Pydantic AI's."""
-
-    def value(medians: Medians) -> float:
-        ours = medians[case, "weft"]
-        commits = ours["commits_per_run"] * medians["alone", BARE.name]["ms_per_step"]
-        return (ours["ms_per_run_alone"] - commits) / medians[case, AGENT.name]["ms_per_run_alone"]
-
-    return value
-
-
 def of(case: str, metric: str) -> Callable[[Medians], float]:
     """A metric of Weft's own."""
     return lambda medians: medians[case, "weft"][metric]
@@ -95,11 +85,15 @@ def agent_case(name: str, question: str) -> Case:
     return Case(
         name,
         question,
-        (AGENT, WEFT),
+        (AGENT, AGENTS),
         {"ms_per_run_at_50": "ms", "ms_per_run_alone": "ms", "commits_per_run": ""},
         (
-            Goal("50 at once, over Pydantic AI alone", against(name, "ms_per_run_at_50", AGENT), 1.5),
-            Goal("one at a time less the bare writer's commits, over Pydantic AI alone", beyond_commits(name), 1.5),
+            Goal("50 at once, over Pydantic AI by turns", of(name, "over_bare_at_50"), 1.5),
+            Goal(
+                "one at a time less the bare writer's commits, over Pydantic AI by turns",
+                of(name, "over_bare_alone"),
+                1.5,
+            ),
         ),
     )
 

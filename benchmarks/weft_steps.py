@@ -14,7 +14,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from report import peak_mb, publish
 from weft.app.memory import settle
-from weft.core.clock import SystemClock
 from weft.engine.local import Engine
 from weft.engine.port import Done
 from weft.plan.nodes import Block, Call, Map, Plan, Sequence
@@ -23,7 +22,6 @@ from weft.store.journal import Journal
 TEXT = "x" * 100
 FAN_OUT = 10_000
 RECORDED = 10_000
-RUNS, ROUNDS = 50, 7
 
 
 class NoOp:
@@ -152,70 +150,6 @@ async def resume() -> dict:
     return {"seconds_to_first_step": performer.moments[0] - start}
 
 
-def agent_engine_parts(*, tool: bool):
-    """The performer of agent calls as the application wires it, over the bare side's model; and a plan with one call."""
-    sys.path.insert(0, str(Path(__file__).resolve().parent / "rivals"))
-    from bare_agent import answer
-    from pydantic_ai.models.function import FunctionModel
-
-    from weft.agents.builder import AgentBuilder
-    from weft.agents.performer import AgentPerformer
-    from weft.secrets.resolve import Secrets
-    from weft.tools.port import ToolContext
-    from weft.tools.registry import build_tools
-
-    clock, secrets, model = SystemClock(), Secrets(), FunctionModel(answer)
-    definitions = {"double": {"kind": "python", "callable": "bench_tools:double"}} if tool else {}
-    tools = build_tools(definitions, allowed_modules=["bench_tools"])
-
-    def context(step):
-        return ToolContext(key=step.key, workdir=Path(), clock=clock, http=None, secrets=secrets)
-
-    builder = AgentBuilder(lambda _: model, context)
-    agents = {"a": {"prompt": "You help.", "model": "offline/extract", "tools": list(definitions)}}
-    call = Call(name="ask", performer="agent", target="a", input={"prompt": "go"}, conversation="a")
-    plan = Plan(workflow="agent", root=Block(name="", body=call), definitions={"name": "agent", "agents": agents})
-    return AgentPerformer(builder, lambda _: tools), plan
-
-
-async def agent(*, tool: bool) -> dict:
-    performer, plan = agent_engine_parts(tool=tool)
-    async with engine(performer, "agent") as (made, journal):
-        await asyncio.gather(*(one(made, plan) for _ in range(10)))
-        together, alone = [], []
-        for _ in range(ROUNDS):
-            start = time.perf_counter()
-            await asyncio.gather(*(one(made, plan) for _ in range(RUNS)))
-            together.append((time.perf_counter() - start) / RUNS)
-            start = time.perf_counter()
-            for _ in range(20):
-                await one(made, plan)
-            alone.append((time.perf_counter() - start) / 20)
-        commits = await count_commits(made, journal, plan)
-    return {
-        "ms_per_run_at_50": statistics.median(together) * 1000,
-        "ms_per_run_alone": statistics.median(alone) * 1000,
-        "commits_per_run": commits,
-    }
-
-
-async def count_commits(made: Engine, journal: Journal, plan: Plan) -> int:
-    """How many commits one run alone waits for."""
-    inner, count = journal.writer.submit, 0
-
-    def submit(work):
-        nonlocal count
-        count += 1
-        return inner(work)
-
-    journal.writer.submit = submit
-    try:
-        await one(made, plan)
-    finally:
-        del journal.writer.submit
-    return count
-
-
 if __name__ == "__main__":
     publish(
         "weft",
@@ -226,7 +160,5 @@ if __name__ == "__main__":
             "growth": lambda: asyncio.run(growth()),
             "fan_out": lambda: asyncio.run(fan_out()),
             "resume": lambda: asyncio.run(resume()),
-            "agent": lambda: asyncio.run(agent(tool=False)),
-            "agent_tool": lambda: asyncio.run(agent(tool=True)),
         },
     )

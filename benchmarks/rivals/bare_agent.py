@@ -33,13 +33,19 @@ def double(n: int) -> int:
     return 2 * n
 
 
-async def measure(*, tool: bool) -> dict:
+def bare(*, tool: bool):
+    """Runs the agent once, each time it is called."""
     agent = Agent(FunctionModel(answer), tools=[double] if tool else [])
 
     async def one() -> None:
         result = await agent.run("go")
         assert result.output == "done"
 
+    return one
+
+
+async def measure(*, tool: bool) -> dict:
+    one = bare(tool=tool)
     await asyncio.gather(*(one() for _ in range(10)))
     together, alone = [], []
     for _ in range(ROUNDS):

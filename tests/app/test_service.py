@@ -82,8 +82,10 @@ async def test_a_file_of_another_run_is_never_overwritten_silently(tmp_path: Pat
         assert "--force" in refused.error.fix
         assert target.read_text() == "mine"
         forced = RunRequest(file=file, out=tmp_path / "a", choice=OFFLINE, force=True)
-        assert (await s.drive(await s.start(forced))).status == "completed"
-        assert target.read_text() == "x"
+        run_id = await s.start(forced)
+        assert (await s.drive(run_id)).status == "completed"
+        # A run that is no turn of a conversation is a session of its own.
+        assert target.read_text() == f"{run_id}x"
 
 
 @pytest.mark.parametrize("path", ["../x.md", "/tmp/x.md", "a/../../x.md", "C:/x.md", "\\\\x", "  "])

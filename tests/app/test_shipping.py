@@ -9,6 +9,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from tests.postgres_server import Elsewhere
 from tests.processes import command, start
 from tests.waiting import until
 from weft.app.auditing.keys import AuditKey
@@ -193,6 +194,7 @@ def test_the_command_ships_once(aws, log, tmp_path):
     log[0].close()
     given = {
         "WEFT_HOME": str(tmp_path),
+        **Elsewhere.environ(tmp_path),
         "WEFT_AUDIT__S3_BUCKET": own.s3_bucket,
         "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,
     }
@@ -211,6 +213,7 @@ def test_a_worker_ships_while_it_works(aws, log, tmp_path):
     log[0].close()
     given = {
         "WEFT_HOME": str(tmp_path),
+        **Elsewhere.environ(tmp_path),
         "WEFT_AUDIT__S3_BUCKET": own.s3_bucket,
         "WEFT_AUDIT__S3_PREFIX": "kept",
         "WEFT_AUDIT__AWS_ENDPOINT": own.aws_endpoint,

@@ -32,6 +32,13 @@ def test_problems_are_printed_like_a_compiler_does(weft):
     assert lines[-1] == "2 errors"
 
 
+def test_a_line_is_shown_as_it_is_now_and_as_it_is_here(weft):
+    weft.write("flow.yaml", steps(("one", 0)).replace("runtime:", "runtyme:"))
+    assert "3 | runtyme: {" in weft("validate", "flow.yaml").out
+    weft.write("flow.yaml", steps(("one", 0)).replace("runtime:", "run:"))
+    assert "3 | run: {" in weft("validate", "flow.yaml").out
+
+
 def test_all_problems_are_machine_readable(weft):
     weft.write("flow.yaml", steps(("one", 0)).replace("runtime:", "runtyme:").replace("tool: nap", "tool: knap"))
     data = weft("validate", "flow.yaml", "--json").json

@@ -104,6 +104,32 @@ def test_verify_names_the_first_bad_event(weft, runs, tmp_path):
     assert weft("verify", runs[1]).code == 0
 
 
+def test_verify_names_the_field_of_a_row_that_is_not_as_the_events_say(weft, runs, tmp_path):
+    fits = weft("verify", runs[0], "--json").json
+    assert (fits["row"], fits["unproven"]) == ([], [])
+    with sqlite3.connect(tmp_path / "home" / "journal.db") as database:
+        database.execute("UPDATE runs SET status='failed', principal='eve' WHERE id=?", (runs[0],))
+        database.execute("UPDATE runs SET inputs='nonsense' WHERE id=?", (runs[1],))
+    database.close()
+    said = weft("verify", runs[0])
+    assert said.code == 17
+    assert "its row is not as they say" in said.out
+    assert "principal is eve, event 1 (run.created) says local" in said.out
+    found = weft("verify", runs[0], "--json").json
+    assert (found["intact"], found["first_bad"]) == (False, None)
+    assert [(flaw["field"], flaw["stored"], flaw["told"]) for flaw in found["row"]] == [
+        ("principal", "eve", "local"),
+        ("status", "failed", "completed"),
+    ]
+    checked = weft("db", "check")
+    assert checked.code == 10
+    assert f"run {runs[0]}: in its row, status is failed, event" in checked.err
+    assert f"run {runs[1]}: in its row, inputs is no JSON, event 1 (run.created) says" in checked.err
+    unreadable = weft("show", runs[1])
+    assert unreadable.code == 17
+    assert f"the row of run {runs[1]} cannot be read" in unreadable.err
+
+
 def test_sessions_is_the_former_name_of_runs(weft, runs):
     assert weft("sessions", "list", "--json").json == weft("runs", "list", "--json").json
     assert weft("sessions", "show", runs[0]).out == weft("show", runs[0]).out

@@ -9,6 +9,7 @@ import pytest
 from tests.cli.test_terminals import on_terminal
 from tests.server.control.service import BRIEF, Api, Served
 from tests.waiting import until
+from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
 LATER = """\
@@ -107,6 +108,16 @@ def test_runs_are_looked_at_like_those_of_this_machine(both, api):
     ):
         both(*args)
         both(*args, "--json", but=OWN)
+
+
+def test_a_row_that_was_changed_is_named_over_the_service_too(both, api, served):
+    run = api.run("brief", text="Hail fell.")["id"]
+    journal = Journal(served.journal)
+    journal.writer.call(lambda connection: connection.execute("UPDATE runs SET principal='eve' WHERE id=?", (run,)))
+    journal.close()
+    assert both("verify", run).code == 17
+    found = both("verify", run, "--json").json
+    assert (found["intact"], [flaw["field"] for flaw in found["row"]]) == (False, ["principal"])
 
 
 def test_a_file_is_registered_there_and_run(weft, remote, served, api, monkeypatch):

@@ -192,6 +192,39 @@ def test_an_artifact_that_would_leave_its_folder_exits_with_11(weft):
     assert not (weft.folder / "note.md").exists()
 
 
+def test_an_artifact_that_cannot_be_filled_exits_with_12(weft):
+    weft.write("flow.yaml", steps(("one", 0)) + ARTIFACT.replace("{{ last_response }}", "{{ missing }}"))
+    said = weft("run", "flow.yaml", "--json")
+    assert (said.code, said.json["error"]["code"]) == (12, "template")
+
+
+DENIED = """\
+version: 1
+name: denied
+runtime: {provider: offline, failure_policy: {retries: 0}}
+env: {secrets: [{source: env, key: NOWHERE_TO_BE_FOUND, name: TOKEN}]}
+agents: {nobody: {prompt: unused}}
+tools:
+  http_executors:
+    - {id: shop, base_url: "https://shop.invalid", headers: {Authorization: "Bearer ${TOKEN}"}}
+pattern: {type: chain, config: {steps: [STEP]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "code", "name"),
+    [
+        ("{tool: file_read, args: {path: ../../secret}}", 11, "policy"),
+        ("{tool: http_request, args: {url: 'http://127.0.0.1:9/'}}", 11, "policy"),
+        ("{tool: shop, args: {path: /items}}", 13, "auth"),
+    ],
+)
+def test_a_step_that_calls_a_tool_itself_ends_as_what_stopped_the_tool(weft, step, code, name):
+    weft.write("flow.yaml", DENIED.replace("STEP", step))
+    said = weft("run", "flow.yaml", "--json")
+    assert (said.code, said.json["error"]["code"], said.json["error"]["place"]) == (code, name, {"path": "/step[0]"})
+
+
 def test_a_missing_credential_exits_with_13_before_anything_starts(weft, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     weft.write("flow.yaml", steps(("one", 0)))

@@ -1,11 +1,9 @@
 """Patterns that somebody else wrote keep nobody busy for ever, and ordinary ones on ordinary texts do what Python says."""
 
 import re
-import time
 
 import pytest
 
-from weft.core.json_schema import problems, validator
 from weft.core.patterns import Patience, PatternError, compiled
 
 FOR_EVER = [(r"(a|aa)+$", "a" * 80 + "b"), (r"\s+$", " " * 60_000 + "!")]
@@ -55,28 +53,3 @@ def test_an_ordinary_pattern_finds_what_python_finds(text, on):
 def test_what_is_no_pattern_or_too_long_is_refused(text):
     with pytest.raises(PatternError):
         compiled(text)
-
-
-@pytest.mark.slow
-def test_a_value_that_cannot_be_held_to_a_pattern_does_not_fit():
-    hostile = "a" * 80 + "b"
-    for schema, value in (
-        ({"pattern": r"(a|aa)+$"}, hostile),
-        ({"items": {"pattern": r"(a|aa)+$"}}, [hostile] * 1_000),
-        ({"properties": {"a": {"pattern": r"^(a+$"}}}, {}),
-        ({"patternProperties": {r"^(a+)+$": True}, "unevaluatedProperties": False}, {hostile: 1}),
-        ({"patternProperties": {r"\s+$": True}, "additionalProperties": False}, {" " * 50_000 + "!": 1}),
-    ):
-        began = time.monotonic()
-        assert "held to" in problems(validator(schema), value)[0].message
-        assert time.monotonic() - began < 20
-
-
-def test_patterns_in_schemas_mean_what_they_mean():
-    held = validator(
-        {"properties": {"id": {"pattern": "^[A-Z]{2}$"}}, "patternProperties": {"^x-": {"type": "string"}},
-         "additionalProperties": False}
-    )  # fmt: skip
-    assert problems(held, {"id": "AB", "x-a": "b"}) == []
-    assert [error.message for error in problems(held, {"id": "ab"})] == ["'ab' does not match '^[A-Z]{2}$'"]
-    assert len(problems(held, {"x-a": 1, "y": 2})) == 2

@@ -26,6 +26,8 @@ from weft.plan.nodes import (
 )
 from weft.testing.scripted import Trouble
 
+BROKEN = "1 / 0"
+"""An expression that fails at once, without any step."""
 RETRY = Retry(attempts=3, backoff="exponential", wait_min=0.5, wait_max=8)
 
 
@@ -46,7 +48,7 @@ def nodes(draw: st.DrawFn, name: str, depth: int) -> Node:
     if kind == "wait":
         return Wait(name=name, seconds=str(draw(st.integers(0, 5))))
     if kind == "set":
-        return Set(name=name, values={"v": str(draw(st.integers(0, 5)))})
+        return Set(name=name, values={"v": draw(st.sampled_from([*map(str, range(6)), BROKEN]))})
     if kind == "block":
         return Block(name=name, body=draw(nodes("in", depth - 1)), retry=RETRY)
     if kind == "ends":
@@ -127,7 +129,7 @@ def expected(node: Node, path: str, troubles: dict[str, Trouble]) -> Any:
     if isinstance(node, Wait):
         return None
     if isinstance(node, Set):
-        return {name: int(value) for name, value in node.values.items()}
+        return FAILED if BROKEN in node.values.values() else {name: int(value) for name, value in node.values.items()}
     if isinstance(node, Block):
         value = expected(node.body, join(path, node.body.name), troubles)
         if node.ends == "inverted":

@@ -415,3 +415,63 @@ async def test_an_interruption_is_not_swallowed_by_a_performer_either():
         await task
     assert world.journal.runs.get(run_id).status == "waiting"
     await world.close()
+
+
+class Stumbling:
+    """A bell that cannot be heard now and then, for a reason that nobody thought of."""
+
+    def __init__(self, bell):
+        self._bell, self.failures = bell, 0
+
+    def ring(self):
+        self._bell.ring()
+
+    def heard(self):
+        if self.failures:
+            self.failures -= 1
+            raise OSError("stale file handle")
+        return self._bell.heard()
+
+
+@simulated
+async def test_an_engine_hears_of_a_cancel_after_its_bell_could_not_be_heard_for_a_while():
+    world = World(slow())
+    bell = world.journal.inbox._bell = Stumbling(world.journal.inbox._bell)
+    run_id, task = await driving(world, PLAN)
+    bell.failures = 5
+    await asyncio.sleep(1)
+    assert not bell.failures
+    other = world.new_engine()
+    assert await other.cancel(run_id)
+    assert (await asyncio.wait_for(task, 5)).status == "cancelled"
+    await other.close()
+    await world.close()
+
+
+class RefusesOf(LateWriter):
+    """Refuses every append of one run."""
+
+    late_s = 0.0
+    refused = ""
+
+    def submit(self, work):
+        if getattr(work, "run_id", "") == self.refused:
+            raise StorageError("the disk is full")
+        return super().submit(work)
+
+
+@simulated
+async def test_a_cancel_reaches_a_driven_run_although_that_of_another_one_is_refused():
+    world = World(slow())
+    waiting = (await world.run(chain(Wait(name="w", seconds="20000")))).run_id
+    assert world.journal.runs.get(waiting).status == "waiting"
+    run_id, task = await driving(world, PLAN)
+    for number, one in enumerate((waiting, run_id)):
+        post = world.journal.inbox.post(one, key="cancel", kind="cancel", data={"reason": "enough"}, at=number)
+        await world.journal.writer.submit(post)
+    world.journal.writer = writer = RefusesOf(world.journal, at=0, when="after")
+    writer.refused = waiting
+    with pytest.raises(StorageError):
+        await world.engine._cancels.take([waiting, run_id])
+    assert (await asyncio.wait_for(task, 5)).status == "cancelled"
+    await world.close()

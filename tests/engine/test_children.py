@@ -17,7 +17,7 @@ from weft.engine.questions import Answer, decision, expired
 from weft.engine.replay import replay
 from weft.engine.why import wake_sources
 from weft.plan.codec import plan_hash, to_json
-from weft.plan.nodes import Block, Budget, Child, Gate, Join, Plan
+from weft.plan.nodes import Block, Budget, Child, Gate, Join, Plan, Wait
 from weft.store.append import Append
 from weft.store.gates import decide
 from weft.testing.failpoints import Crash, CrashingWriter, bury
@@ -240,6 +240,20 @@ async def test_a_waiting_child_is_cancelled_with_its_parent_and_with_the_branch_
     won = await world.run(race)
     assert won.status == "completed"
     assert world.journal.runs.get(child_id(won.run_id, "/race/sub")).status == "cancelled"
+    await world.close()
+
+
+@pytest.mark.parametrize(("policy", "status"), [("cancel", "cancelled"), ("abandon", "waiting")])
+@simulated
+async def test_a_child_is_stopped_also_when_the_time_of_its_branch_was_over_before_anybody_went_on(policy, status):
+    inner = Plan(workflow="inner", root=chain(Wait(name="w", seconds="7200"), call("x")))
+    limit = Block(name="limit", body=chain(child(on_cancel=policy)), timeout_s=1000)
+    world = World(near_s=20)
+    waiting = await world.run(parent(limit, inner=inner))
+    assert waiting.status == "waiting"
+    await soon(2000)
+    assert (await world.resume(waiting.run_id)).error.code == "timeout"
+    assert world.journal.runs.get(child_id(waiting.run_id, "/limit/sub")).status == status
     await world.close()
 
 

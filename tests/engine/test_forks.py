@@ -13,7 +13,7 @@ from weft.core.errors import ConflictError, InputError, MismatchError, NotFoundE
 from weft.engine.fold import fold
 from weft.engine.fork import Changes, Forks
 from weft.engine.replay import replay
-from weft.plan.nodes import Block, Branch, Budget, Choose, Plan
+from weft.plan.nodes import Block, Branch, Budget, Choose, Map, Plan
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.scripted import ScriptedPerformer, Trouble
 from weft.testing.simulation import SimulatedClock, simulate
@@ -64,6 +64,26 @@ def test_a_fork_at_any_event_has_that_past_and_comes_to_the_same_end(case: Case,
     transient = any(trouble.transient for trouble in case.troubles.values())
     if whole.status == "completed" and not transient and not tolerated(expected(case.plan.root, "", case.troubles)):
         assert (result.status, result.outputs) == (whole.status, whole.outputs)
+
+
+@pytest.mark.parametrize("at", [5, 6])
+def test_what_ended_beside_a_failure_of_the_past_is_in_the_journal_of_a_fork_and_comes_out_again(at: int) -> None:
+    each = Block(name="", body=call("in"), ends="inverted")
+    plan = Plan(workflow="w", root=Block(name="", body=Map(name="m", items="[0, 1]", body=each)))
+
+    async def main():
+        world = World()
+        first = await world.run(plan)
+        make = forks(world)
+        run_id = await make.fork(first.run_id, at)
+        assert (await world.resume(run_id)).status == "failed"
+        events = world.journal.events(run_id)
+        await world.close()
+        return events
+
+    events = simulate(main)
+    assert [event.path for event in events if event.kind == "node.failed"] == ["/m[0]", "/m[1]", "/m"]
+    assert replay("r", plan, events).difference is None
 
 
 @simulated

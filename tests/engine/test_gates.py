@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.engine.world import World, as_plan, call, chain, fan, simulated
-from weft.core.errors import ConflictError, InputError, NotFoundError, PolicyError
+from tests.engine.world import LateWriter, World, as_plan, call, chain, fan, simulated
+from weft.core.errors import ConflictError, InputError, NotFoundError, PolicyError, StorageError
 from weft.engine.questions import Answer
 from weft.engine.replay import replay
 from weft.engine.why import wake_sources
@@ -389,4 +389,58 @@ async def test_what_is_no_pattern_is_no_pattern_of_a_gate():
     result = await world.run(chain(gate(pattern="(a+", into="code")))
     assert result.status == "failed"
     assert "is no regular expression" in result.error.message
+    await world.close()
+
+
+class LateWarning(LateWriter):
+    """Says late that the warning about a gate is written, and at once what else is."""
+
+    late_s = 0.3
+
+    def submit(self, work):
+        if any(draft.kind == "gate.warned" for draft in getattr(work, "drafts", ())):
+            return super().submit(work)
+        return self._inner.submit(work)
+
+
+@simulated
+async def test_an_answer_that_comes_while_a_warning_is_being_written_is_taken_at_once():
+    world = World(ScriptedPerformer({"/long": Trouble(seconds=1000)}))
+    asks = chain(Gate(name="ok", prompt="Go on?", warn_s=30), call("after"), name="asks")
+    run_id = await world.engine.start(as_plan(fan(asks, call("long"), name="all")), {})
+    world.journal.writer = LateWarning(world.journal, at=0, when="after")
+    driving = asyncio.ensure_future(world.engine.drive(run_id))
+    await asyncio.sleep(30.05)
+    await world.engine.decide(run_id, None, Answer(by="ada", verdict="approve"))
+    await asyncio.sleep(1)
+    assert "gate.decided" in world.kinds(run_id)
+    assert (await driving).status == "completed"
+    await world.close()
+
+
+class Mute:
+    """A bell that can be heard and not be rung."""
+
+    def __init__(self, bell):
+        self._bell = bell
+
+    def ring(self):
+        raise StorageError("cannot write the bell")
+
+    def heard(self):
+        return self._bell.heard()
+
+
+@simulated
+async def test_an_answer_is_taken_at_once_by_the_engine_that_was_given_it_though_no_other_one_can_be_told():
+    world = World(ScriptedPerformer({"/long": Trouble(seconds=1000)}))
+    run_id = await world.engine.start(as_plan(fan(chain(gate(), name="asks"), call("long"), name="all")), {})
+    driving = asyncio.ensure_future(world.engine.drive(run_id))
+    await asyncio.sleep(1)
+    world.journal.inbox._bell = Mute(world.journal.inbox._bell)
+    with pytest.raises(StorageError):
+        await world.engine.decide(run_id, None, YES)
+    await asyncio.sleep(1)
+    assert "gate.decided" in world.kinds(run_id)
+    assert (await driving).status == "completed"
     await world.close()

@@ -136,6 +136,71 @@ async def test_a_question_in_a_child_run_stops_the_limit_above_it_too():
     await world.close()
 
 
+def below(*children):
+    """A plan with a time limit around a child run of `children`."""
+    inner = as_plan(chain(*children))
+    return Plan(
+        workflow="outer", root=chain(limited(Child(name="sub", plan="inner"))), children={"inner": inner}
+    ), inner
+
+
+async def asked(world, plan):
+    """A run of `plan` whose child has waited for an answer through the night and has it now; both ids."""
+    run_id = await world.engine.start(plan, {})
+    assert (await world.engine.drive(run_id)).status == "waiting"
+    [child] = [run for run in world.journal.runs.list() if run.parent == run_id]
+    await asyncio.sleep(14 * HOUR)
+    await world.engine.decide(child.id, None, YES)
+    return run_id, child.id
+
+
+@simulated
+async def test_when_a_child_run_waits_for_a_time_after_its_question_the_limit_above_it_goes_on():
+    world = World(near_s=20)
+    plan, _ = below(gate(), Wait(name="w", seconds="7200"), call("inner"))
+    run_id, child = await asked(world, plan)
+    now = SimulatedClock().micros()
+    assert (await world.engine.drive(child)).status == "waiting"
+    run = world.journal.runs.get(run_id)
+    assert not any(wait.get("people") for wait in run.waits)
+    assert run.due / 1e6 == pytest.approx(now / 1e6 + 30, abs=1)
+    await asyncio.sleep(31)
+    assert (await world.resume(run_id)).error.code == "timeout"
+    assert world.journal.runs.get(child).status == "cancelled"
+    proven(world, run_id, plan)
+    await world.close()
+
+
+@simulated
+async def test_what_a_child_run_works_after_its_question_counts_for_the_limit_above_it():
+    world = World(slow(inner=200))
+    plan, _ = below(gate(), call("inner"))
+    run_id, child = await asked(world, plan)
+    assert (await world.engine.drive(child)).status == "cancelled"
+    assert world.journal.runs.get(run_id).error["code"] == "timeout"
+    proven(world, run_id, plan)
+    await world.close()
+
+
+@simulated
+async def test_when_a_child_run_asks_after_it_waited_for_a_time_the_limit_above_it_stands_still():
+    world = World(near_s=5)
+    plan, inner = below(Wait(name="w", seconds="20"), gate(), call("inner"))
+    run_id = await world.engine.start(plan, {})
+    assert (await world.engine.drive(run_id)).status == "waiting"
+    [child] = [run for run in world.journal.runs.list() if run.parent == run_id]
+    await asyncio.sleep(21)
+    assert (await world.engine.drive(child.id)).status == "waiting"
+    assert world.journal.runs.get(run_id).due is None
+    await asyncio.sleep(14 * HOUR)
+    await world.engine.decide(child.id, None, YES)
+    assert (await world.engine.drive(child.id)).status == "completed"
+    assert world.journal.runs.get(run_id).status == "completed"
+    proven(world, run_id, plan)
+    proven(world, child.id, inner)
+    await world.close()
+
+
 def events(*facts):
     return [Event("r", seq, at, kind, path, data) for seq, (at, kind, path, data) in enumerate(facts, 1)]
 

@@ -24,6 +24,7 @@ from weft.plan.nodes import (
     Map,
     Plan,
     Select,
+    Set,
     Signal,
     State,
     Wait,
@@ -89,6 +90,46 @@ def test_a_step_that_began_between_two_ends_of_one_commit_comes_out_again() -> N
     assert ("/top/n0", "/top/n1", "/top/n2", "/top/n2") in orders
 
 
+BESIDE = Block(name="beside", body=call("in"), ends="inverted")
+
+
+@pytest.mark.parametrize(
+    ("first", "join"),
+    [(Set(name="first", values={"v": "1 / 0"}), Join()), (Set(name="first", values={"v": "1"}), Join(policy="first"))],
+    ids=["failed", "enough"],
+)
+def test_what_ran_beside_an_end_that_needs_no_step_and_ended_before_it_was_acted_on_comes_out_again(
+    first, join
+) -> None:
+    plan = Plan(workflow="w", root=Graph(name="g", children=(first, BESIDE), join=join))
+    for seed in (None, 0, 1):
+        events = recorded(plan, seed=seed)
+        # Nobody asks for this end any more, and it was written.
+        assert next(event.path for event in events if event.kind == "node.failed") == "/beside"
+        check(plan, events)
+
+
+@pytest.mark.slow
+def test_what_ran_beside_an_end_of_an_earlier_drive_comes_out_again() -> None:
+    each = Block(name="", body=call("in"), ends="inverted")
+    plan = Plan(workflow="w", root=Block(name="", body=Map(name="m", items="[0, 1]", body=each)))
+
+    async def die_and_resume(world: World, run_id: str) -> None:
+        world.journal.writer = DyingWriter(world.journal, "node.failed", "/m[0]")
+        try:
+            await world.engine.drive(run_id)
+        except Crash:
+            bury(world.engine, world.journal)
+            await world.resume(run_id)
+
+    seen = set()
+    for seed in range(8):
+        events = recorded(plan, seed=seed, how=die_and_resume)
+        seen.add(tuple(event.path for event in events if event.kind == "node.failed"))
+        check(plan, events)
+    assert ("/m[0]", "/m[1]", "/m") in seen
+
+
 @RELAXED
 @given(cases(), st.integers(1, 40), st.sampled_from(["before", "after"]), st.integers(0, 2**16))
 def test_a_run_that_died_and_went_on_comes_out_again(case: Case, at: int, when: str, seed: int) -> None:
@@ -135,6 +176,19 @@ def test_a_value_that_a_composite_did_not_end_with_is_found(case: Case, data: st
     found = replay("r", case.plan, events).difference
     assert found is not None
     assert found.seq == event.seq
+
+
+def test_what_differs_is_told_of_the_place_up_to_which_the_journal_can_be_followed() -> None:
+    first = Set(name="first", values={"v": "1 / 0"})
+    plan = Plan(
+        workflow="w", root=chain(Select(name="s", children=(Graph(name="g", children=(first, BESIDE)), call("b"))))
+    )
+    events = recorded(plan)
+    place = next(place for place, event in enumerate(events) if event.kind == "run.completed")
+    events[place] = events[place]._replace(data={"outputs": {"response": "forged", "value": None}})
+    found = replay("r", plan, events).difference
+    assert found is not None
+    assert found.seq == events[place].seq
 
 
 def test_a_failed_a_reopened_and_a_cancelled_run_come_out_again():

@@ -264,3 +264,18 @@ JSON = st.recursive(
 def test_what_satisfies_here_satisfies_the_reference_validator(value: Any, schema: Any) -> None:
     if satisfies(value, schema, schema):
         jsonschema.validate(value, schema, format_checker=jsonschema.FormatChecker())
+
+
+def test_names_years_and_codes_are_taken_out_of_their_sentences() -> None:
+    schema = of(
+        year={"type": "integer"}, builder={"type": "string"}, invoice_number={"type": "string"}, due={"type": "string"}
+    )
+    text = "Extract.\n\nThe lighthouse was built in 1881 by Anna Berg. Invoice INV-2024-017 is due: on Friday."
+    filled = fill(schema, text)
+    assert (filled.value["year"], filled.value["builder"]) == (1881, "Anna Berg")
+    assert filled.value["invoice_number"] == "INV-2024-017"
+
+
+def test_a_year_is_no_length_and_no_price() -> None:
+    schema = {"type": "object", "properties": {name: {"type": "number"} for name in ("year", "length_m", "price")}}
+    assert fill(schema, "Extract the facts.\n\nThe lighthouse stands since 1881.").value == {"year": 1881}

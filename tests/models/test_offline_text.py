@@ -245,3 +245,46 @@ def test_what_is_quoted_stands_in_the_text(text: str) -> None:
     for unit in read(text):
         if unit.kind == "prose":
             assert all(word in flat for word in unit.text.replace("|", " ").split())
+
+
+LIGHT = (
+    "The lighthouse was built in 1881 by Anna Berg. The pier is 120 metres long. In winter the ferry does not sail because of"
+    " ice."
+)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Who built the lighthouse?\nThe lighthouse was built in 1881 by Anna Berg.",
+        f"{LIGHT}\nWho built the lighthouse?",
+        f"Given the text below, who built the lighthouse?\n\n{LIGHT}",
+        f"Using only the following passage, who built the lighthouse?\n{LIGHT}",
+    ],
+)
+async def test_a_question_is_told_from_the_text_wherever_it_stands(prompt: str) -> None:
+    assert await ask(prompt) == '"The lighthouse was built in 1881 by Anna Berg."'
+
+
+async def test_a_question_in_another_script_is_no_evidence() -> None:
+    said = await ask("灯塔是谁建的？\n\n灯塔由安娜于1881年建造。港口很深。")  # noqa: RUF001 -- it is meant
+    assert "灯塔由安娜于1881年建造" in said
+    assert "谁" not in said
+
+
+@pytest.mark.parametrize(
+    ("prompt", "chosen"),
+    [
+        (
+            "Classify the following ticket as billing, technical or general:\n\nMy invoice shows a charge twice.",
+            "billing",
+        ),
+        (
+            "Classify the ticket into one of: billing, technical, general. Ticket: The app crashes when I log in.",
+            "technical",
+        ),
+        ("Label this mail as urgent, normal, or spam.\n\nThe server is down, this is urgent.", "urgent"),
+    ],
+)
+async def test_what_something_is_to_be_sorted_into_is_chosen_from(prompt: str, chosen: str) -> None:
+    assert await ask(prompt) == chosen

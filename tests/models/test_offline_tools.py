@@ -175,3 +175,40 @@ def test_a_hostile_task_is_read_in_seconds(seed: str) -> None:
     started = time.process_time()
     choose_calls("what is " + (seed * 3_000)[:5_900], tools)
     assert time.process_time() - started < 5
+
+
+SERVICE = Tool(
+    "shop",
+    "Our shop. An HTTP service.",
+    {
+        "type": "object",
+        "properties": {"method": {"enum": ["GET", "POST"], "default": "GET"}, "path": {"type": "string"}},
+        "required": ["path"],
+    },
+)
+GREP = Tool(
+    "grep",
+    "Search files for lines that match a pattern.",
+    {
+        "type": "object",
+        "properties": {"pattern": {"type": "string"}, "path": {"type": "string"}},
+        "required": ["pattern", "path"],
+    },
+)
+LISTING = Tool(
+    "list_files", "List the files of a folder.", {"type": "object", "properties": {"path": {"type": "string"}}}
+)
+
+
+@pytest.mark.parametrize(
+    ("task", "tool", "arguments"),
+    [
+        ("Use shop to POST to /items/7.", SERVICE, {"method": "POST", "path": "/items/7"}),
+        ("Fetch /repos/a/b with the shop", SERVICE, {"path": "/repos/a/b"}),
+        ("Search for 'pier' in docs", GREP, {"pattern": "pier", "path": "docs"}),
+        ("How many files are in the folder docs?", LISTING, {"path": "docs"}),
+        ("List the files in the folder.", LISTING, {}),
+    ],
+)
+def test_addresses_and_folders_are_read_from_the_task(task: str, tool: Tool, arguments: dict[str, Any]) -> None:
+    assert [dict(call.arguments) for call in choose_calls(task, [tool])] == [arguments]

@@ -81,7 +81,7 @@ def test_additions_reach_the_plan():
         "callable": "acme.tools:lookup",
         "effect": "pure",
         "timeout_s": 3,
-        "max_bytes": 1000,
+        "max_bytes": 2000,
     }
 
 

@@ -88,7 +88,7 @@ async def world(tmp_path, monkeypatch, echo):  # noqa: F811 -- a fixture
         Settings(
             home=tmp_path / "home",
             net=Net(allow_loopback=True),
-            server=Server(token=SecretStr("t" * 40)),
+            server=Server(token=SecretStr("t" * 40), registered_secrets=("CANARY",)),
             rates=Rates(user_minute=1),
         )
     )

@@ -411,3 +411,14 @@ def test_a_list_of_many_is_checked_in_seconds_right_or_wrong(tags, count):
     started = time.process_time()
     assert len(check_text(text, "flow.yaml").problems) == count
     assert time.process_time() - started < 10
+
+
+def test_limits_of_tools_that_no_run_accepts_are_found_in_the_file():
+    text = (FILES / "additions.yaml").read_text(encoding="utf-8")
+    assert "timeout_s: 3, max_bytes: 2000" in text
+    text = text.replace("timeout_s: 3, max_bytes: 2000", "timeout_s: 3601, max_bytes: 1023")
+    report = check_text(text, "a.yaml", folder=FILES)
+    assert [(each.rule, each.place.pointer) for each in report.errors] == [
+        ("wrong-value", "/tools/python/0/timeout_s"),
+        ("wrong-value", "/tools/python/0/max_bytes"),
+    ]

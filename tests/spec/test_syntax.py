@@ -84,9 +84,55 @@ def test_merge_keys_fill_in_what_is_not_said():
     ],
 )
 def test_what_yaml_may_not_hold_is_refused_at_its_place(text, rule, line, column):
-    error = refusal(text)
-    assert (error.problems[0].rule, error.place.line, error.place.column) == (rule, line, column)
-    assert error.fix
+    found = next(each for each in refusal(text).problems if each.rule == rule)
+    assert (found.place.line, found.place.column) == (line, column)
+    assert found.fix
+
+
+def test_what_is_wrong_with_one_value_or_key_hides_nothing_else():
+    text = """\
+version: 0
+name: many
+name: twice
+runtime: {provider: offline, temperature: .inf, top_p: !mine 1, max_parallel: 1.5}
+agents: {writer: *nobody, reader: {prompt: !!python/name:os.system x, promt: y}}
+pattern: {type: chain, config: {steps: [{agent: raeder, input: 1e999}, {? [a] : b, agent: writer}]}}
+"""
+    found = [(each.rule, each.place.line, each.place.column) for each in refusal(text).problems]
+    assert found == [
+        ("duplicate-key", 3, 1),
+        ("scalar", 4, 43),
+        ("scalar", 4, 56),
+        ("wrong-type", 4, 65),
+        ("alias", 5, 18),
+        ("scalar", 5, 44),
+        ("unknown-key", 5, 71),
+        ("unknown-agent", 6, 42),
+        ("scalar", 6, 64),
+        ("key", 6, 75),
+    ]
+
+
+def test_what_can_be_read_past_is_told_beside_what_cannot():
+    rules = [each.rule for each in refusal("a: .inf\na: 1\nb: [1\n").problems]
+    assert rules == ["scalar", "duplicate-key", "yaml"]
+    rules = [each.rule for each in refusal('{"a": 1e999, "a": 1, "b": }', "a.json").problems]
+    assert rules == ["scalar", "duplicate-key", "json"]
+
+
+def test_more_faults_than_anybody_reads_end_the_reading():
+    assert len(refusal("[" + ".inf, " * 150_000 + "1]").problems) == 101
+
+
+def test_a_file_that_can_be_read_past_is_still_no_document():
+    with pytest.raises(SpecError, match="here twice"):
+        parse("a: 1\na: 2\n", "a.yaml")
+
+
+def test_a_tab_is_called_by_its_name():
+    error = refusal("a:\n\tb: 1\n")
+    assert "a tab stands here" in error.message
+    assert (error.place.line, error.place.column) == (2, 1)
 
 
 def test_an_empty_document_says_how_to_begin():
@@ -127,8 +173,8 @@ def test_deep_nesting_is_refused_without_a_crash():
     ],
 )
 def test_what_is_not_json_is_refused_at_its_place(text, line, column):
-    error = refusal(text, "a.json")
-    assert (error.place.line, error.place.column) == (line, column)
+    found = refusal(text, "a.json").problems
+    assert (line, column) in [(each.place.line, each.place.column) for each in found]
 
 
 @given(values)

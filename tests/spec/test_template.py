@@ -208,6 +208,10 @@ def test_control_characters_go_and_text_is_normalised():
         ("{{ topic + 1 }}", "failed", None),
         ("{{ zzz.a.b }}", "'zzz' is not defined", None),
         ("{% if zzz %}{% endif %}", "'zzz' is not defined", None),
+        ("{{ steps[zzz].response }}", "'zzz' is not defined", None),
+        ("{{ steps[0:zzz] }}", "'zzz' is not defined", None),
+        ("{{ topic[zzz] }}", "'zzz' is not defined", None),
+        ("{{ range(zzz) }}", "'zzz' is not defined", None),
     ],
 )
 def test_a_failure_names_what_is_missing_and_what_there_is(template, said, fix):

@@ -64,7 +64,7 @@ async def test_what_is_restored_is_what_was_backed_up_and_goes_on(tmp_path, stor
     assert file.stat().st_mode & 0o077 == 0
     assert restore(copy.database, file) == counts
     assert everything(copy) == everything(journal)
-    found = check(copy)
+    found = check(copy, copy.verify)
     assert (found.sound, found.runs, found.events) == (True, 2, 4)
     assert await copy.append(Append("r", 1, [draft("/c", 1)])) == 4
     assert await copy.writer.submit(send("r", name="n", data="{}", key="k2", sender="me", at=AT))
@@ -118,5 +118,5 @@ async def test_a_check_names_what_was_changed(stores):
         journal = stores(kind)
         await fill(journal)
         journal.writer.call(lambda c: c.execute("UPDATE events SET path='/z' WHERE run_id='r' AND seq=2"))
-        (problem,) = check(journal).problems
+        (problem,) = check(journal, journal.verify).problems
         assert problem.startswith("run r: event 2 is not what was appended")

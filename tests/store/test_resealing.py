@@ -53,7 +53,7 @@ async def test_a_store_in_plain_is_sealed_and_opened_again_and_its_chains_stay(w
         "messages",
     }
     assert [told(journal, tenant) for tenant in ("acme", "bob")] == expected
-    assert check(journal).sound
+    assert check(journal, journal.verify).sound
     assert {version for _, version in census(journal)} == {1}
     assert journal.chains.following(CANARY, "p", tenant="acme") == [("s", "one-acme")]
     assert sum(reseal(journal).done.values()) == 0
@@ -71,7 +71,7 @@ async def test_a_store_in_plain_is_sealed_and_opened_again_and_its_chains_stay(w
     assert not journal.is_sealed()
     assert [told(journal, tenant) for tenant in ("acme", "bob")] == expected
     assert journal.events("three")[1].data == {"value": LONG}
-    assert check(journal).sound
+    assert check(journal, journal.verify).sound
     journal.close()
     # And sealed once more, with another key of each tenant's.
     journal = opened(where)
@@ -93,7 +93,8 @@ async def test_sealing_anew_is_taken_up_where_it_was_killed_while_runs_go_on(whe
 
     async def goes_on():
         nonlocal number
-        while not ended.is_set():
+        # No further: a run that grows faster than pages of two are read would keep them busy for ever.
+        while not ended.is_set() and number < 2_000:
             number = await journal.append(Append("busy", 1, [draft(f"/{number}", LONG if number % 5 else CANARY)]))
 
     going = asyncio.create_task(goes_on())
@@ -111,7 +112,7 @@ async def test_sealing_anew_is_taken_up_where_it_was_killed_while_runs_go_on(whe
         try:
             await asyncio.to_thread(Resealing(other, other.seal, page=2).run, at=AT, told=died)
         except Killed:
-            assert check(journal).sound
+            assert check(journal, journal.verify).sound
         finally:
             other.close()
     ended.set()
@@ -121,7 +122,7 @@ async def test_sealing_anew_is_taken_up_where_it_was_killed_while_runs_go_on(whe
     assert counted["acme", 2] > number
     assert [told(journal, tenant)[1:] for tenant in ("acme", "bob")] == expected
     assert len(journal.events("busy")) == number
-    assert check(journal).sound
+    assert check(journal, journal.verify).sound
     journal.close()
 
 

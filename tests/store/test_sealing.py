@@ -106,7 +106,7 @@ async def test_nothing_of_what_users_say_is_found_in_the_database_and_all_of_it_
     assert told(journal) == told(plain)
     assert [one.content for one in journal.sessions.search(f"{CANARY[:4]} sai", principal="p", tenant="acme")]
     assert journal.chains.following(CANARY, "p", tenant="acme") == [("s", "one-acme")]
-    assert check(journal).sound
+    assert check(journal, journal.verify).sound
     back_up(journal.database, tmp_path / "b.weft", at=AT)
     assert CANARY.encode() not in gzip.decompress((tmp_path / "b.weft").read_bytes())
     journal.close()
@@ -114,7 +114,7 @@ async def test_nothing_of_what_users_say_is_found_in_the_database_and_all_of_it_
     # Without a key the chain still holds, and nothing is told.
     journal = Journal(where)
     assert journal.is_sealed()
-    found = check(journal)
+    found = check(journal, journal.verify)
     assert (found.sound, found.sealed) == (True, 6)
     for ask in (
         lambda: journal.events("one-acme"),
@@ -136,7 +136,7 @@ async def test_a_backup_is_restored_with_its_keys_into_the_other_kind_of_databas
     restore(other.database, tmp_path / "b.weft")
     assert told(other)[0] == told(journal)[0]
     assert await other.append(Append("one-acme", 1, [draft("/more", CANARY)])) == 5
-    assert check(other).sound
+    assert check(other, other.verify).sound
     journal.close()
     other.close()
 
@@ -174,7 +174,9 @@ async def test_what_is_moved_cut_or_replaced_is_named(where, change, place):
     sql(where, change, *([b'{"value":"forged"}'] if "?" in change else []))
     verdict = journal.verify("one-acme")
     assert verdict.bad_seq == place
-    assert check(journal).problems[0].startswith(f"run one-acme: event {place} is not what was appended")
+    assert (
+        check(journal, journal.verify).problems[0].startswith(f"run one-acme: event {place} is not what was appended")
+    )
     if "commitment=NULL" not in change:
         with pytest.raises(MismatchError, match=f"event {place} of run one-acme cannot be read"):
             journal.events("one-acme")

@@ -369,7 +369,7 @@ export interface paths {
         };
         /**
          * Verify
-         * @description Check the hash chain of a run: whether every event is what was appended.
+         * @description Prove a run: whether every event is what was appended, and its row what the events say.
          */
         get: operations["runs_verify"];
         put?: never;
@@ -3092,6 +3092,36 @@ export interface components {
             rights: string[];
         };
         /**
+         * RowFlaw
+         * @description A field of a run's row that is not what the events say: `stored` is what the row has, `told` what event `seq` says.
+         * @example {
+         *       "at": "",
+         *       "field": "status",
+         *       "kind": "run.failed",
+         *       "seq": 14,
+         *       "stored": "completed",
+         *       "told": "failed"
+         *     }
+         */
+        RowFlaw: {
+            /** Field */
+            field: string;
+            /**
+             * At
+             * @description A JSON pointer to the part that differs, where it is not the whole field.
+             * @default
+             */
+            at: string;
+            /** Stored */
+            stored: string;
+            /** Told */
+            told: string;
+            /** Seq */
+            seq: number;
+            /** Kind */
+            kind: string;
+        };
+        /**
          * RunDetail
          * @description One run in full. `steps` is the tree of its steps; of each, empty fields are left out.
          * @example {
@@ -3891,7 +3921,7 @@ export interface components {
         };
         /**
          * Verified
-         * @description What a check of a run's hash chain found. `bad_seq` is the first event that is not what was appended.
+         * @description What the proof of a run found. `bad_seq` is the first event that is not what was appended.
          * @example {
          *       "erased": 0,
          *       "events": 14,
@@ -3916,6 +3946,16 @@ export interface components {
              * @default 0
              */
             erased: number;
+            /**
+             * Row
+             * @description What of the run's row is not as its events say.
+             */
+            row?: components["schemas"]["RowFlaw"][];
+            /**
+             * Unproven
+             * @description Fields of the row of which the events say nothing that can be read.
+             */
+            unproven?: string[];
         };
         /**
          * VersionDiff

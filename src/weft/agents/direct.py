@@ -7,7 +7,7 @@ from typing import Any
 
 from weft.agents.approval import approval_request, edited, unchanged
 from weft.agents.calling import call_tool
-from weft.core.errors import Place, SpecError
+from weft.core.errors import AuthError, Place, PolicyError, SpecError, ToolError
 from weft.engine.port import Done, StepContext
 from weft.plan.nodes import Call, Plan
 from weft.plan.template import render_value
@@ -16,6 +16,8 @@ from weft.tools.port import Tool, ToolContext
 from weft.tools.runner import reconcile_tool
 
 _GATE = "gate"
+_ENDING = {"auth": AuthError, "policy": PolicyError}
+"""By the cause that a tool's failure names: as what it ends a step, and so the run."""
 ServerTools = Callable[[StepContext], Awaitable[Mapping[str, Tool]]]
 """The tools of the MCP servers of a run, once somebody asks for them."""
 
@@ -60,7 +62,14 @@ class ToolPerformer:
         if said := context.recorded(f"{context.path}/{_GATE}"):
             arguments = dict(edited(said, arguments))
         context.note("step.input", {"arguments": arguments})
-        result = await call_tool(tool, arguments, self._tool_context(context))
+        try:
+            result = await call_tool(tool, arguments, self._tool_context(context))
+        except ToolError as error:
+            # No agent is there to try another way, so that it ends the run as what it is.
+            kind = _ENDING.get(str(error.ids.get("cause")))
+            if kind is None:
+                raise
+            raise kind(error.message, fix=error.fix, place=error.place, **error.ids) from error
         return Done(self._value(call, result))
 
     async def check(self, call: Call, scope: Mapping[str, Any], context: StepContext) -> Done | None:

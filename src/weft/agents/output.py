@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
 from pydantic_ai import Agent, ModelRetry, StructuredDict
 
 from weft.agents.durability import AgentCall
 from weft.core.errors import Place, SpecError
-from weft.core.json_schema import problems, validator
+from weft.core.json_schema import check_schema, problems, validator
 
 CORRECTIONS = 3
 """How often an agent may correct an answer that does not fit."""
@@ -25,7 +24,7 @@ def output_type(schema: dict[str, Any] | None, *, agent: str) -> Any:
     if schema is None:
         return str
     try:
-        jsonschema.Draft202012Validator.check_schema(schema)
+        check_schema(schema)
         return StructuredDict(schema, name=schema.get("title") or "answer")
     except Exception as error:  # whatever two libraries make of a schema from outside, it is the schema that is wrong
         raise SpecError(

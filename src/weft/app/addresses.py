@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from weft.agents.builder import model_ref
-from weft.core.errors import Place, WeftError
+from weft.core.errors import Place, PolicyError, WeftError
 from weft.models.ref import ModelRef
-from weft.models.registry import redirected
-from weft.net.egress import EgressPolicy, check_base_url
+from weft.models.registry import declared_rules, redirected
+from weft.net.egress import EgressPolicy, check_base_url, literal_address
 
-_LOCAL = frozenset({"ollama"})
-"""Providers that are made to run on this machine."""
+_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 def check_model_addresses(
@@ -38,12 +37,25 @@ def check_model_addresses(
             continue
         try:
             check_base_url(ref.base_url, _rules(ref, policy, chosen))
+            if ref.base_url != chosen:
+                _demand_pinned(ref, ref.base_url)
         except WeftError as error:
             error.place = Place(pointer=f"/agents/{name}")
             raise
 
 
+def _demand_pinned(ref: ModelRef, base_url: str) -> None:
+    """Refuse a name that a client would look up by itself, once more than we did."""
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
+    if ref.provider != "bedrock" or host.endswith(_AWS) or host == "localhost" or literal_address(host) is not None:
+        return
+    raise PolicyError(
+        f"{host} is no address of AWS, where {ref.id} is asked",
+        fix="name an endpoint of AWS, or set AWS_ENDPOINT_URL_BEDROCK_RUNTIME for this machine",
+    )
+
+
 def _rules(ref: ModelRef, policy: EgressPolicy, chosen: str | None) -> EgressPolicy:
     if ref.base_url == chosen:
         return EgressPolicy(allow_loopback=True, allow_private=True)
-    return replace(policy, allow_loopback=policy.allow_loopback or ref.provider in _LOCAL)
+    return declared_rules(ref, policy)

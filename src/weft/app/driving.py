@@ -89,7 +89,7 @@ class Driving:
         self._masked = tuple(filter(self._redactor.register, masked))
         self._http = HttpClient(self._policy)
         self._secrets = secret_cache(settings, self._clock, self._redactor.register)
-        self._models, self._kept = ModelPool(), Kept(programs)
+        self._models, self._kept = ModelPool(policy=self._policy), Kept(programs)
         self._pace, self._real = Pace(), RealPaths()
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._begun: dict[str, Mapping[str, Any]] = {}
@@ -135,9 +135,9 @@ class Driving:
     async def start(self, request: RunRequest) -> str:
         """Create the run that `request` asks for."""
         at = self._clock.micros()
-        prepared = self._prepared(request, at)
         auto = request.automatic
         run_id = auto.run_id if auto else request.run_id or uuid7()
+        prepared = self._prepared(request, run_id, at)
         act = run_start(run_id, request.file.name, auto.automation if auto else "")
         try:
             self._check(prepared.plan, request.choice.base_url)
@@ -171,7 +171,7 @@ class Driving:
             self._begun[run_id] = prepared.plan.definitions
         return run_id
 
-    def _prepared(self, request: RunRequest, at: int) -> Prepared:
+    def _prepared(self, request: RunRequest, run_id: str, at: int) -> Prepared:
         given = dict(request.variables)
         if request.plan is not None:
             return Prepared(plan=request.plan, scope=given, inputs=given, warnings=())
@@ -179,7 +179,7 @@ class Driving:
             request.file,
             given,
             request.choice,
-            session=request.session,
+            session=request.session or run_id,
             at=iso(at),
             agent=request.agent,
             kept=self._kept,
@@ -308,8 +308,6 @@ class Driving:
         self, definitions: Mapping[str, Any], options: Mapping[str, Any], key: str, step: tuple[str, str]
     ) -> ToolContext:
         """What a call under `key` may use, by what a plan defines and the options of its run; `step` is the run and the path."""
-        known = declared_secrets(definitions)
-        known.setdefault(TAVILY_KEY, SecretRef(name=TAVILY_KEY, key=TAVILY_KEY))
         # A plan that was made of several files says for each of them where it belongs.
         workdir = Path(str(definitions.get("workdir") or options.get("workdir") or "."))
         may = self._settings.tools
@@ -319,7 +317,7 @@ class Driving:
             clock=self._clock,
             http=self._access.http(self._http, *step),
             secrets=Secrets(
-                known.values(),
+                [SecretRef(name=TAVILY_KEY, key=TAVILY_KEY, ours=True), *declared_secrets(definitions).values()],
                 on_resolve=self._redactor.register,
                 on_read=self._access.reading(*step),
                 on_mask=partial(self._access.redaction, *step),
@@ -340,4 +338,7 @@ class Driving:
 def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
     """The secrets that a plan declares, by the names under which it refers to them."""
     declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
-    return {name: SecretRef(name=name, **one) for name, one in declared.items()}
+    return {
+        name: SecretRef(name=name, key=one["key"], source=one.get("source", "env"), path=one.get("path", ""))
+        for name, one in declared.items()
+    }

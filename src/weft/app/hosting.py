@@ -32,6 +32,7 @@ from weft.app.serving.library import Library
 from weft.app.serving.replies import Replies
 from weft.app.serving.sessions import Sessions
 from weft.app.serving.tails import Tails
+from weft.app.serving.trust import Trust
 from weft.app.serving.turns import Begun, Turn, differs, new_run_id, request_of
 from weft.app.telling.carriers import HttpCarrier, MailCarrier
 from weft.app.telling.news import News
@@ -75,8 +76,10 @@ class Host:
         self.service = LocalService(settings, streaming=True, audits=False)
         self.journal = self.service.journal
         self.trail = Trail(self.journal, self.clock, settings.home)
-        told, programs = partial(note_file, self.trail), settings.server.registered_programs
-        self.library = Library(self.journal, settings.home, settings.server.folders, told=told, programs=programs)
+        own = settings.server
+        trust = Trust(own.registered_programs, own.registered_secrets, own.registered_addresses)
+        told = partial(note_file, self.trail)
+        self.library = Library(self.journal, settings.home, own.folders, told=told, trust=trust)
         self.automatic = Automatic(settings, self.library, self.choice)
         self.tails = Tails(self.journal, self.service.bus)
         self.replies = Replies(self.journal, self.tails)

@@ -229,7 +229,8 @@ class LocalService:
 
     def verify(self, run_id: str) -> Verdict:
         """See `Service.verify`."""
-        return self._journal.verify(run_id)
+        found: Verdict = load("proof").proof(self._journal, run_id)
+        return found
 
     def plan_of(self, run_id: str) -> Plan:
         """See `Service.plan_of`."""
@@ -353,7 +354,6 @@ class LocalService:
 
     @cached_property
     def _programs(self) -> PythonWorkflows:
-        """The Python files that this service has loaded."""
         programs: PythonWorkflows = load("programs").PythonWorkflows()
         return programs
 

@@ -18,6 +18,7 @@ PARTS = {
     "expiring": "weft.app.expiring",
     "answering": "weft.engine.answering",
     "fold": "weft.engine.fold",
+    "proof": "weft.engine.proof",
     "travel": "weft.app.travel",
     "why": "weft.engine.why",
     "trace": "weft.app.tracing",

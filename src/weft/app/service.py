@@ -275,7 +275,7 @@ class Service(Protocol):
         ...
 
     def verify(self, run_id: str) -> Verdict:
-        """Check the hash chain of a run."""
+        """Prove a run: its events by their hash chain, and its row by the events."""
         ...
 
     def plan_of(self, run_id: str) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from weft.app.auditing.acts import Act
@@ -13,6 +14,7 @@ from weft.core.clock import SystemClock
 from weft.core.errors import InputError
 from weft.core.owner import LOCAL
 from weft.core.settings import load_settings
+from weft.engine.proof import proof
 from weft.store.backup import back_up, restore
 from weft.store.checking import Soundness, check
 from weft.store.journal import Journal
@@ -48,7 +50,7 @@ def checked() -> Soundness:
     settings = load_settings()
     journal = open_journal(settings, keyless_too=True)
     try:
-        return check(journal)
+        return check(journal, partial(proof, journal))
     finally:
         journal.close()
 

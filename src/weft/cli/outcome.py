@@ -55,6 +55,9 @@ class Ending:
             return 128 + (self.drove.interrupted_by or signal.SIGINT)
         if result_.status == "failed":
             code = result_.error.code if result_.error else ""
+            if code == "template" and result_.error and (result_.error.place.path or "").startswith("/$artifact"):
+                # A file that cannot be filled is a file that cannot be written.
+                code = "io"
             return EXIT_CODES[code] if code in _OWN_CODES else FAILED
         return {"completed": 0, "waiting": WAITING, "stalled": EXIT_CODES["mismatch"]}.get(result_.status, FAILED)
 

@@ -1,36 +1,31 @@
-"""Values held to JSON Schemas (draft 2020-12) that others wrote: nothing is fetched to read one, and its patterns are tried for a bounded time."""
+"""Values held to JSON Schemas (draft 2020-12) that others wrote: nothing is fetched to read one, and no schema takes for ever."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+from jsonschema.exceptions import SchemaError, ValidationError, best_match
 from jsonschema.protocols import Validator
-from jsonschema.validators import extend
+from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # it has none
 from referencing import Registry
 
-from weft.core.patterns import Patience, PatternError, compiled, shown
+from weft.core.keywords import BOUNDED, EFFORT, REFUSED, UNEVALUATED, Effort, TooMuchError
+from weft.core.patterns import PatternError, compiled, shown
 
 _NO_REMOTE: Registry[Any] = Registry()
 """Schemas refer to themselves only."""
-_NAME = 1_000
-"""Characters that a name may have which patterns are tried on."""
-_REPEATED_GROUP = re.compile(r"\)[*+{]")
-"""What patterns have in common that can be tried for ever."""
-_PATIENCE: ContextVar[Patience | None] = ContextVar("weft_patience", default=None)
+_REPEATS = re.compile(r"[*+{]")
 
 
 def validator(schema: Mapping[str, Any]) -> Validator:
     """What holds values to `schema`, for `problems`. Nothing fits one whose patterns cannot be used."""
     unusable = next(unusable_patterns(schema), None)
     if unusable is not None:
-        schema = {_REFUSED: str(unusable)}
-    held: Validator = _BOUNDED(dict(schema), registry=_NO_REMOTE)
+        schema = {REFUSED: str(unusable)}
+    held: Validator = BOUNDED(dict(schema), registry=_NO_REMOTE)
     return held
 
 
@@ -40,29 +35,56 @@ def problems(held: Validator, value: Any, most: int = 50) -> list[ValidationErro
     Raises:
         referencing.exceptions.Unresolvable: the schema refers to what it does not hold.
     """
-    token = _PATIENCE.set(Patience())
+    found: list[ValidationError] = []
+    token = EFFORT.set(Effort.on(value))
     try:
-        return list(islice(held.iter_errors(value), most))
+        found += islice(held.iter_errors(value), most)
+    except TooMuchError:
+        found.append(ValidationError("it cannot be held to its schema: that takes too many steps"))
+    except RecursionError:
+        found.append(ValidationError("it cannot be held to its schema: one of them goes too deep, or refers to itself"))
     finally:
-        _PATIENCE.reset(token)
+        EFFORT.reset(token)
+    return found
 
 
-def unusable_patterns(schema: Any) -> Iterator[PatternError]:
-    """What is wrong with the patterns in `schema`."""
-    if isinstance(schema, Mapping):
-        names = schema.get("patternProperties")
+def check_schema(schema: Mapping[str, Any]) -> None:
+    """Do nothing if `schema` is one.
+
+    Raises:
+        SchemaError: it is not; its message says where and why.
+    """
+    error = best_match(problems(BOUNDED(BOUNDED.META_SCHEMA, registry=REGISTRY), dict(schema)))
+    if error is not None:
+        raise SchemaError.create_from(error)
+
+
+def unlimited(schema: Any) -> bool:
+    """Whether names are held to the patterns of `schema` by the library itself, which knows no limit: one keyword has it so."""
+    return any(UNEVALUATED in each for each in _maps(schema))
+
+
+def unusable_patterns(schema: Any, *, beside_unlimited: bool | None = None) -> Iterator[PatternError]:
+    """What is wrong with the patterns in `schema`, a whole one unless it is said whether it is a part of an `unlimited` one."""
+    strict = unlimited(schema) if beside_unlimited is None else beside_unlimited
+    for each in _maps(schema):
+        names = each.get("patternProperties")
         for text in names if isinstance(names, Mapping) else ():
-            # The library tries those itself, without a limit.
-            if _REPEATED_GROUP.search(text):
-                yield PatternError(f"names cannot be held to the pattern {shown(text)}, in which a group is repeated")
+            if strict and len(_REPEATS.findall(text)) > 1:
+                yield PatternError(
+                    f"beside {UNEVALUATED}, names cannot be held to {shown(text)}, in which more than one thing is repeated"
+                )
             yield from _unusable(text)
-        if isinstance(own := schema.get("pattern"), str):
+        if isinstance(own := each.get("pattern"), str):
             yield from _unusable(own)
-        for value in schema.values():
-            yield from unusable_patterns(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from unusable_patterns(value)
+
+
+def _maps(schema: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(schema, Mapping):
+        yield schema
+    if isinstance(schema, (Mapping, list)):
+        for value in schema.values() if isinstance(schema, Mapping) else schema:
+            yield from _maps(value)
 
 
 def _unusable(text: str) -> Iterator[PatternError]:
@@ -70,40 +92,3 @@ def _unusable(text: str) -> Iterator[PatternError]:
         compiled(text)
     except PatternError as error:
         yield error
-
-
-def _refused(_: Any, why: str, __: Any, ___: Any) -> Iterator[ValidationError]:
-    yield ValidationError(f"it cannot be held to its schema: {why}")
-
-
-def _pattern(_: Any, wanted: str, value: Any, __: Any) -> Iterator[ValidationError]:
-    if not isinstance(value, str):
-        return
-    try:
-        if (_PATIENCE.get() or Patience()).search(wanted, value) is None:
-            yield ValidationError(f"{value!r} does not match {wanted!r}")
-    except PatternError as error:
-        yield ValidationError(f"it cannot be held to its pattern: {error}")
-
-
-def _of_names(keyword: str) -> Callable[..., Iterator[ValidationError]]:
-    """`keyword`, which tries patterns on names, where none is too long for that."""
-    original = Draft202012Validator.VALIDATORS[keyword]
-
-    def held(of: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-        if isinstance(value, dict) and "patternProperties" in schema and any(len(name) > _NAME for name in value):
-            yield ValidationError(
-                f"one of its names has more than {_NAME:,} characters, and cannot be held to a pattern"
-            )
-        else:
-            yield from original(of, wanted, value, schema)
-
-    return held
-
-
-_REFUSED = "$refused"
-_NAMING = ("patternProperties", "additionalProperties", "unevaluatedProperties")
-_BOUNDED: Any = extend(  # type: ignore[no-untyped-call]  # jsonschema gives it no types
-    Draft202012Validator,
-    {"pattern": _pattern, _REFUSED: _refused, **{keyword: _of_names(keyword) for keyword in _NAMING}},
-)

@@ -13,6 +13,10 @@ class Owner:
     principal: str = "local"
     session: str = ""
 
+    def as_json(self) -> dict[str, str]:
+        """What the first event of a run says of it."""
+        return {"tenant": self.tenant, "principal": self.principal, "session": self.session}
+
 
 LOCAL = Owner()
 """The one tenant and principal of a machine that is used by one person."""

@@ -188,6 +188,14 @@ class Server(Group):
         default=False,
         description="Workflows that users register may start programs on this machine, as MCP servers with a command are.",
     )
+    registered_secrets: Names = Field(
+        default=(),
+        description="Secrets that such workflows may name: `KEY` of the environment or `source:key`, `*` for any text; none by default.",
+    )
+    registered_addresses: Names = Field(
+        default=(),
+        description="Hosts to which such workflows may send their models' requests, and with them the service's keys; none by default.",
+    )
     folders: Annotated[tuple[Folder, ...], NoDecode, BeforeValidator(split)] = Field(
         default=(), description="Folders whose workflows and agents it serves."
     )

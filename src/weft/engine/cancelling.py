@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from weft.core.canonical import dumps
 from weft.core.clock import Clock
-from weft.core.errors import ConflictError, MismatchError
+from weft.core.errors import ConflictError, MismatchError, WeftError
 from weft.engine.claims import Claims
 from weft.engine.driven import Driven
 from weft.engine.ending import RunResult
@@ -97,15 +97,24 @@ class Cancels:
 
     async def take(self, run_ids: list[str]) -> set[str]:
         """Do what the messages of these runs ask for; the runs that were cancelled because nobody drives them any more."""
-        ended = set()
-        for message in await self._journal.writer.submit(self._journal.inbox.take(run_ids)):
+        messages = await self._journal.writer.submit(self._journal.inbox.take(run_ids))
+        undriven: dict[str, str] = {}
+        for message in messages:
             if message.kind != "cancel":
                 continue
             reason = str(message.data.get("reason", ""))
-            driven = self._active.get(message.run_id)
-            if driven is None:
-                if await self._cancel_undriven(message.run_id, reason):
-                    ended.add(message.run_id)
-            else:
+            # Those first that only have to be told: what keeps another run from being cancelled must not keep the word from them.
+            if (driven := self._active.get(message.run_id)) is not None:
                 driven.cancel(reason)
+            else:
+                undriven[message.run_id] = reason
+        ended, errors = set(), []
+        for run_id, reason in undriven.items():
+            try:
+                if await self._cancel_undriven(run_id, reason):
+                    ended.add(run_id)
+            except WeftError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
         return ended

@@ -29,7 +29,7 @@ from weft.engine.context import Surroundings
 from weft.engine.ending import RunResult
 from weft.engine.fold import RunState, fold
 from weft.engine.halting import halting
-from weft.engine.patience import only_people
+from weft.engine.patience import inside, only_people
 from weft.engine.port import Outcome, RunHalted, Settings, Suspended
 from weft.engine.recorder import Recorder
 from weft.engine.shelf import Shelf
@@ -132,6 +132,16 @@ class Children:
         with halting():
             return await self._run(path, node, planned, inputs, settings)
 
+    async def stop_inside(self, path: str, reason: str) -> None:
+        """Cancel the children that have begun inside `path` and not ended, those excepted that are to go on by themselves."""
+        begun = [at for at, step in self._recorder.state.open.items() if step.type == "child" and inside(at, path)]
+        journal = self._recorder.journal
+        with halting():
+            for at in begun:
+                run = _find(journal, child_id(self._recorder.run_id, at))
+                if run is not None and not run.ended and on_cancel(journal, run.id) == "cancel":
+                    await self._household.stop_child(run.id, reason)
+
     async def _run(
         self, path: str, node: Child, planned: Any, inputs: Mapping[str, Any], settings: Settings
     ) -> Outcome:
@@ -189,11 +199,16 @@ class Children:
                     await self._household.stop_child(run_id, "the run above it went on without it")
                 raise
             if woken == "over":
-                wait = {"kind": "child", "path": path, "run": run_id, "due": run.due, "wake": run.due}
-                wait["timer"] = _on_time(run) or None
-                wait["text"] = f"the run {run_id}, which is {run.status}: `weft why {run_id}` says for what"
-                wait["people"] = only_people(run.waits, "") or None
-                return Suspended(({name: value for name, value in wait.items() if value is not None},))
+                return Suspended((self._wait(path, self._recorder.journal.runs.get(run_id)),))
+
+    def _wait(self, path: str, run: Run) -> dict[str, Any]:
+        """What the run's row and `run.waiting` say of a child."""
+        wait = {"kind": "child", "path": path, "run": run.id, "due": run.due, "wake": run.due}
+        wait["timer"] = _on_time(run) or None
+        wait["text"] = f"the run {run.id}, which is {run.status}: `weft why {run.id}` says for what"
+        # While it is driven, its row still says what it waited for before.
+        wait["people"] = (run.status == "waiting" and only_people(run.waits, "")) or None
+        return {name: value for name, value in wait.items() if value is not None}
 
     async def _drive(self, node: Child, run_id: str, account: Account, *, reopen: bool) -> None:
         """Have the child driven, as a task of its own that may outlive the wait for it."""
@@ -224,20 +239,16 @@ class Children:
 
     async def _take(self, path: str, run: Run) -> Outcome:
         """What the end of a child means for its parent."""
-        state = (
-            await asyncio.to_thread(_folded, self._recorder.journal, run)
-            if run.head_seq > _LONG
-            else _folded(self._recorder.journal, run)
-        )
+        state = await folded(self._recorder.journal, run)
         used = state.total()
         if run.status == "completed":
             outputs = state.outputs if isinstance(state.outputs, dict) else {"value": state.outputs}
             return await self._end(path, run.id, {**outputs, "run": run.id}, used)
         if run.status == "failed" and state.error is not None:
             error = from_json(state.error)
-            inside = error.place.path
+            step = error.place.path
             error.place = replace(error.place, path=path)
-            error.ids |= {"run": run.id} | ({"step": inside} if inside else {})
+            error.ids |= {"run": run.id} | ({"step": step} if step else {})
             return await self._end(path, run.id, error, used)
         stopped = ConflictError(
             f"its run {run.id} was cancelled", fix="resume this run to try again", place=Place(path=path), run=run.id
@@ -307,5 +318,16 @@ def _find(journal: Journal, run_id: str) -> Run | None:
         return None
 
 
-def _folded(journal: Journal, run: Run) -> RunState:
-    return fold(journal.events(run.id))
+def on_cancel(journal: Journal, run_id: str) -> str:
+    """What is to become of a child run when what it is part of is stopped, as its own journal says."""
+    birth = journal.events(run_id, limit=1)[0].data.get("parent") or {}
+    return str(birth.get("on_cancel"))
+
+
+async def folded(journal: Journal, run: Run) -> RunState:
+    """The state of a run that nobody drives here, off the event loop when there is much to read."""
+
+    def read() -> RunState:
+        return fold(journal.events(run.id))
+
+    return await asyncio.to_thread(read) if run.head_seq > _LONG else read()

@@ -9,6 +9,8 @@ from typing import Any
 
 from weft.core.errors import InternalError, MismatchError, WeftError
 from weft.engine import ending
+from weft.engine.context import Mask
+from weft.engine.defects import log_defect, named
 from weft.engine.ending import RunResult
 from weft.engine.interpreter import Interpreter
 from weft.engine.port import Failure, Outcome, RunHalted, Runtime, Suspended
@@ -110,8 +112,11 @@ class Driven:
             self._cut.set_result(None)
 
 
-async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:
-    """How the drive ends, after `first` has been done. Stopped from outside, it leaves the run resumable."""
+async def see_through(driven: Driven, mask: Mask, first: Callable[[], Awaitable[object]] | None = None) -> RunResult:
+    """How the drive ends, after `first` has been done. Stopped from outside, it leaves the run resumable.
+
+    `mask` takes secrets out of what is written of a defect.
+    """
     recorder = driven.recorder
     try:
         if first is not None:
@@ -130,7 +135,8 @@ async def see_through(driven: Driven, first: Callable[[], Awaitable[object]] | N
         await driven.stop()
         raise
     except Exception as error:  # noqa: BLE001 -- the supervised place: a defect ends the run, with its name
-        what = f"{type(error).__name__}: {error}"
+        log_defect(error, run_id=recorder.run_id, path="", mask=mask)
+        what = str(mask(recorder.run_id, "", named(error)))
         outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
     if driven.cancelled is not None and not isinstance(outcome, Suspended):
         return await ending.cancelled(recorder, driven.cancelled)

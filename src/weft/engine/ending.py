@@ -59,7 +59,7 @@ async def concluded(recorder: Recorder, outcome: Outcome, scope: Mapping[str, An
     how: dict[str, Any] = {"run_id": recorder.run_id, "status": kind.removeprefix("run.")}
     if kind == "run.completed":
         how["outputs"] = references.restore(data["outputs"])
-        patch = recorder.final_patch("completed", outputs={"response": _short(how["outputs"]["response"])})
+        patch = recorder.final_patch("completed", outputs={"response": shortened(how["outputs"]["response"])})
     elif kind == "run.failed":
         how["error"] = outcome.error if isinstance(outcome, Failure) else from_json(data["error"])
         patch = recorder.final_patch("failed", error=data["error"])
@@ -70,6 +70,18 @@ async def concluded(recorder: Recorder, outcome: Outcome, scope: Mapping[str, An
         patch = recorder.final_patch("waiting") | {"waits": json.dumps(data["waits"]), "due": due}
     await recorder.record(kind, "", data, patch)
     return RunResult(**how, usage=recorder.state.total())
+
+
+def as_it_ended(run_id: str, state: RunState) -> RunResult:
+    """How the last drive of a run ended, as its events say."""
+    return RunResult(
+        run_id=run_id,
+        status=state.status,
+        outputs=state.outputs,
+        error=None if state.error is None else from_json(state.error),
+        waits=state.waits,
+        usage=state.total(),
+    )
 
 
 async def stalled(recorder: Recorder, error: MismatchError) -> RunResult:
@@ -114,7 +126,7 @@ def demand_doubt(state: RunState, run_id: str, path: str) -> None:
         raise InputError(f"no step {path!r} of this run is in doubt", fix=fix, run=run_id)
 
 
-def _short(value: Any) -> Any:
+def shortened(value: Any) -> Any:
     """`value` for the row that lists read; the whole of it is in the journal."""
     text = value if isinstance(value, str) else dumps(value).decode()
     return value if len(text) <= 2_000 else f"{text[:2_000]}…"

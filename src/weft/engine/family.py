@@ -10,9 +10,10 @@ from typing import Any, Protocol
 from weft.core.clock import Clock, iso
 from weft.core.errors import ConflictError, MismatchError, NotFoundError
 from weft.core.owner import LOCAL, Owner
-from weft.engine.children import Account, Birth
+from weft.engine.children import Account, Birth, folded, on_cancel
 from weft.engine.driven import Driven
-from weft.engine.ending import RunResult
+from weft.engine.ending import RunResult, as_it_ended
+from weft.engine.patience import around_limit, inside
 from weft.plan.nodes import Plan
 from weft.plan.scope import initial_scope
 from weft.store.journal import Journal
@@ -89,8 +90,7 @@ class Family:
     async def cancel_children(self, run_id: str, reason: str) -> None:
         """Cancel the children of a run that nobody drives, those excepted that are to go on without it."""
         for child in self._journal.runs.children(run_id):
-            birth = self._journal.events(child.id, limit=1)[0].data.get("parent") or {}
-            if not child.ended and birth.get("on_cancel") == "cancel":
+            if not child.ended and on_cancel(self._journal, child.id) == "cancel":
                 await self._engine.cancel(child.id, reason=reason)
 
     async def wake_parent(self, run_id: str) -> None:
@@ -106,6 +106,38 @@ class Family:
         if run.status == "waiting" and not run.driven:
             with suppress(ConflictError, MismatchError, NotFoundError):  # its row says that it is due
                 await self._engine.drive(parent)
+
+    def through(self, run_id: str) -> str | None:
+        """The run above `run_id` that is to be driven so that this one goes on, if that is so.
+
+        It has let go of what is below it, and has a time limit that counts what is done there and not what people take. That only its
+        own journal can say.
+        """
+        found = None
+        run = self._journal.runs.get(run_id)
+        while run.parent is not None and not run.ended:
+            try:
+                above = self._journal.runs.get(run.parent)
+            except NotFoundError:
+                break
+            path = next((str(wait["path"]) for wait in above.waits if wait.get("run") == run.id), None)
+            if above.status != "waiting" or above.driven or path is None:
+                break
+            limits = [str(wait.get("path", "")) for wait in above.waits if wait.get("kind") == "limit"]
+            if any(inside(path, around_limit(limit)) for limit in limits):
+                found = above.id
+            run = above
+        return found
+
+    async def drive_through(self, above: str, run_id: str) -> RunResult | None:
+        """Have `run_id` driven by the run `above` it; how that ended, or None when it was not driven by it."""
+        before = self._journal.runs.get(run_id).epoch
+        with suppress(ConflictError, MismatchError, NotFoundError):  # then it is driven by itself
+            await self._engine.drive(above)
+        run = self._journal.runs.get(run_id)
+        if run.epoch == before or run.driven:
+            return None
+        return as_it_ended(run_id, await folded(self._journal, run))
 
     def _forget(self, drive: asyncio.Task[RunResult]) -> None:
         self._loose.discard(drive)

@@ -12,6 +12,7 @@ from weft.core.canonical import strict_loads
 from weft.core.clock import Clock
 from weft.core.errors import InputError, NotFoundError, WeftError
 from weft.core.ids import uuid7
+from weft.core.owner import Owner
 from weft.engine.fold import edited
 from weft.engine.limits import given
 from weft.store.append import Append, Draft, NewRun
@@ -115,9 +116,12 @@ class Forks:
         """
         run, changes = self._journal.runs.get(run_id), changes or Changes(scope={})
         owner = self._journal.forks.owner(run_id, seq)
+        # What the run changed after this event, being a fork itself, is not in its past here.
+        past = run if owner == run_id else self._journal.runs.get(owner)
         edits = [{"path": path, "at": list(at), "value": value} for path, at, value in changes.edits]
         data = {"of": run_id, "base": {"run": owner, "seq": seq}, "scope": dict(changes.scope), "edits": edits}
         data |= {"options": dict(options)} if options else {}
+        data["owner"] = Owner(run.tenant, run.principal, run.session).as_json()
         new_id = new_id or self._new_id()
         forked = Draft(self._clock.micros(), "run.forked", "", given(data))
         create = NewRun(
@@ -125,8 +129,8 @@ class Forks:
             workflow=run.workflow,
             plan_hash=run.plan_hash,
             plan=None,
-            inputs=json.dumps(_inputs(run, changes)),
-            options=json.dumps({**run.options, **(options or {})}),
+            inputs=json.dumps(_inputs(past, changes)),
+            options=json.dumps({**past.options, **(options or {})}),
             tenant=run.tenant,
             principal=run.principal,
             session=run.session,

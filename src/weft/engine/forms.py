@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from referencing.exceptions import Unresolvable
 
 from weft.core.errors import InputError
-from weft.core.json_schema import problems, unusable_patterns, validator
+from weft.core.json_schema import check_schema, problems, unusable_patterns, validator
 
 _PROBLEMS = 5
 _SHOWN = 200
@@ -23,11 +22,11 @@ def check_form(form: Mapping[str, Any]) -> None:
         InputError: it is not.
     """
     try:
-        Draft202012Validator.check_schema(dict(form))
-    except (SchemaError, RecursionError) as error:
-        what = error.message if isinstance(error, SchemaError) else "it is nested too deeply"
+        check_schema(form)
+    except SchemaError as error:
         raise InputError(
-            f"the form is not a JSON Schema: {what[:_SHOWN]}", fix="correct `form` in the workflow (draft 2020-12)"
+            f"the form is not a JSON Schema: {error.message[:_SHOWN]}",
+            fix="correct `form` in the workflow (draft 2020-12)",
         ) from error
     if problem := next(unusable_patterns(form), None):
         raise InputError(f"the form cannot be used: {problem}", fix="correct the pattern in `form`") from problem
@@ -42,6 +41,4 @@ def form_problems(form: Mapping[str, Any], values: Any) -> list[str]:
             found.append(f"{where.lstrip('.') or 'values'}: {error.message[:_SHOWN]}")
     except Unresolvable as error:
         return [f"the form refers to {error.ref!r}, which it does not hold"]
-    except RecursionError:
-        return ["the values are nested too deeply"]
     return found

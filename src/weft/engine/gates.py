@@ -43,11 +43,12 @@ class Gates:
             # One that a fork has inherited is another run's question: the fork asks anew.
             gate = await self._open(path, request())
         while True:
+            heard = self._waiting.rings
             made = await self._decided(gate)
             if made is not None:
                 return await self._conclude(path, gate, made)
             await self._tell(path, gate)
-            if await self._waiting.wait(due=self._next(gate), activity=activity) == "over":
+            if await self._waiting.wait(due=self._next(gate), activity=activity, heard=heard) == "over":
                 return Suspended((self._wait(path, gate),))
 
     def waits_inside(self, path: str) -> list[Mapping[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -20,16 +21,18 @@ from weft.engine.cancelling import Cancels
 from weft.engine.children import Birth, Children
 from weft.engine.claims import Claims
 from weft.engine.context import Mask, Surroundings
+from weft.engine.defects import named
 from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
 from weft.engine.family import Family
 from weft.engine.fold import RunState, fold
-from weft.engine.fresh import Fresh
+from weft.engine.fresh import Fresh, beginning
 from weft.engine.limits import given
 from weft.engine.listeners import Listener, tell
 from weft.engine.port import Performer, RunHalted
 from weft.engine.programs.port import Programs
 from weft.engine.programs.walker import program_walker
+from weft.engine.proof import demand_plan
 from weft.engine.questions import Answer
 from weft.engine.recorder import Recorder
 from weft.engine.runtime import EmbeddedRuntime
@@ -44,6 +47,7 @@ from weft.store.statuses import TERMINAL
 
 __all__ = ["Engine", "RunResult"]
 
+_LOG = logging.getLogger("weft.engine")
 _BELL_S = 0.025
 _BIG_JOURNAL = 500
 
@@ -116,7 +120,8 @@ class Engine:
         parent = birth if isinstance(birth, Birth) else None
         run_id = parent.id if parent else str(birth or self._new_id())
         hash_, body = self._shelf.sealed(plan)
-        data = {"workflow": plan.workflow, "plan_hash": hash_, "scope": dict(scope), "options": dict(options or {})}
+        owner = owner if owner.session else replace(owner, session=run_id)
+        data = beginning(plan, hash_, scope, inputs, options) | {"owner": owner.as_json()}
         data |= {"parent": parent.as_json()} if parent else {}
         new = NewRun(
             id=run_id,
@@ -125,7 +130,7 @@ class Engine:
             plan=body,
             inputs=given(dict(scope if inputs is None else inputs)).decode(),
             options=given(dict(options or {})).decode(),
-            session=owner.session or run_id,
+            session=owner.session,
             tenant=owner.tenant,
             principal=owner.principal,
             driver=None if queued else self._claims.driver,
@@ -164,6 +169,9 @@ class Engine:
             MismatchError: its journal or its stored plan has been changed.
             StorageError: the journal refused; the run can be resumed later.
         """
+        above = None if reopen or run_id in self._fresh else self._family.through(run_id)
+        if above is not None and (told := await self._family.drive_through(above, run_id)) is not None:
+            return told
         result = await self._drive_on(run_id, reopen=reopen)
         if result.status in TERMINAL:
             await self._family.wake_parent(run_id)
@@ -181,9 +189,11 @@ class Engine:
             PolicyError: somebody else is asked.
             ConflictError: it was decided before, its deadline has passed, or the run needs no answer any more.
         """
-        decided = await self._answering.decide(run_id, gate, answer)
-        self._ring(run_id)
-        return decided
+        try:
+            return await self._answering.decide(run_id, gate, answer)
+        finally:
+            # Also when other processes could not be told.
+            self._ring(run_id)
 
     async def signal(self, run_id: str, signal: NewSignal) -> bool:
         """Send a signal to a run, which keeps it until a wait of it takes it; False when its key is known already.
@@ -193,9 +203,10 @@ class Engine:
             InputError: the data is not JSON, or too long.
             ConflictError: the run has ended.
         """
-        new = await self._answering.signal(run_id, signal)
-        self._ring(run_id)
-        return new
+        try:
+            return await self._answering.signal(run_id, signal)
+        finally:
+            self._ring(run_id)
 
     async def _drive_on(self, run_id: str, *, reopen: bool = False) -> RunResult:
         """Drive a run, and again as long as what it waits for has come: also a child, which its parent would not look at again."""
@@ -277,6 +288,7 @@ class Engine:
             events = await asyncio.to_thread(self._journal.proven_events, run_id)
         else:
             events = self._journal.proven_events(run_id)
+        demand_plan(run, events[0])
         recorder = self._recorder(run_id, epoch, fold(events))
         if run.ended:
             await ending.reopened(recorder, at=self._clock.micros())
@@ -309,7 +321,8 @@ class Engine:
         others = program_walker(self._programs, recorder.state.options, partial(self._surroundings.mask, run_id))
         driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
-            result = await see_through(driven, partial(self._cancels.take, [run_id]) if look else None)
+            first = partial(self._cancels.take, [run_id]) if look else None
+            result = await see_through(driven, self._surroundings.mask, first)
         except RunHalted as halt:
             self._claims.release(run_id, recorder.epoch)
             raise halt.error from None
@@ -327,17 +340,32 @@ class Engine:
 
     async def _watch_inbox(self) -> None:
         """Look into the inbox whenever somebody rings."""
-        heard = self._journal.inbox.bell()
+        heard: object = None
+        told = ""
+        with suppress(OSError):
+            heard = self._journal.inbox.bell()
         while True:
             await asyncio.sleep(_BELL_S)
-            self._claims.pay()
-            now = self._journal.inbox.bell()
-            if now != heard:
-                with suppress(WeftError):  # a journal that refuses now is asked again at the next tick
-                    await self._cancels.take(list(self._active))
-                    heard = now
+            try:
+                heard = await self._look(heard)
+                told = ""
+            except WeftError:
+                pass  # a journal that refuses now is asked again at the next tick
+            except Exception as error:  # noqa: BLE001 -- supervised: no run here would hear of anything any more
+                if told != (told := named(error)):
+                    _LOG.error("a defect while looking for messages to runs: %s", told, exc_info=error)
+
+    async def _look(self, heard: object) -> object:
+        """Look for messages if the bell no longer says what was `heard`; what it says."""
+        self._claims.pay()
+        now = self._journal.inbox.bell()
+        if now != heard:
+            try:
+                await self._cancels.take(list(self._active))
+            finally:
                 for driven in self._active.values():
                     driven.waiting.ring()
+        return now
 
     def _ring(self, run_id: str) -> None:
         """Have whoever waits in a run look again, if it is driven here."""

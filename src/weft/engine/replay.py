@@ -18,6 +18,7 @@ from weft.core.event import Event
 from weft.engine.drives import BREAKS, ENDS, let_go, same_end, waits_of_drive
 from weft.engine.ending import CANCELLED, last_event
 from weft.engine.fold import RunState, apply, fold
+from weft.engine.heldback import HeldBack
 from weft.engine.interpreter import Interpreter
 from weft.engine.owed import Owed, around
 from weft.engine.port import Failure, Outcome, RunHalted, Runtime
@@ -48,14 +49,17 @@ def replay(run_id: str, plan: Plan, events: Sequence[Event], programs: Programs 
     """
     # Ends that reached the journal close together may have been acted on together or one by one, and in any order: which it was
     # the journal does not say, so it is enough that one of them leads to the same events.
-    first: Replayed | None = None
+    # Of those that part, the one that came furthest says best where the journal cannot be followed.
+    furthest: Replayed | None = None
+    parted = -1
     for pace in _paces():
         found = quietly(lambda loop: _Replay(loop, plan, events, pace, programs).run(run_id), pace.seed)  # noqa: B023 -- called at once
         if found.difference is None:
             return found
-        first = first or found
-    assert first is not None, "there is more than one pace"
-    return first
+        if found.difference.seq > parted:
+            furthest, parted = found, found.difference.seq
+    assert furthest is not None, "there is more than one pace"
+    return furthest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +68,15 @@ class _Pace:
 
     A recorded end is handed to the walk only when a later event needs it, those nearest to that event first: what the journal
     had already, the process may not have acted on yet. `eager`, it is handed over and acted on at once. `singly`, a step that has
-    begun is looked for after each end that is handed over: it may have begun between two that reached the journal together. For
-    `patience` see `Rewalk`; what is ready at once runs in an order that follows from `seed`.
+    begun is looked for after each end that is handed over: it may have begun between two that reached the journal together. With
+    `hold`, so it is with every end that a node of the plan comes to, also where no recorded end is handed over: one that was known
+    when the drive began, or that needs no step. What runs beside it may have come to its own end before anybody acted on that one.
+    For `patience` see `Rewalk`; what is ready at once runs in an order that follows from `seed`.
     """
 
     eager: bool = False
     singly: bool = False
+    hold: bool = False
     patience: int = 2
     seed: int | None = None
 
@@ -79,6 +86,7 @@ def _paces() -> Iterator[_Pace]:
         for patience in (2, 1, 0):
             yield _Pace(patience=patience, seed=seed)
             yield _Pace(patience=patience, seed=seed, singly=True)
+            yield _Pace(patience=patience, seed=seed, singly=True, hold=True)
             if seed is None:
                 yield _Pace(patience=patience, eager=True)
 
@@ -141,9 +149,9 @@ class _Replay:
         self._waits = waits_of_drive(self._events, place)
         self._walk = walk = Rewalk(self._state, self._waits, patience=self._pace.patience)
         on: Runtime = walk if self._state.cancelling is None else walk.unwound(CANCELLED)
-        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = Interpreter(
-            on, program_walker(self._programs, self._state.options, lambda _, value: value)
-        ).run
+        others = program_walker(self._programs, self._state.options, lambda _, value: value)
+        interpreter = HeldBack(on, self._hold, others) if self._pace.hold else Interpreter(on, others)
+        run: Callable[..., Coroutine[Any, Any, tuple[Outcome, dict[str, Any]]]] = interpreter.run
         self._task = asyncio.ensure_future(run(self._plan, self._state.scope))
 
     async def _turn_back(self, place: int, event: Event) -> None:
@@ -159,7 +167,7 @@ class _Replay:
         """The walk back must have come to its end, too."""
         if self._task is None or self._walk is None or self._state.cancelling is None:
             return
-        await self._deliver("")
+        await self._deliver_all()
         if not self._task.done():
             pending = ", ".join(self._walk.pending()[:3]) or "something"
             raise Parted(event, f"that there is still to undo {pending}")
@@ -193,7 +201,8 @@ class _Replay:
         """An event that must come out of the walk."""
         for step in event.data.get("after") or () if event.kind == "step.asked" else ():
             # In which order a program was handed the ends of its steps is history.
-            await self._deliver(step, alone=True)
+            while await self._deliver(step, alone=True):
+                pass
         emission = await self._emission(event)
         if emission is None:
             left = self._walk.left() if self._walk else []
@@ -215,6 +224,7 @@ class _Replay:
         emitted = await self._until(lambda: bool(walk.emitted.get(key)), event.path)
         if not emitted and event.kind in _RUNG and self._ring(event.path if event.kind == "node.failed" else ""):
             await self._loop.quiet()
+            await self._until(lambda: bool(walk.emitted.get(key)), event.path)
         return walk.emitted[key].popleft() if walk.emitted.get(key) else None
 
     def _asked(self, path: str) -> bool:
@@ -228,9 +238,10 @@ class _Replay:
                 await self._loop.quiet()
                 if holds():
                     return True
-            await self._deliver(path)
+            if await self._deliver(path):
+                continue
             if not path:
-                return holds()
+                return False
             path = around(path)
         return True
 
@@ -241,21 +252,34 @@ class _Replay:
         for path in walk.resting():
             walk.let_go(path)
             await self._loop.quiet()
-            if holds():
+            if await self._until(holds, ""):
                 return True
         return False
+
+    async def _hold(self, path: str, *, failed: bool) -> None:
+        """A node has come to its end, which is handed to whoever walks it like one that is recorded."""
+        end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._due.add(path, partial(_settle, end, None), failed=failed)
+        await end
 
     async def _owe(self, event: Event, hand_over: Callable[[], None]) -> None:
         self._due.add(event.path, hand_over, failed=event.kind in {"step.failed", "node.failed"})
         if self._pace.eager:
             await self._deliver("")
 
-    async def _deliver(self, path: str, *, alone: bool = False) -> None:
-        """Hand over what is recorded at `path` and, unless it is to be `alone`, inside it, and let the walk go on."""
-        if ready := self._due.take(path, alone=alone):
-            for hand_over in ready:
-                hand_over()
-            await self._loop.quiet()
+    async def _deliver(self, path: str, *, alone: bool = False) -> bool:
+        """Hand over what is owed at `path` and, unless it is to be `alone`, inside it, and let the walk go on; whether there was any."""
+        if not (ready := self._due.take(path, alone=alone)):
+            return False
+        for hand_over in ready:
+            hand_over()
+        await self._loop.quiet()
+        return True
+
+    async def _deliver_all(self) -> None:
+        """Let the walk go on as far as what is recorded leads."""
+        while await self._deliver(""):
+            pass
 
     def _ring(self, path: str) -> bool:
         """The time of the block at `path` is over; False when no limit runs there."""
@@ -269,9 +293,10 @@ class _Replay:
         """The last event of a drive: the walk must have come to the same end."""
         if self._task is None or self._walk is None:
             raise Parted(event, "that nobody drives the run there")
-        await self._deliver("")
+        await self._deliver_all()
         if not self._task.done() and event.kind == "run.failed" and self._ring(""):
             await self._loop.quiet()
+            await self._deliver_all()
         if not self._task.done():
             pending = ", ".join(self._walk.pending()[:3]) or "something"
             raise Parted(event, f"that the plan still waits for {pending}")

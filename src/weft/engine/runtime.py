@@ -146,6 +146,8 @@ class EmbeddedRuntime:
         limit = partial(self._left, path, since, seconds)
         outcome = await self._race(work, limit) if limit() > 0 else None
         if outcome is None:
+            # Those that nobody waits for yet, because the time was over before this drive began.
+            await self._children.stop_inside(around_limit(path), "the time of what it is part of is over")
             outcome = Failure(error)
         elif isinstance(outcome, Suspended):
             wait: dict[str, Any] = {"kind": "limit", "path": path}

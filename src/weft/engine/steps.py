@@ -19,6 +19,7 @@ from weft.core.errors import (
     WeftError,
 )
 from weft.engine.context import LiveContext, Step, Surroundings
+from weft.engine.defects import log_defect, named
 from weft.engine.fence import regain
 from weft.engine.fold import OpenStep
 from weft.engine.gates import Gates
@@ -201,19 +202,16 @@ class Performing:
             if task is None or task.cancelling() or self._stopped:
                 raise
             # Nobody has cancelled or stopped us: something inside was cancelled and let it out, which must not look like Ctrl-C.
-            raise InternalError(
-                "something inside it was cancelled",
-                fix="this is a defect of Weft or of an extension: please report it",
-                place=Place(path=step.path),
-            ) from error
+            raise self._defect(step, error, "something inside it was cancelled") from error
         except TimeoutError as error:
             raise StepTimeoutError(str(error) or "something timed out", place=Place(path=step.path)) from error
         except Exception as error:  # a performer may raise anything: a defect ends its step, with its name
-            raise InternalError(
-                f"{type(error).__name__}: {error}",
-                fix="this is a defect of Weft or of an extension: please report it",
-                place=Place(path=step.path),
-            ) from error
+            raise self._defect(step, error, named(error)) from error
+
+    def _defect(self, step: Step, error: BaseException, what: str) -> InternalError:
+        log_defect(error, run_id=self.recorder.run_id, path=step.path, mask=self._mask)
+        fix = "this is a defect of Weft or of an extension: please report it"
+        return InternalError(what, fix=fix, place=Place(path=step.path))
 
     async def _answered(self, step: Step, body: Callable[[StepContext], Awaitable[T]], context: LiveContext) -> T:
         acts = step.effect in _MUST_NOT_DOUBLE and body is step.body

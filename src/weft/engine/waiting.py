@@ -55,11 +55,12 @@ class _Waiter:
 
 @dataclass(slots=True)
 class Waiting:
-    """The waits of one run that is driven now."""
+    """The waits of one run that is driven now. `rings` counts how often something happened outside."""
 
     clock: Clock
     near_s: float = NEAR_S
     linger_s: float = LINGER_S
+    rings: int = 0
     _busy: int = 0
     _moves: int = 0
     _waiters: dict[_Waiter, None] = field(default_factory=dict)
@@ -97,11 +98,16 @@ class Waiting:
             self._busy += activity.busy
             self._moves += 1
 
-    async def wait(self, *, due: int | None, timer: bool = False, activity: Activity | None = None) -> Woken:
+    async def wait(
+        self, *, due: int | None, timer: bool = False, activity: Activity | None = None, heard: int | None = None
+    ) -> Woken:
         """Wait until somebody rings, until `due` (microseconds since the epoch), or until everything waits.
 
-        For a `timer`, a time that is near enough counts as work.
+        For a `timer`, a time that is near enough counts as work. Who did something else after they looked says how many `rings` they had
+        `heard` by then: when there was another one meanwhile, they look again.
         """
+        if heard is not None and heard != self.rings:
+            return "rung"
         waiter = _Waiter(asyncio.get_running_loop().create_future(), due, timer, activity)
         alarm = None if due is None else asyncio.ensure_future(self._alarm(waiter, due))
         self._waiters[waiter] = None
@@ -119,6 +125,7 @@ class Waiting:
 
     def ring(self) -> None:
         """Something has happened outside: everybody who waits looks again."""
+        self.rings += 1
         self._wake("rung")
 
     def close(self) -> None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:  # the agent library costs more than a second to import, and `
     from httpx2 import AsyncClient
     from pydantic_ai.models import Model
 
+    from weft.net.egress import EgressPolicy
+    from weft.net.transport import Resolver
+
+_CONNECTIONS = 1_000
+_LOCAL = frozenset({"ollama"})
+"""Providers that are made to run on this machine."""
 OFFLINE_HINT = "or run with --offline, which needs no key"
 
 
@@ -183,6 +189,8 @@ class _Opened:
     """The clients and models that live on one event loop."""
 
     http_client: AsyncClient
+    held: dict[EgressPolicy, AsyncClient] = field(default_factory=dict)
+    """Clients that go only where a policy allows."""
     models: dict[ModelRef, Model[Any]] = field(default_factory=dict)
     closers: list[Callable[[], object]] = field(default_factory=list)
 
@@ -193,10 +201,22 @@ class ModelPool:
     Models raise Weft errors only (see `weft.models.guarded`), and no client retries: the engine does.
     """
 
-    def __init__(self, *, environ: Mapping[str, str] | None = None, timeout_s: float = 600.0) -> None:
-        """`environ` is `os.environ` by default; `timeout_s` limits the silence of a server, not a step."""
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        timeout_s: float = 600.0,
+        policy: EgressPolicy | None = None,
+        resolver: Resolver | None = None,
+    ) -> None:
+        """`environ` is `os.environ` by default; `timeout_s` limits the silence of a server, not a step.
+
+        An address that a workflow gives is held to `policy` at each connection, whatever its name answers then; `resolver` looks
+        names up, by default as the system does.
+        """
         self._environ = os.environ if environ is None else environ
         self._timeout_s = timeout_s
+        self._policy, self._resolver = policy, resolver
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
 
     def open(self, ref: ModelRef) -> Model[Any]:
@@ -216,12 +236,21 @@ class ModelPool:
         if model is None:
             access = Access(
                 environ=self._environ,
-                http_client=opened.http_client,
+                http_client=self._client_for(ref, opened),
                 timeout_s=self._timeout_s,
                 closers=opened.closers,
             )
             model = opened.models[ref] = GuardedModel(open_model(ref, access), ref=ref, secrets=self.secrets(ref))
         return model
+
+    def _client_for(self, ref: ModelRef, opened: _Opened) -> AsyncClient:
+        if self._policy is None or not ref.declared or redirected(ref, self._environ) is not ref:
+            return opened.http_client
+        rules = declared_rules(ref, self._policy)
+        client = opened.held.get(rules)
+        if client is None:
+            client = opened.held[rules] = _http_client(self._timeout_s, rules, self._resolver)
+        return client
 
     def secrets(self, ref: ModelRef) -> tuple[str, ...]:
         """The values that must not be seen in errors or logs about `ref`."""
@@ -234,18 +263,31 @@ class ModelPool:
         if opened is not None:
             for close in opened.closers:
                 close()
-            await opened.http_client.aclose()
+            for client in (opened.http_client, *opened.held.values()):
+                await client.aclose()
 
 
-def _http_client(timeout_s: float) -> AsyncClient:
+def declared_rules(ref: ModelRef, policy: EgressPolicy) -> EgressPolicy:
+    """`policy` for the address that a workflow gives a model: one of a local provider may be this machine."""
+    return replace(policy, allow_loopback=policy.allow_loopback or ref.provider in _LOCAL)
+
+
+def _http_client(timeout_s: float, rules: EgressPolicy | None = None, resolver: Resolver | None = None) -> AsyncClient:
     from httpx2 import AsyncClient, Limits, Timeout  # noqa: PLC0415 -- only a process that opens models needs it
 
     from weft.models.bounded import bound_answer  # noqa: PLC0415 -- same
     from weft.net.authorities import authorities  # noqa: PLC0415 -- same
 
+    held: dict[str, Any] = {}
+    if rules is not None:
+        from weft.net.transport import EgressTransport, system_resolver  # noqa: PLC0415 -- same
+
+        transport = EgressTransport(rules, resolver=resolver or system_resolver, connections=_CONNECTIONS)
+        held = {"transport": transport, "trust_env": False}
     return AsyncClient(
+        **held,
         verify=authorities(),
         event_hooks={"response": [bound_answer]},
         timeout=Timeout(timeout_s, connect=min(10.0, timeout_s)),
-        limits=Limits(max_connections=1_000, max_keepalive_connections=100),
+        limits=Limits(max_connections=_CONNECTIONS, max_keepalive_connections=100),
     )

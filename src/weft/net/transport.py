@@ -126,12 +126,13 @@ class EgressTransport(httpx2.AsyncBaseTransport):
         resolver: Resolver = system_resolver,
         dialer: httpcore2.AsyncNetworkBackend | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        connections: int = _CONNECTIONS,
     ) -> None:
         self._policy = policy
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl_context or authorities(),
             network_backend=EgressBackend(policy, resolver=resolver, dialer=dialer),
-            max_connections=_CONNECTIONS,
+            max_connections=connections,
             max_keepalive_connections=_IDLE,
             keepalive_expiry=_IDLE_S,
         )

@@ -10,13 +10,15 @@ from typing import Protocol
 class SecretRef:
     """Where a secret is found: `name` is what a workflow calls it, `key` what its `source` calls it.
 
-    `path` leads to the value inside one that is JSON, with dots between.
+    `path` leads to the value inside one that is JSON, with dots between. One that is `ours` is for tools of ours that ask for it
+    by name: nothing that a workflow writes refers to it.
     """
 
     name: str
     key: str
     source: str = "env"
     path: str = ""
+    ours: bool = False
 
 
 class Source(Protocol):

@@ -46,7 +46,9 @@ class Secrets:
         also_masked: Iterable[str] = (),
         values: Values | None = None,
     ) -> None:
-        self._refs = {ref.name: ref for ref in refs}
+        # One that the workflow declares is meant instead of one of ours that has the same name.
+        self._refs = {ref.name: ref for ref in sorted(refs, key=lambda ref: not ref.ours)}
+        self._declared = frozenset(name for name, ref in self._refs.items() if not ref.ours)
         self._environ = os.environ if environ is None else environ
         self._on_resolve = on_resolve
         self._on_read = on_read
@@ -70,7 +72,7 @@ class Secrets:
 
     def names(self) -> frozenset[str]:
         """The names that are declared."""
-        return frozenset(self._refs)
+        return self._declared
 
     def resolve(self, name: str) -> str:
         """The value of the secret `name`.
@@ -80,7 +82,7 @@ class Secrets:
         """
         ref = self._refs.get(name)
         if ref is None:
-            raise AuthError(f"no secret is called {name!r}", fix="declare it under `env.secrets`")
+            raise _unknown(name)
         if ref.source != "env":
             assert self._values is not None, "refused when it was made"
             value = self._values.value(ref)
@@ -106,7 +108,7 @@ class Secrets:
         Raises:
             AuthError: as `resolve`.
         """
-        return _REFERENCE.sub(lambda match: self.resolve(match[1]), text)
+        return _REFERENCE.sub(lambda match: self._written(match[1]), text)
 
     def fill(self, value: Any) -> Any:
         """JSON with each ``{"$secret": name}`` in it replaced by the value of that secret; texts stay as they are.
@@ -116,7 +118,7 @@ class Secrets:
         """
         if isinstance(value, Mapping):
             if set(value) == {_KEY}:
-                return self.resolve(str(value[_KEY]))
+                return self._written(str(value[_KEY]))
             return {key: self.fill(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.fill(item) for item in value]
@@ -134,6 +136,12 @@ class Secrets:
         self._tell(value, clean)
         return clean
 
+    def _written(self, name: str) -> str:
+        """The value of a secret to which something refers that a workflow, a model or a tool wrote."""
+        if name not in self._declared:
+            raise _unknown(name)
+        return self.resolve(name)
+
     def _tell(self, value: Any, clean: Any) -> None:
         if self._on_mask is not None and clean is not value and clean != value:
             self._on_mask()
@@ -147,3 +155,7 @@ class Secrets:
             self._on_resolve(value)
         if self._on_read is not None:
             self._on_read(ref)
+
+
+def _unknown(name: str) -> AuthError:
+    return AuthError(f"no secret is called {name!r}", fix="declare it under `env.secrets`")

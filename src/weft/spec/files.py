@@ -46,22 +46,28 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
         raise _error(name, f"not UTF-8: byte 0x{data[error.start]:02x}", "save the file as UTF-8", line=line) from None
 
 
-def parse(text: str, name: str) -> Source:
+def parse(text: str, name: str, *, on: bool = False) -> Source:
     """The tree of a document; a `name` that ends in ``.json`` is read as JSON, any other as YAML.
+
+    With `on`, what is wrong with a single value or key is among the `faults` of the tree and the rest is read on.
 
     Raises:
         SpecError: `text` cannot be parsed.
     """
+    faults: list[DocumentError] = []
     try:
         if len(text) > MAX_BYTES:
             raise DocumentError("too-large", f"more than {MAX_BYTES // 1_000_000} MB", "move large texts to files")
-        return Source(file=name, root=parse_json(text) if name.lower().endswith(".json") else parse_yaml(text))
+        root = (parse_json if name.lower().endswith(".json") else parse_yaml)(text, faults)
     except DocumentError as error:
-        raise refused(name, error) from None
+        raise refused(name, *faults, error) from None
+    if faults and not on:
+        raise refused(name, *faults)
+    return Source(file=name, root=root, faults=tuple(faults))
 
 
-def read_source(path: Path) -> Source:
-    """The tree of a file.
+def read_source(path: Path, *, on: bool = False) -> Source:
+    """The tree of a file; `on` as for `parse`.
 
     Raises:
         SpecError: the suffix is not one of `SUFFIXES`, or the file cannot be read or parsed.
@@ -69,7 +75,7 @@ def read_source(path: Path) -> Source:
     if path.suffix.lower() not in SUFFIXES and not path.is_dir():
         fix = f"a workflow file ends in {', '.join(SUFFIXES)}"
         raise _error(str(path), f"unknown kind of file {path.suffix or path.name!r}", fix)
-    return parse(read_text(path), str(path))
+    return parse(read_text(path), str(path), on=on)
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -8,7 +8,7 @@ import re
 from bisect import bisect_right
 from typing import Any
 
-from weft.spec.tree import MAX_DEPTH, MAX_NODES, Branch, DocumentError, Entry, Leaf, List, Map
+from weft.spec.tree import MAX_DEPTH, MAX_NODES, Branch, DocumentError, Entry, Leaf, List, Map, noted
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,1000})(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -16,18 +16,19 @@ _STRING: Any = getattr(json.decoder, "scanstring")  # noqa: B009 -- typeshed doe
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-def parse_json(text: str) -> Branch:
-    """The value in `text`.
+def parse_json(text: str, faults: list[DocumentError] | None = None) -> Branch:
+    """The value in `text`. Duplicate keys and numbers that are too large are added to `faults`, where it is given.
 
     Raises:
         DocumentError: `text` is not JSON, has duplicate keys, or is too large or too deep.
     """
-    return _Reader(text).document()
+    return _Reader(text, faults).document()
 
 
 class _Reader:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, faults: list[DocumentError] | None) -> None:
         self._text = text
+        self._faults = faults
         self._at = 0
         self._count = 0
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
@@ -52,7 +53,13 @@ class _Reader:
         line, column = self._position()
         if character == '"':
             return Leaf(self._string(), line, column)
-        return Leaf(self._word(), line, column)
+        try:
+            return Leaf(self._word(), line, column)
+        except DocumentError as error:
+            if error.rule != "scalar":
+                raise
+            noted(error, self._faults)
+            return Leaf(None, line, column, broken=True)
 
     def _map(self, depth: int) -> Map:
         node = Map(*self._position())
@@ -64,10 +71,11 @@ class _Reader:
             if not line:
                 raise self._error("json", "expected a key in double quotes", "JSON allows no comma before a }")
             key = self._string()
-            if key in node.entries:
-                raise DocumentError("duplicate-key", f"the key {key!r} is here twice", "keep one of them", line, column)
             self._expect(":")
-            node.entries[key] = Entry(key, line, column, self._value(depth + 1))
+            entry = Entry(key, line, column, self._value(depth + 1))
+            if node.entries.setdefault(key, entry) is not entry:
+                message = f"the key {key!r} is here twice"
+                noted(DocumentError("duplicate-key", message, "keep one of them", line, column), self._faults)
         self._at += 1
         return node
 
@@ -102,9 +110,10 @@ class _Reader:
                 "json", "expected a value", "JSON has objects, lists, strings, numbers, true, false and null"
             )
         number = float(match[0]) if match[1] or match[2] else int(match[0])
-        if not math.isfinite(number):
-            raise self._error("scalar", f"the number {match[0][:40]} is too large", "write a smaller number")
+        too_large = self._error("scalar", f"the number {match[0][:40]} is too large", "write a smaller number")
         self._at = match.end()
+        if not math.isfinite(number):
+            raise too_large
         return number
 
     def _peek(self) -> str:

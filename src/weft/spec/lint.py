@@ -188,14 +188,17 @@ def _tasks(workflow: Workflow, source: Source) -> Iterator[Problem]:
     tasks = workflow.pattern.config.tasks
     base: Pointer = ("pattern", "config", "tasks")
     ids = [task.id for task in tasks]
+    known = frozenset(ids)
     for place, task in enumerate(tasks):
+        seen: set[str] = set()
         for spot, dep in enumerate(task.deps):
             pointer = (*base, place, "deps", spot)
-            if dep not in ids:
+            if dep not in known:
                 fix = did_you_mean(dep, ids, noun="tasks here")
                 yield source.problem("unknown-task", pointer, f"there is no task {dep!r}", fix)
-            elif dep in task.deps[:spot]:
+            elif dep in seen:
                 yield source.problem("duplicate-id", pointer, f"{dep!r} is in `deps` twice", "remove one of them")
+            seen.add(dep)
     if ring := cycle(tasks):
         place = ids.index(ring[0])
         message = f"the tasks wait for each other: {' → '.join(ring[:20])}"

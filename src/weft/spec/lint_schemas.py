@@ -30,15 +30,15 @@ def schema_problems(workflow: Workflow, source: Source) -> Iterator[Problem]:
 
 def wrong_schema(schema: dict[str, Any]) -> str:
     """Why `schema` is none, or refers to what it does not hold."""
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 -- only for files with schemas
+    from jsonschema import SchemaError  # noqa: PLC0415 -- only for files with schemas
     from referencing import Registry  # noqa: PLC0415 -- same
     from referencing.exceptions import Unresolvable  # noqa: PLC0415 -- same
     from referencing.jsonschema import DRAFT202012  # noqa: PLC0415 -- same
 
-    from weft.core.json_schema import unusable_patterns  # noqa: PLC0415 -- same
+    from weft.core.json_schema import check_schema, unusable_patterns  # noqa: PLC0415 -- same
 
     try:
-        Draft202012Validator.check_schema(schema)
+        check_schema(schema)
     except SchemaError as error:
         return f"{error.json_path}: {error.message[:_SHOWN]}"
     if problem := next(unusable_patterns(schema), None):

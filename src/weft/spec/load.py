@@ -18,7 +18,7 @@ from weft.spec.problems import MAX_PROBLEMS, structure_problems
 from weft.spec.refs import resolve_references
 from weft.spec.repair import independent, repaired, whole_numbers
 from weft.spec.support import unsupported
-from weft.spec.tree import DocumentError, Source, plain_data, refused
+from weft.spec.tree import DocumentError, Source, as_problem, plain_data, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def check_text(text: str, name: str, *, folder: Path | None = None) -> Report:
     Raises:
         SpecError: `text` cannot be parsed at all.
     """
-    return _check(parse(text, name), folder or Path(name).parent)
+    return _check(parse(text, name, on=True), folder or Path(name).parent)
 
 
 def check_source(source: Source, folder: Path) -> Report:
@@ -91,7 +91,7 @@ def load_text(text: str, name: str, *, folder: Path | None = None) -> Workflow:
 
 
 def _check_file(path: Path, trail: Trail) -> Report:
-    return _check(read_source(path), path.parent, (*trail, path.resolve()))
+    return _check(read_source(path, on=True), path.parent, (*trail, path.resolve()))
 
 
 def checked(report: Report) -> Workflow:
@@ -116,11 +116,11 @@ def checked(report: Report) -> Workflow:
 def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
     try:
         data = plain_data(source.root)
+        if not isinstance(data, dict):
+            fix = "start with `version: 0`, `name:`, `runtime:`, `agents:` and `pattern:`"
+            raise DocumentError("wrong-type", "a workflow is a map", fix, 1, 1)
     except DocumentError as error:
-        raise refused(source.file, error) from None
-    if not isinstance(data, dict):
-        fix = "start with `version: 0`, `name:`, `runtime:`, `agents:` and `pattern:`"
-        raise refused(source.file, DocumentError("wrong-type", "a workflow is a map", fix, 1, 1))
+        raise refused(source.file, *source.faults, error) from None
     problems = resolve_references(data, source, folder)
     workflow, structural = _validate(data, source)
     problems += structural
@@ -136,7 +136,9 @@ def _check(source: Source, folder: Path, trail: Trail = ()) -> Report:
         workflow, wrong = attach(workflow, source, folder)
         found += wrong
         found = independent(found, problems)
-    ordered = sorted(dict.fromkeys(problems + found), key=_order)[:MAX_PROBLEMS]
+    faults = [as_problem(source.file, fault) for fault in source.faults]
+    problems = faults + [each for each in problems + found if not source.broken(each.place)]
+    ordered = sorted(dict.fromkeys(problems), key=_order)[:MAX_PROBLEMS]
     valid = workflow if not any(problem.severity == "error" for problem in ordered) else None
     return Report(
         file=source.file, workflow=valid, problems=tuple(ordered), unsupported=tuple(sorted(missing, key=_order))

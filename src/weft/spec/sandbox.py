@@ -111,6 +111,10 @@ class Unknown(StrictUndefined):
     def __init__(self, hint: str | None = None, obj: Any = missing, name: str | None = None, exc: Any = None) -> None:
         super().__init__(hint, obj, name, exc or partial(Absent, name, obj))  # type: ignore[arg-type]  # called like a class
 
+    def __index__(self) -> int:
+        """Fail in the words of a missing name, not in those of Python's lists."""
+        return self._fail_with_undefined_error()
+
 
 class Contains(Extension):
     """Lets conditions say ``text contains "word"``: the same as ``text is contains("word")``."""

@@ -33,6 +33,8 @@ def flow_sites(workflow: Workflow) -> Iterator[Site]:
     given = (*names_within(workflow.pattern), *items_within(workflow.pattern))
     names = OURS | FLOW_NAMES | frozenset(given)
     around: Pointer | None = ("pattern",) if own else None
+    tasks = workflow.pattern.config.tasks if isinstance(workflow.pattern, TaskGraph) else []
+    depth, ids = depths(tasks), frozenset(task.id for task in tasks)
     for pointer, section in walk(workflow.pattern, ("pattern",)):
         if not own and around is not None and pointer[: len(around)] != around:
             around = None
@@ -40,20 +42,15 @@ def flow_sites(workflow: Workflow) -> Iterator[Site]:
             around = pointer
         if around is not None and (found := tuple(texts(section, pointer))):
             site = Site(found, names | _vars(section))
-            yield _among_tasks(site, workflow.pattern, pointer) if isinstance(workflow.pattern, TaskGraph) else site
+            if tasks:
+                # It stands in a task, which can read the tasks of earlier layers.
+                earlier = Earlier(depth, depth.get(tasks[int(pointer[3])].id, 0))
+                site = replace(site, keyed={"tasks": earlier}, everything={"tasks": ids})
+            yield site
     if own:
         for place, artifact in enumerate(workflow.outputs.artifacts):
             spot = ("outputs", "artifacts", place)
             yield Site((((*spot, "path"), artifact.path), ((*spot, "from"), artifact.source)), names)
-
-
-def _among_tasks(site: Site, pattern: TaskGraph, pointer: Pointer) -> Site:
-    """The place in the task at `pointer`, which can read the tasks of earlier layers."""
-    tasks = pattern.config.tasks
-    depth = depths(tasks)
-    task = tasks[int(pointer[3])]
-    earlier = Earlier(depth, depth.get(task.id, 0))
-    return replace(site, keyed={"tasks": earlier}, everything={"tasks": frozenset(each.id for each in tasks)})
 
 
 def _vars(section: Section) -> frozenset[str]:

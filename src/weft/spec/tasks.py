@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from weft.core.ancestry import Ancestry
 from weft.spec.model.steps import HitlTask, Task
 from weft.spec.references import Reads
 from weft.spec.texts import reads_within
@@ -72,18 +73,6 @@ def task_reads(task: Task) -> Reads:
     return reads_within(task)
 
 
-def ancestors(deps: Mapping[str, Sequence[str]], task: str) -> set[str]:
-    """Everything that `task` waits for, directly or not."""
-    found: set[str] = set()
-    pending = list(deps.get(task, ()))
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += deps.get(name, ())
-    return found
-
-
 def full_deps(tasks: Sequence[Task]) -> dict[str, tuple[str, ...]]:
     """The dependencies of each task, with those that its templates imply.
 
@@ -92,21 +81,24 @@ def full_deps(tasks: Sequence[Task]) -> dict[str, tuple[str, ...]]:
     ``hitl_response`` for the last person of earlier layers who is asked.
     """
     declared = {task.id: tuple(dict.fromkeys(task.deps)) for task in tasks}
+    ancestry = Ancestry(list(declared), declared)
     depth = depths(tasks)
     asked = asking(tasks)
     result: dict[str, tuple[str, ...]] = {}
     for task in tasks:
         earlier = Earlier(depth, depth.get(task.id, 0))
-        needed = set(implied(task, earlier, asked)) - set(task.deps)
-        have = ancestors(declared, task.id) if needed else ()
-        result[task.id] = declared[task.id] + tuple(name for name in sorted(needed) if name not in have)
+        needed = sorted(set(implied(task, earlier, asked)) - set(task.deps))
+        result[task.id] = declared[task.id] + tuple(name for name in needed if not ancestry.precedes(name, task.id))
     return result
 
 
 def asking(tasks: Sequence[Task]) -> list[str]:
     """The ids of the tasks that ask a person, in the order of layers and, within a layer, of declaration."""
+    found = [task.id for task in tasks if isinstance(task, HitlTask)]
+    if len(found) < 2:
+        return found
     depth = depths(tasks)
-    return sorted((task.id for task in tasks if isinstance(task, HitlTask)), key=lambda name: depth.get(name, 0))
+    return sorted(found, key=lambda name: depth.get(name, 0))
 
 
 def implied(task: Task, earlier: Collection[str], asked: Sequence[str] = ()) -> list[str]:

@@ -303,8 +303,11 @@ def _failure(error: Exception, template: str, scope: Scope) -> TemplateError:
 
 
 def _absent(error: Absent, shown: str, scope: Scope) -> TemplateError:
-    name = str(error.name)
-    holder = error.holder
+    asked: Any = error.name
+    # What a list or a text was asked for may be missing itself.
+    itself = isinstance(asked, Undefined)
+    name = str(asked._undefined_name if itself else asked)  # noqa: SLF001 -- nothing else tells it
+    holder = None if itself else error.holder
     if isinstance(holder, Mapping):
         message, known = f"{name!r} is not there", [str(key) for key in holder]
     elif isinstance(holder, (list, tuple)):

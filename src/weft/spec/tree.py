@@ -13,15 +13,17 @@ Pointer = Sequence[str | int]
 MAX_NODES = 200_000
 MAX_DEPTH = 100
 MAX_KEY = 1_000
+MAX_FAULTS = 100
 
 
 @dataclass(slots=True)
 class Leaf:
-    """A scalar. Lines and columns count from 1."""
+    """A scalar. Lines and columns count from 1. A `broken` one stands where a value cannot be read."""
 
     value: Scalar
     line: int
     column: int
+    broken: bool = False
 
 
 @dataclass(slots=True)
@@ -56,11 +58,22 @@ Branch = Leaf | Map | List
 
 
 class DocumentError(Exception):
-    """The text is not a document that can be read on; `line` and `column` count from 1."""
+    """The text is not a document of this language; `line` and `column` count from 1."""
 
     def __init__(self, rule: str, message: str, fix: str, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)
         self.rule, self.message, self.fix, self.line, self.column = rule, message, fix, line, column
+
+
+def noted(error: DocumentError, faults: list[DocumentError] | None) -> None:
+    """Add `error` to `faults` so that the rest can be read on.
+
+    Raises:
+        DocumentError: there is no such list, or it is full.
+    """
+    if faults is None or len(faults) >= MAX_FAULTS:
+        raise error
+    faults.append(error)
 
 
 def plain_data(root: Branch) -> Any:
@@ -107,11 +120,12 @@ def to_pointer(pointer: Pointer) -> str:
 
 @dataclass(slots=True)
 class Source:
-    """A file and its tree; `grafts` are the parts that came from other files."""
+    """A file and its tree; `grafts` are the parts that came from other files, `faults` what could be read past."""
 
     file: str
     root: Branch
     grafts: dict[tuple[str | int, ...], tuple[Source, tuple[str | int, ...]]] = field(default_factory=dict)
+    faults: tuple[DocumentError, ...] = ()
 
     def place(self, pointer: Pointer) -> Place:
         """Where `pointer` stands; when it does not exist, where its nearest existing parent does."""
@@ -134,6 +148,21 @@ class Source:
         """Whether `pointer` exists in the file itself."""
         return self._find(pointer)[2] == len(pointer)
 
+    def broken(self, place: Place) -> bool:
+        """Whether a value stands at `place`, or above it, that cannot be read."""
+        if place.file != self.file:
+            return False
+        node = self.root
+        for part in (place.pointer or "").split("/")[1:]:
+            key = part.replace("~1", "/").replace("~0", "~")
+            if isinstance(node, Map) and (entry := node.entries.get(key)):
+                node = entry.value
+            elif isinstance(node, List) and key.isdecimal() and int(key) < len(node.items):
+                node = node.items[int(key)]
+            else:
+                break
+        return isinstance(node, Leaf) and node.broken
+
     def _find(self, pointer: Pointer) -> tuple[int, int, int]:
         """Line, column and how many parts of `pointer` exist."""
         node = self.root
@@ -149,8 +178,14 @@ class Source:
         return line, column, len(pointer)
 
 
-def refused(file: str, error: DocumentError) -> SpecError:
-    """`error` as the error that a user sees."""
+def as_problem(file: str, error: DocumentError) -> Problem:
+    """`error` as one problem of a file."""
     place = Place(file=file, line=error.line, column=error.column)
-    problem = Problem(rule=error.rule, message=error.message, fix=error.fix, place=place)
-    return SpecError(f"{file} cannot be read: {error.message}", fix=error.fix, place=place, problems=(problem,))
+    return Problem(rule=error.rule, message=error.message, fix=error.fix, place=place)
+
+
+def refused(file: str, *errors: DocumentError) -> SpecError:
+    """`errors` as the error that a user sees."""
+    problems = tuple(as_problem(file, error) for error in errors)
+    first = problems[0]
+    return SpecError(f"{file} cannot be read: {first.message}", fix=first.fix, place=first.place, problems=problems)

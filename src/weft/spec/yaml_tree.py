@@ -8,21 +8,21 @@ from typing import Any
 import yaml
 
 from weft.spec.scalars import CORE, plain, tagged
-from weft.spec.tree import MAX_DEPTH, MAX_NODES, Branch, DocumentError, Entry, Leaf, List, Map
+from weft.spec.tree import MAX_DEPTH, MAX_NODES, Branch, DocumentError, Entry, Leaf, List, Map, noted
 
 _LOADER: Any = getattr(yaml, "CLoader", yaml.SafeLoader)
 _MERGE = "<<"
 
 
-def parse_yaml(text: str) -> Branch:
-    """The one document in `text`.
+def parse_yaml(text: str, faults: list[DocumentError] | None = None) -> Branch:
+    """The one document in `text`. What is wrong with a single value or key is added to `faults`, where it is given.
 
     Raises:
         DocumentError: `text` is not YAML, or holds what this language refuses (other tags, duplicate keys, an alias
             inside itself, more than one document, too many or too deeply nested values).
     """
     try:
-        return _Composer(yaml.parse(text, Loader=_LOADER)).document()
+        return _Composer(yaml.parse(text, Loader=_LOADER), faults).document()
     except yaml.reader.ReaderError as error:
         raise DocumentError(
             "yaml",
@@ -32,6 +32,9 @@ def parse_yaml(text: str) -> Branch:
         ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        if mark and _tab_at(text, mark.line, mark.column):
+            fix = "write spaces: YAML allows no tabs where a line is indented"
+            raise DocumentError("yaml", "a tab stands here", fix, mark.line + 1, mark.column + 1) from None
         said = ", ".join(part for part in (error.problem, error.context) if part)
         raise DocumentError(
             "yaml",
@@ -44,14 +47,21 @@ def parse_yaml(text: str) -> Branch:
         raise DocumentError("yaml", f"not valid YAML: {error}", "correct the syntax") from None
 
 
+def _tab_at(text: str, line: int, column: int) -> bool:
+    """Whether the scanner stopped at a tab."""
+    lines = text.splitlines()
+    return line < len(lines) and lines[line][column : column + 1] == "\t"
+
+
 def _code(error: Any) -> int:
     character = error.character
     return ord(character) if isinstance(character, str) else int(character)
 
 
 class _Composer:
-    def __init__(self, events: Iterator[Any]) -> None:
+    def __init__(self, events: Iterator[Any], faults: list[DocumentError] | None) -> None:
         self._events = events
+        self._faults = faults
         self._anchors: dict[str, Branch | None] = {}
         self._count = 0
 
@@ -67,11 +77,14 @@ class _Composer:
         self._next()
         rest = self._next()
         if not isinstance(rest, yaml.StreamEndEvent):
-            raise _error(rest, "many-documents", "there is a second document here", "keep one document a file")
+            self._note(_error(rest, "many-documents", "there is a second document here", "keep one document a file"))
         return root
 
     def _next(self) -> Any:
         return next(self._events)
+
+    def _note(self, error: DocumentError) -> None:
+        noted(error, self._faults)
 
     def _node(self, event: Any, depth: int) -> Branch:
         self._count += 1
@@ -84,7 +97,7 @@ class _Composer:
         if event.anchor:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            node: Branch = _leaf(event)
+            node: Branch = self._leaf(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             node = self._list(event, depth)
         else:
@@ -97,35 +110,53 @@ class _Composer:
         node = self._anchors.get(event.anchor)
         if node is not None:
             return node
-        if event.anchor in self._anchors:
-            raise _error(event, "alias", f"the alias *{event.anchor} stands inside its own anchor", "remove the alias")
-        raise _error(event, "alias", f"no anchor &{event.anchor} stands above", f"add &{event.anchor} to a value above")
+        name = event.anchor
+        if name in self._anchors:
+            self._note(_error(event, "alias", f"the alias *{name} stands inside its own anchor", "remove the alias"))
+        else:
+            self._note(_error(event, "alias", f"no anchor &{name} stands above", f"add &{name} to a value above"))
+        return Leaf(None, *_at(event), broken=True)
+
+    def _leaf(self, event: Any) -> Leaf:
+        try:
+            if event.tag and not event.implicit[0]:
+                value = tagged(event.tag, event.value)
+            else:
+                value = plain(event.value) if event.implicit[0] else event.value
+        except ValueError as error:
+            self._note(_error(event, "scalar", str(error), "write the value as quoted text or as an ordinary number"))
+            return Leaf(None, *_at(event), broken=True)
+        return Leaf(value, *_at(event))
+
+    def _check_tag(self, event: Any, kind: str) -> None:
+        if event.tag and event.tag not in {"!", CORE + kind}:
+            fix = "remove it; only YAML's core types are read"
+            self._note(_error(event, "tag", f"the tag {event.tag} is not allowed", fix))
 
     def _list(self, event: Any, depth: int) -> List:
-        _check_tag(event, "seq")
+        self._check_tag(event, "seq")
         node = List(*_at(event))
         while not isinstance(inner := self._next(), yaml.SequenceEndEvent):
             node.items.append(self._node(inner, depth + 1))
         return node
 
     def _map(self, event: Any, depth: int) -> Map:
-        _check_tag(event, "map")
+        self._check_tag(event, "map")
         node = Map(*_at(event))
         merged: list[Map] = []
         while not isinstance(key := self._next(), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
-                raise _error(key, "key", "a key must be plain text", "write the key as text")
+                self._note(_error(key, "key", "a key must be plain text", "write the key as text"))
+                self._node(key, depth + 1)
+                self._node(self._next(), depth + 1)
+                continue
             value = self._node(self._next(), depth + 1)
             if key.value == _MERGE and key.implicit[0]:
-                merged += _merge_sources(key, value)
+                merged += self._merge_sources(key, value)
             elif key.value in node.entries:
                 first = node.entries[key.value].line
-                raise _error(
-                    key,
-                    "duplicate-key",
-                    f"the key {key.value!r} is here twice, first in line {first}",
-                    "keep one of them",
-                )
+                message = f"the key {key.value!r} is here twice, first in line {first}"
+                self._note(_error(key, "duplicate-key", message, "keep one of them"))
             else:
                 node.entries[key.value] = Entry(key.value, *_at(key), value)
         for source in merged:
@@ -133,30 +164,14 @@ class _Composer:
             node.entries = {**source.entries, **node.entries}
         return node
 
-
-def _merge_sources(key: Any, value: Branch) -> list[Map]:
-    """The maps behind a merge key, the one that wins last."""
-    sources = value.items if isinstance(value, List) else [value]
-    maps = [source for source in sources if isinstance(source, Map)]
-    if len(maps) != len(sources):
-        raise _error(key, "merge", "only a map, or a list of maps, can be merged with <<", "point << at a map")
-    return maps
-
-
-def _leaf(event: Any) -> Leaf:
-    try:
-        if event.tag and not event.implicit[0]:
-            value = tagged(event.tag, event.value)
-        else:
-            value = plain(event.value) if event.implicit[0] else event.value
-    except ValueError as error:
-        raise _error(event, "scalar", str(error), "write the value as quoted text or as an ordinary number") from None
-    return Leaf(value, *_at(event))
-
-
-def _check_tag(event: Any, kind: str) -> None:
-    if event.tag and event.tag not in {"!", CORE + kind}:
-        raise _error(event, "tag", f"the tag {event.tag} is not allowed", "remove it; only YAML's core types are read")
+    def _merge_sources(self, key: Any, value: Branch) -> list[Map]:
+        """The maps behind a merge key, the one that wins last."""
+        sources = value.items if isinstance(value, List) else [value]
+        maps = [source for source in sources if isinstance(source, Map)]
+        if any(not isinstance(source, Map) and not (isinstance(source, Leaf) and source.broken) for source in sources):
+            message = "only a map, or a list of maps, can be merged with <<"
+            self._note(_error(key, "merge", message, "point << at a map"))
+        return maps
 
 
 def _at(event: Any) -> tuple[int, int]:

@@ -1,11 +1,12 @@
-"""Whether a store is sound: the database by its own word, the schema, and the hash chain of every run."""
+"""Whether a store is sound: the database by its own word, the schema, and every run by its proof."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from weft.core.errors import NotFoundError, WeftError
+from weft.store.history import Verdict
 from weft.store.journal import Journal
 from weft.store.schema import HEAD
 
@@ -27,8 +28,8 @@ class Soundness:
         return not self.problems
 
 
-def check(journal: Journal) -> Soundness:
-    """Look at everything. Runs that go on meanwhile do not disturb it.
+def check(journal: Journal, prove: Callable[[str], Verdict]) -> Soundness:
+    """Look at everything; `prove` says of a run what there is to say. Runs that go on meanwhile do not disturb it.
 
     Raises:
         StorageError: the database cannot be read.
@@ -38,7 +39,7 @@ def check(journal: Journal) -> Soundness:
     for run_id in list(_ids(journal)):
         runs += 1
         try:
-            verdict = journal.verify(run_id)
+            verdict = prove(run_id)
         except NotFoundError:
             # It has been removed meanwhile.
             continue
@@ -47,7 +48,8 @@ def check(journal: Journal) -> Soundness:
             continue
         events += verdict.events
         sealed += verdict.sealed
-        if not verdict.intact:
+        problems += [f"run {run_id}: in its row, {flaw}" for flaw in verdict.row]
+        if verdict.bad_seq is not None:
             problems.append(f"run {run_id}: event {verdict.bad_seq} is not what was appended: {verdict.reason}")
     return Soundness(
         where=str(journal.database.path),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from weft.core.canonical import loads, sha256
-from weft.core.errors import MismatchError, NotFoundError, Place
+from weft.core.errors import MismatchError, NotFoundError, Place, StorageError
 from weft.core.event import Event
 from weft.store.append import GENESIS, commitment, event_hash
 from weft.store.sealing import Seal, ShreddedError, Spot, broken, is_sealed, open_bytes
@@ -23,6 +23,8 @@ _SELECT = (
 _ENDLESS = 2**62
 SALT = 16
 """Bytes that stand before a payload where it is sealed."""
+ERASED, SEALED = {"$erased": True}, {"$sealed": True}
+"""What stands for a payload that is not there any more, and for one whose key is not there."""
 _LOOKS = 20
 """How often a run is looked at that grows while it is."""
 
@@ -47,11 +49,33 @@ class Part(NamedTuple):
     until: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowFlaw:
+    """A field of a run's row that is not what the events say: `stored` is what the row has, `told` what event `seq` says.
+
+    `at` is the JSON pointer to the part that differs, where it is not the whole field.
+    """
+
+    field: str
+    at: str
+    stored: str
+    told: str
+    seq: int
+    kind: str
+
+    def __str__(self) -> str:
+        """One sentence about it."""
+        place = f" at {self.at}" if self.at else ""
+        return f"{self.field}{place} is {self.stored}, event {self.seq} ({self.kind}) says {self.told}"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What a check of a run's hash chain found. `bad_seq` is the first event that does not fit, if any.
 
-    `sealed` payloads could not be looked at, for there was no key: of them only the place in the chain is proved.
+    `sealed` payloads could not be looked at, for there was no key: of them only the place in the chain is proved. `row` is what of
+    the run's row is not as the events say, `unproven` the fields of it of which they say nothing that could be read; where only the
+    chain was looked at, both are empty.
     """
 
     run_id: str
@@ -60,11 +84,13 @@ class Verdict:
     reason: str = ""
     erased: int = 0
     sealed: int = 0
+    row: tuple[RowFlaw, ...] = ()
+    unproven: tuple[str, ...] = ()
 
     @property
     def intact(self) -> bool:
-        """Whether every event is what was appended."""
-        return self.bad_seq is None
+        """Whether every event is what was appended, and the row what the events say."""
+        return self.bad_seq is None and not self.row
 
     def demand(self) -> None:
         """Do nothing if every event is what was appended.
@@ -82,11 +108,18 @@ class Verdict:
 
 
 def read(
-    connection: Transaction, run_id: str, *, after: int = 0, limit: int = -1, seal: Seal | None = None
+    connection: Transaction,
+    run_id: str,
+    *,
+    after: int = 0,
+    limit: int = -1,
+    seal: Seal | None = None,
+    keyless: bool = False,
 ) -> Iterator[Event]:
     """The events of a run after sequence number `after`, oldest first. An erased payload reads as ``{"$erased": true}``.
 
-    Those that a fork shares with the run it was forked from are its own past: they name the fork.
+    Those that a fork shares with the run it was forked from are its own past: they name the fork. With `keyless`, what is sealed
+    under a key that is not there reads as ``{"$sealed": true}``.
 
     Raises:
         MismatchError: a payload is not readable.
@@ -104,7 +137,7 @@ def read(
         seq, at, kind, path, data, _, _, erased, hash_, _, blob = row
         try:
             if erased is not None:
-                value: Any = _sealed_value(owner, row, seal)
+                value: Any = _sealed_value(owner, row, seal, keyless=keyless)
             else:
                 value = loads(blob if data is None else data)
             event = Event(run_id, seq, at, kind, path, value, hash_.hex())
@@ -119,15 +152,19 @@ def read(
         yield event
 
 
-def _sealed_value(run_id: str, row: tuple[Any, ...], seal: Seal | None) -> Any:
+def _sealed_value(run_id: str, row: tuple[Any, ...], seal: Seal | None, *, keyless: bool) -> Any:
     """What an event says whose commitment is kept beside it: it is sealed, or it was erased."""
     data, hidden, salted = row[4], row[10], row[7]
     if data is None and hidden is None:
-        return {"$erased": True}
+        return dict(ERASED)
     try:
         salt, payload = opened_event(run_id, row, seal)
     except ShreddedError:
-        return {"$erased": True}
+        return dict(ERASED)
+    except StorageError:
+        if not keyless:
+            raise
+        return dict(SEALED)
     if commitment(salt, payload) != salted:
         raise ValueError("it is not what was committed to")
     return loads(payload)

@@ -26,6 +26,7 @@ from weft.store.identity import Identities
 from weft.store.inbox import Inbox
 from weft.store.opening import open_database
 from weft.store.plans import Plans
+from weft.store.rows import Row, read_row
 from weft.store.runs import Runs
 from weft.store.sessions import Sessions
 from weft.store.shipments import Shipments
@@ -121,6 +122,20 @@ class Journal:
         """The events of a run after sequence number `after`, oldest first."""
         with self._read() as connection:
             return list(history.read(connection, run_id, after=after, limit=limit, seal=self.seal))
+
+    def readable_events(self, run_id: str, *, after: int = 0, limit: int = -1) -> list[Event]:
+        """As `events`; what is sealed under a key that is not there reads as ``{"$sealed": true}``."""
+        with self._read() as connection:
+            return list(history.read(connection, run_id, after=after, limit=limit, seal=self.seal, keyless=True))
+
+    def row(self, run_id: str) -> Row:
+        """The row of a run as it is stored.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        with self._read() as connection:
+            return read_row(connection, run_id, self.seal)
 
     def proven_events(self, run_id: str) -> list[Event]:
         """All events of a run, oldest first, after checking that they are what was appended.

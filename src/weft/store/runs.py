@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Text, exists, or_, select
 from sqlalchemy import cast as cast_as
 
-from weft.core.errors import InputError, NotFoundError
+from weft.core.errors import InputError, MismatchError, NotFoundError
 from weft.core.usage import Usage
 from weft.store.append import NewRun
 from weft.store.listing import RunFilter, page
@@ -250,18 +250,18 @@ class Runs:
     def _made(self, data: dict[str, Any]) -> Run:
         driver = data.pop("driver")
         data = opened(self._seal, "runs", data)
-        return Run(
-            **{
-                **data,
+        try:
+            read = {
                 "waits": tuple(_loaded(data["waits"]) or ()),
                 "inputs": _loaded(data["inputs"]),
                 "options": _loaded(data["options"]),
                 "outputs": _loaded(data["outputs"]),
                 "error": _loaded(data["error"]),
                 "usage": Usage.from_json(json.loads(data["usage"])) if data["usage"] else _NOTHING,
-                "driven": self._drivers.alive(driver),
             }
-        )
+        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+            raise _unreadable(data) from error
+        return Run(**{**data, **read, "driven": self._drivers.alive(driver)})
 
 
 def created(new: NewRun, at: int) -> Run:
@@ -290,6 +290,15 @@ def created(new: NewRun, at: int) -> Run:
         base_run=base_run,
         base_seq=base_seq,
         parent=new.parent,
+    )
+
+
+def _unreadable(data: dict[str, Any]) -> MismatchError:
+    run_id = data["id"]
+    return MismatchError(
+        f"the row of run {run_id} cannot be read",
+        fix="somebody has changed the database, or the disk is failing: `weft db check` names the field; restore a backup",
+        run=run_id,
     )
 
 

@@ -76,6 +76,8 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(logging.Formatter):
     """``level: message  [run step]`` for a terminal, on one line. Tracebacks only where somebody asked for ``debug``.
 
+    A traceback that has been written already may stand in ``exception`` of `extra`, as in JSON.
+
     What a message quotes may come from anywhere, so no part of it may begin a line of its own or steer the terminal.
     """
 
@@ -89,8 +91,9 @@ class TextFormatter(logging.Formatter):
         if subject := _SUBJECT.get():
             text += f"  [{subject.run_id}{' ' if subject.path else ''}{subject.path}]"
         text = _CONTROL.sub(_escaped, text.replace("\n", "\\n"))
-        if record.exc_info and logging.getLogger(ROOT).isEnabledFor(logging.DEBUG):
-            text += "\n" + _CONTROL.sub(_escaped, self.formatException(record.exc_info))
+        told = self.formatException(record.exc_info) if record.exc_info else str(getattr(record, "exception", ""))
+        if told and logging.getLogger(ROOT).isEnabledFor(logging.DEBUG):
+            text += "\n" + _CONTROL.sub(_escaped, told)
         return self._redactor.text(text)
 
 

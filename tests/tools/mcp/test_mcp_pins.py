@@ -184,4 +184,7 @@ def test_a_pattern_that_arguments_cannot_be_held_to_is_left_to_the_server():
     }
     schema = {"type": "object", "properties": properties}
     shown = read_descriptor(Tool.model_validate({"name": "t", "inputSchema": schema})).shown_schema
+    assert shown["properties"] == {**properties, "a": {"type": "string"}}
+    schema["unevaluatedProperties"] = False
+    shown = read_descriptor(Tool.model_validate({"name": "t", "inputSchema": schema})).shown_schema
     assert shown["properties"] == {"a": {"type": "string"}, "b": {"pattern": "^(b+)+$"}, "c": {"type": "object"}}

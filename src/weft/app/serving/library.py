@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Any, Literal
 from weft.app.atomic import LABEL
 from weft.app.serving.copies import copy_of, folder_for_new
 from weft.app.serving.inputs import input_schema, main_input
+from weft.app.serving.trust import Trust
 from weft.core.errors import InputError, NotFoundError, PolicyError, SpecError, WeftError
-from weft.core.owner import LOCAL
 from weft.spec.files import SUFFIXES
 from weft.spec.load import check_text, load
-from weft.spec.model.tools import McpUrl
 from weft.spec.model.workflow import Workflow
 from weft.spec.suggest import did_you_mean
 from weft.store.journal import Journal
@@ -30,6 +28,7 @@ MAX_SOURCE = 1_000_000
 _FILES, _DEPTH = 1_000, 6
 _LOOK_S = 0.5
 """So long the names in the folders are as they were found. A name that is not among them has the folders looked at again."""
+_WARY = Trust()
 _SKIPPED = frozenset({"node_modules", "__pycache__", "artifacts"})
 
 
@@ -86,8 +85,8 @@ def _nobody(what: str, file: Path) -> None:
 class Library:
     """Finds what is served. Files are read again when they change; a registered workflow goes over a file of its name.
 
-    `told` hears of files in the folders that were ``added``, ``changed`` or ``removed`` since they were looked at first. With
-    `programs`, workflows that others than the user of this machine registered may start programs on it.
+    `told` hears of files in the folders that were ``added``, ``changed`` or ``removed`` since they were looked at first. What
+    workflows that others than the user of this machine registered may do, `trust` says.
     """
 
     def __init__(
@@ -97,10 +96,10 @@ class Library:
         folders: tuple[Path, ...],
         *,
         told: Callable[[str, Path], object] = _nobody,
-        programs: bool = False,
+        trust: Trust = _WARY,
     ) -> None:
         self._journal = journal
-        self._programs = programs
+        self._trust = trust
         self._home = home
         self._folders = folders
         self._told = told
@@ -128,6 +127,7 @@ class Library:
 
         Raises:
             NotFoundError: nothing is.
+            PolicyError: it is registered and may not do what it says.
         """
         if version is not None:
             return self._published(self._journal.workflows.get(name, version, tenant=tenant))
@@ -145,8 +145,13 @@ class Library:
         """What is served under `name`, as far as it can be told without looking at everything."""
         kept = self._journal.workflows.newest(name, tenant=tenant)
         if kept is not None:
-            with suppress(WeftError):  # written by a version that understood it
+            try:
                 return self._published(kept)
+            except PolicyError:
+                # It is there, and whoever asks for it is to know what it may not do.
+                raise
+            except WeftError:
+                pass  # written by a version that understood it
         owner, _, agent = name.rpartition("/")
         if owner and (whole := self._named(owner, tenant)) is not None:
             served = agent in whole.workflow.agents and not _is_atomic(whole.workflow)
@@ -182,7 +187,7 @@ class Library:
         if report.workflow is None or wrong:
             first = wrong[0]
             raise SpecError(first.message, fix=first.fix, place=first.place, problems=wrong)
-        self._demand_may(report.workflow, tenant, principal)
+        self._trust.demand(report.workflow, tenant, principal)
         kept = await self._journal.writer.submit(
             register(report.workflow.name, source, note=note, principal=principal, at=at, tenant=tenant)
         )
@@ -209,7 +214,7 @@ class Library:
             if len(self._registered) >= _FILES:
                 self._registered.clear()
             workflow = self._registered[key] = load(file)
-        self._demand_may(workflow, kept.tenant, kept.principal)
+        self._trust.demand(workflow, kept.tenant, kept.principal)
         return Published(
             name=kept.name,
             kind="workflow",
@@ -223,21 +228,6 @@ class Library:
     def _written(self, kept: Registered) -> Path:
         """The file that holds a registered version: runs are started from files, each version from one of its own."""
         return copy_of(self._home, kept.tenant, kept.hash, kept.source)
-
-    def _demand_may(self, workflow: Workflow, tenant: str, principal: str) -> None:
-        """See to it that a registered workflow starts no programs, unless whoever registered it may have them started.
-
-        Raises:
-            PolicyError: it does.
-        """
-        if self._programs or (tenant, principal) == (LOCAL.tenant, LOCAL.principal):
-            return
-        programs = [server.id for server in workflow.tools.mcp if not isinstance(server, McpUrl)]
-        if programs:
-            raise PolicyError(
-                f"a workflow that is registered here may not start programs, as its MCP server {programs[0]!r} is",
-                fix="use an MCP server with a url, or allow it with the setting `server.registered_programs`",
-            )
 
     def _in_folders(self) -> Iterator[Published]:
         until, scanned = monotonic() + _LOOK_S, dict[str, Path]()

@@ -38,7 +38,7 @@ def migrate(to: To = None, as_json: AsJson = False) -> None:
 
 
 def check(as_json: AsJson = False) -> int:
-    """Look whether the store is sound: the database, the schema, and the hash chain of every run. Exit code 10 when it is not."""
+    """Look whether the store is sound: the database, the schema, and every run by its proof. Exit code 10 when it is not."""
     found = upkeep.checked()
     if as_json:
         say_json({**dataclasses.asdict(found), "sound": found.sound})

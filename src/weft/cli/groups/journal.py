@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import Annotated
 
@@ -71,14 +72,14 @@ def why(run: RunName, as_json: AsJson = False) -> None:
 
 
 def verify(run: RunName, as_json: AsJson = False) -> int:
-    """Prove that nobody has changed the journal of a run; name the first event that does not fit (exit code 17)."""
+    """Prove that nobody has changed a run: its events, and its row by them; name what does not fit (exit code 17)."""
 
     async def look(service: Service) -> Verdict:
         return service.verify(service.find(run).id)
 
     verdict = ask(look)
     if as_json:
-        bad = None if verdict.intact else {"seq": verdict.bad_seq, "reason": verdict.reason}
+        bad = None if verdict.bad_seq is None else {"seq": verdict.bad_seq, "reason": verdict.reason}
         say_json(
             {
                 "run_id": verdict.run_id,
@@ -86,15 +87,28 @@ def verify(run: RunName, as_json: AsJson = False) -> int:
                 "events": verdict.events,
                 "erased": verdict.erased,
                 "first_bad": bad,
+                "row": [dataclasses.asdict(flaw) for flaw in verdict.row],
+                "unproven": list(verdict.unproven),
             }
         )
     elif verdict.intact:
         erased = f", {verdict.erased} of them erased on purpose" if verdict.erased else ""
         mark = paint(symbol("✓", "ok"), "green")
-        say(f"{mark} {verdict.run_id}: {verdict.events} events{erased}, every one as it was written")
+        say(
+            f"{mark} {verdict.run_id}: {verdict.events} events{erased}, every one as it was written; its row says the same"
+        )
+        if verdict.unproven:
+            say(f"  its events say nothing that can be read of: {', '.join(verdict.unproven)}")
     else:
         mark = paint(symbol("✗", "BAD"), "red")
-        say(f"{mark} {verdict.run_id}: event {verdict.bad_seq} is the first that does not fit: {verdict.reason}")
+        if verdict.bad_seq is not None:
+            say(f"{mark} {verdict.run_id}: event {verdict.bad_seq} is the first that does not fit: {verdict.reason}")
+        else:
+            say(
+                f"{mark} {verdict.run_id}: {verdict.events} events, every one as it was written; its row is not as they say"
+            )
+        for flaw in verdict.row:
+            say(f"  {clean(str(flaw))}")
         say(
             f"  {paint('fix:', 'bold')} the journal was changed or damaged after it was written: restore it from a backup"
         )

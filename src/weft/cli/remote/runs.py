@@ -22,7 +22,7 @@ from weft.engine.replayed import Difference, Replayed
 from weft.engine.why import WakeSource
 from weft.plan import codec
 from weft.plan.nodes import Plan
-from weft.store.history import Verdict
+from weft.store.history import RowFlaw, Verdict
 from weft.store.runs import Run
 
 _PAGE = 200
@@ -194,7 +194,13 @@ class RemoteRuns:
         """See `Service.verify`."""
         found = self._client.runs.verify(run_id)
         return Verdict(
-            run_id=run_id, events=found.events, bad_seq=found.bad_seq, reason=found.reason, erased=found.erased
+            run_id=run_id,
+            events=found.events,
+            bad_seq=found.bad_seq,
+            reason=found.reason,
+            erased=found.erased,
+            row=tuple(RowFlaw(**flaw.model_dump()) for flaw in found.row),
+            unproven=tuple(found.unproven),
         )
 
     def plan_of(self, run_id: str) -> Plan:

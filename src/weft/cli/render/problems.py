@@ -51,13 +51,20 @@ def _excerpt(problem: Problem, stream: TextIO) -> Iterator[str]:
         yield f"  {' ' * len(number)} {edge} {' ' * (column - start)}{paint('^', 'bold', stream)}"
 
 
-@lru_cache(maxsize=8)
 def _source(file: str) -> list[str]:
     try:
-        with Path(file).open("rb") as source:
-            return source.read(_MAX_BYTES).decode(errors="replace").splitlines()
+        path = Path(file).absolute()
+        found = path.stat()
+        return _lines(path, found.st_mtime_ns, found.st_size)
     except OSError:
         return []
+
+
+@lru_cache(maxsize=8)
+def _lines(path: Path, _changed: int, _size: int) -> list[str]:
+    """The lines of a file as it was at this time: one with many problems is read once, and a changed one anew."""
+    with path.open("rb") as source:
+        return source.read(_MAX_BYTES).decode(errors="replace").splitlines()
 
 
 def _count(number: int, noun: str) -> str:

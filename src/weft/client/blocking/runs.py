@@ -99,7 +99,7 @@ class Runs:
         return self._line.send(Call(answer=Why, operation=operations.RUNS_WHY, path={"run_id": run_id}))
 
     def verify(self, run_id: str, /) -> Verified:
-        """Check the hash chain of a run: whether every event is what was appended."""
+        """Prove a run: whether every event is what was appended, and its row what the events say."""
         return self._line.send(Call(answer=Verified, operation=operations.RUNS_VERIFY, path={"run_id": run_id}))
 
     def plan(self, run_id: str, /) -> RunPlan:

@@ -174,8 +174,20 @@ class Why(Shape):
     sources: list[WakeSource]
 
 
+class RowFlaw(Shape):
+    """A field of a run's row that is not what the events say: `stored` is what the row has, `told` what event `seq` says."""
+
+    field: str
+    at: str = ""
+    """A JSON pointer to the part that differs, where it is not the whole field."""
+    stored: str
+    told: str
+    seq: int
+    kind: str
+
+
 class Verified(Shape):
-    """What a check of a run's hash chain found. `bad_seq` is the first event that is not what was appended."""
+    """What the proof of a run found. `bad_seq` is the first event that is not what was appended."""
 
     intact: bool
     events: int
@@ -183,6 +195,10 @@ class Verified(Shape):
     reason: str = ""
     erased: int = 0
     """Events whose content was erased; the chain still holds."""
+    row: list[RowFlaw] = Field(default_factory=list)
+    """What of the run's row is not as its events say."""
+    unproven: list[str] = Field(default_factory=list)
+    """Fields of the row of which the events say nothing that can be read."""
 
 
 class RunPlan(Shape):

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
+from weft.core.ancestry import Ancestry
 from weft.core.errors import ConflictError, InputError, Place, WeftError
 from weft.engine.fanout import FanOut
 from weft.engine.port import Composite, Failure, Outcome, Success, Suspended
@@ -37,12 +38,13 @@ async def graph(walk: Walk, node: Graph, path: str, scope: Scope, frame: Frame) 
         return known
     children = {child.name: child for child in node.children}
     frames: dict[str, Frame] = {}
+    ancestry = Ancestry(list(children), node.deps)
     fan: FanOut
 
     async def start(key: str, walk: Walk = walk) -> Outcome:
         inner = dict(scope)
         if node.into:
-            inner[node.into] = {name: _settled(fan, name) for name in _ancestors(node, key)}
+            inner[node.into] = {name: _settled(fan, name) for name in ancestry.before(key)}
         frames[key] = own = _inherit(node, key, frames, frame)
         outcome = await walk.walk(children[key], join(path, key), inner, own)
         if frame.told and isinstance(outcome, Success):
@@ -163,15 +165,3 @@ def _map_keys(node: Map, items: list[Any], scope: Scope, path: str) -> dict[str,
 def _settled(fan: FanOut, key: str) -> Any:
     """The value of a child that has ended; a failure that the join policy tolerates is a value too."""
     return fan.values[key] if key in fan.values else as_value(fan.failures[key])
-
-
-def _ancestors(node: Graph, key: str) -> list[str]:
-    """Every child that `key` depends on, directly or not, in declared order."""
-    found: set[str] = set()
-    pending = list(node.deps.get(key, ()))
-    while pending:
-        name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending.extend(node.deps.get(name, ()))
-    return [child.name for child in node.children if child.name in found] if found else []

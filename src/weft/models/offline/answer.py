@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import takewhile
 
 from weft.models.offline.brief import Brief, Intent
+from weft.models.offline.divide import ASKING
 from weft.models.offline.find import Answer, find
 from weft.models.offline.judge import judge, on_scale, scale
 from weft.models.offline.options import choose, find_options
@@ -126,7 +127,7 @@ def _with_what_follows(brief: Brief, sentence: Sentence) -> list[Sentence]:
 def _route(brief: Brief) -> str:
     options = find_options(brief.ask) or find_options(brief.role)
     if not options:
-        return _question(brief) if "?" in brief.ask else _summary(brief)
+        return _question(brief) if any(mark in brief.ask for mark in ASKING) else _summary(brief)
     return choose(options, subject(brief))[0].name
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 -- the marks of other scripts are meant
 # ruff: noqa: SIM905 -- word lists read best as prose
 """The brief: what a request asks for, told apart from the text that it brings along."""
 
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from weft.models.offline.divide import divide, without_label
+from weft.models.offline.divide import ASKING, divide, without_label
 from weft.models.offline.options import Option, find_options
 from weft.models.offline.phrases import without_phrases
 from weft.models.offline.sentences import Sentence, read, renumber
@@ -62,7 +63,7 @@ _INTENTS: tuple[tuple[Intent, re.Pattern[str]], ...] = (
     (
         "question",
         re.compile(
-            r"\?|\b(?:answer|explain|describe|tell|find out|look up|what|who|when|where|why|how)\b", re.IGNORECASE
+            r"[?？؟]|\b(?:answer|explain|describe|tell|find out|look up|what|who|when|where|why|how)\b", re.IGNORECASE
         ),
     ),
 )
@@ -121,7 +122,7 @@ class Brief:
         text = without_label(self.ask)
         for source in self.sources:
             text = text.replace(source, " ")
-        asked = [unit.text for unit in read(text) if unit.text.endswith("?")]
+        asked = [unit.text for unit in read(text) if unit.text.endswith(ASKING)]
         return " ".join(asked or [" ".join(text.split())])
 
     @property

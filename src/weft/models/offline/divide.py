@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 -- the marks of other scripts are meant
 """Divide: telling the task of a prompt from the text that it brings along."""
 
 from __future__ import annotations
@@ -8,7 +9,10 @@ from itertools import pairwise
 from weft.models.offline.columns import is_table
 from weft.models.offline.sentences import read
 
+ASKING = ("?", "？", "؟")
+"""The marks that end a question."""
 _ASK_WORDS = 90
+_FEW_WORDS = 3
 _ASK_LENGTH = 6_000
 _LABEL = re.compile(
     r"^\W*(?:question|task|query|instructions?|request|goal|topic|criteria|objective|ask|user request)\W{0,3}:",
@@ -24,7 +28,7 @@ _BODY_LABEL = re.compile(
 )
 _VERBS = (
     r"summari[sz]e|answer|write|list|extract|find|read|open|show|count|compute|calculate|search|grep|tell|give|explain|"
-    r"describe|compare|classify|categori[sz]e|route|choose|pick|select|score|rate|grade|evaluate|assess|judge|review|plan|"
+    r"describe|compare|classify|categori[sz]e|label|tag|triage|route|choose|pick|select|score|rate|grade|evaluate|assess|judge|review|plan|"
     r"break|decompose|draft|produce|prepare|create|compose|generate|make|combine|merge|synthesi[sz]e|consolidate|use|call|"
     r"return|respond|reply|fill|identify|name|state|say|quote|cite|report|analy[sz]e|check|verify|translate|rewrite|shorten|"
     r"condense|outline|highlight|group|sort|order|rank|decide|determine|keep|put|mention|focus|do not|don't|only|always|never|"
@@ -91,18 +95,35 @@ def _unglue(block: str) -> list[str]:
     orders = head.rstrip().endswith(":") or _is_ask(head)
     if rest and orders and (len(rest.split()) > 12 or is_table(rest.splitlines())) and not _is_list(rest):
         return [*_unglue(head), rest] if _is_ask(head) else [head, rest]
+    if rest and head.rstrip().endswith(ASKING) and len(rest.split()) > _FEW_WORDS and not _is_list(rest):
+        return [head, rest]
     if rest:
-        return [block]
+        return _asked_last(block)
     order, colon, text = block.partition(": ")
-    if colon and len(order.split()) <= 30 and len(text.split()) >= 8 and _IMPERATIVE.match(order) and "{" not in block:
+    offers = bool(_LIST_FOLLOWS.search(f"{order}:"))
+    if (
+        colon
+        and not offers
+        and len(order.split()) <= 30
+        and len(text.split()) >= 8
+        and _IMPERATIVE.match(order)
+        and "{" not in block
+    ):
         return [f"{order}:", text]
     units = [unit.text for unit in read(block)]
     if len(units) < 2:
         return [block]
     cut = next((i for i, unit in enumerate(units) if not _orders(unit)), len(units))
-    tail = next((i for i in range(len(units), cut, -1) if not units[i - 1].endswith("?")), cut)
+    tail = next((i for i in range(len(units), cut, -1) if not units[i - 1].endswith(ASKING)), cut)
     parts = (units[:cut], units[cut:tail], units[tail:])
     return [" ".join(part) for part in parts if part]
+
+
+def _asked_last(block: str) -> list[str]:
+    """Part a text from the question in its last line."""
+    text, _, last = block.rpartition("\n")
+    told = _ENDS.search(text.rstrip()) and not text.rstrip().endswith((":", *ASKING)) and not _is_ask(text)
+    return [text, last] if told and last.rstrip().endswith(ASKING) and not _is_list(block) else [block]
 
 
 def _unwrap(block: str) -> str:
@@ -156,6 +177,6 @@ def _is_ask(block: str) -> bool:
     if _LABEL.match(block):
         return True
     stripped = block.rstrip()
-    if stripped.endswith("?"):
+    if stripped.endswith(ASKING):
         return True
     return _orders(stripped)

@@ -20,6 +20,9 @@ NUMBER = re.compile(
 EMAIL = re.compile(r"[A-Za-z0-9][\w.+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 URL = re.compile(r"https?://[^\s<>\"'`{}|\\^\]]*[^\s<>\"'`{}|\\^\].,;:!?)]")
 UUID = re.compile(r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
+CODE = re.compile(r"(?<![\w.-])(?=[\w/#-]*\d)#?[A-Z]{1,8}[-/#]?[A-Z0-9]+(?:[-/][A-Z0-9]+)*(?![\w-])")
+"""A number with letters, such as INV-2024-017."""
+YEAR = re.compile(r"\b(?:1[0-9]|20)\d\d\b")
 PHONE = re.compile(r"(?<![\w.-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(f"{month[:3]}(?:{month[3:]})?" for month in _MONTHS)

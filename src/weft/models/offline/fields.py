@@ -11,7 +11,7 @@ from functools import cached_property
 
 from weft.models.offline.answer import respond, subject, subtasks
 from weft.models.offline.brief import Brief
-from weft.models.offline.evidence import NUMBER, PHONE, PROPER, Evidence, number
+from weft.models.offline.evidence import CODE, NUMBER, PHONE, PROPER, YEAR, Evidence, number
 from weft.models.offline.find import matching
 from weft.models.offline.judge import Verdict, judge, on_scale, scale
 from weft.models.offline.options import choose, find_options
@@ -118,6 +118,14 @@ def _proper(field: Field) -> Iterator[str]:
     yield from (name for name, _ in counts.most_common(3))
 
 
+def _code(field: Field) -> Iterator[str]:
+    if (value := field.evidence.labelled(field.name)) is not None:
+        yield value
+    for pattern in (CODE, NUMBER):
+        yield from (match.group() for match in field.evidence.near(field.name, field.about, pattern))
+    yield from (match.group() for match in field.evidence.every(CODE))
+
+
 def _phone(field: Field) -> Iterator[str]:
     yield from (match.group() for match in field.evidence.near(field.name, field.about, PHONE))
     yield from (match.group() for match in field.evidence.every(PHONE))
@@ -166,8 +174,10 @@ _STRINGS: Mapping[tuple[str, ...], Callable[[Field], Iterator[str]]] = {
         "message",
     ): _prose,
     ("phone", "telephone", "mobile", "fax"): _phone,
+    ("number", "id", "identifier", "code", "reference", "sku"): _code,
     ("name", "person", "author", "company", "organisation", "organization", "city", "country", "place"): _proper,
     ("location", "customer", "product", "vendor", "supplier", "employer", "owner", "manager", "contact"): _proper,
+    ("engineer", "builder", "architect", "founder", "director", "captain", "editor", "client", "sender"): _proper,
 }
 
 
@@ -181,9 +191,13 @@ def numbers(field: Field, low: float | None, high: float | None, *, whole: bool)
         if bottom < top:
             share = _certainty(field) if field.named("confidence") else field.verdict.share
             yield on_scale(share, bottom, top, whole=whole or top > 1)
+    if field.named("year"):
+        years = (*field.evidence.near(field.name, field.about, YEAR), *field.evidence.every(YEAR))
+        yield from (int(match.group()) for match in years)
     yield from (number(match) for match in field.evidence.near(field.name, field.about, NUMBER))
     lone = list(field.evidence.every(NUMBER))
-    if len(lone) == 1:
+    if len(lone) == 1 and not YEAR.fullmatch(lone[0].group()):
+        # A year is none of anything else.
         yield number(lone[0])
 
 

@@ -35,6 +35,11 @@ _HINTS: Mapping[str, frozenset[str]] = {
     }.items()
 }
 """Words that speak for a common name of an option, at a third of the weight of the name itself."""
+_SORTED = re.compile(
+    r"\b(?:classif\w+|categori[sz]\w+|label|tag|mark|triage|sort|route|treat)\b[^\n.:?!]{0,60}?\b(?:as|into|to)\s+(?:either\s+|an?\s+)?"
+    r"(?P<names>(?:[\w-]+(?: [\w-]+)?,\s+){0,8}[\w-]+(?: [\w-]+)?,?\s+or\s+[\w-]+)",
+    re.IGNORECASE,
+)
 _BETWEEN = re.compile(
     r"\b(?:between|either|whether)\s+[`\"']?([\w./-]+)[`\"']?\s+(?:and|or)\s+[`\"']?([\w./-]+)", re.IGNORECASE
 )
@@ -50,7 +55,7 @@ class Option:
 
 def find_options(text: str) -> list[Option]:
     """The options that `text` offers, in its order; empty when it offers fewer than two."""
-    for finder in (_piped, _listed, _inline, _paired, _asked):
+    for finder in (_piped, _listed, _sorted, _inline, _paired, _asked):
         found = finder(text)
         if len(found) > 1:
             return found
@@ -98,6 +103,12 @@ def _asked(text: str) -> list[Option]:
     """The alternatives of a question: "Is it red, green or blue?"."""
     found = _ALTERNATIVES.search(text)
     return [Option(name) for name in re.split(r",\s*(?:or\s+)?|\s+or\s+", found.group(1))] if found else []
+
+
+def _sorted(text: str) -> list[Option]:
+    """What something is to be sorted into: "Classify the ticket as billing, technical or general"."""
+    found = _SORTED.search(text)
+    return [Option(name) for name in re.split(r",?\s+or\s+|,\s*", found["names"])] if found else []
 
 
 def hinted(name: str, text: str) -> str:

@@ -11,7 +11,7 @@ IDENTITY = (
     "and I know nothing that the request does not say."
 )
 NEAREST = "The text has no direct answer. The nearest it comes:"
-SILENT = "The text does not say: no sentence of it shares a word with the question."
+SILENT = "The text does not say: no sentence of it shares more than a name with the question."
 _UNANSWERED = "The text does not say: {parts}"
 _BEYOND = "offline/extract cannot {verb}; these are the sentences of the text that say most:"
 _TASK_ONLY = "offline/extract works on the text of a request, and this one holds only the task: {task}"

@@ -13,6 +13,12 @@ from weft.models.offline.words import stem, terms
 _ASKS = r"(?:what|who|whom|whose|which|when|where|why|how)\b"
 _JOINT = re.compile(rf"[?;]\s+|,?\s+(?:and|or)\s+(?={_ASKS})|,\s+(?={_ASKS})", re.IGNORECASE)
 _LEAD_IN = re.compile(rf"^[^?]{{0,300}}?:\s+(?={_ASKS})", re.IGNORECASE)
+_GIVEN = re.compile(
+    r"^\W*(?:given|based on|according to|using|considering|from|in|with)\s+(?:only\s+)?(?:the|this|that|these|those|my|our)?\s*"
+    r"(?:\w+\s+){0,2}?(?:text|document|passage|article|context|information|note|material|report|source|page|file)s?\b[^,?]{0,40},\s+",
+    re.IGNORECASE,
+)
+"""How a question says where to look, which is no part of what is asked."""
 _MAX_PARTS = 8
 _NUMBER = (
     r"(?i)\d|\b(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
@@ -117,7 +123,7 @@ class Part:
 def parts_of(question: str, hints: str = "") -> list[Part]:
     """The parts of `question`; a bare "and why" belongs to the piece before it."""
     pieces: list[str] = []
-    for piece in _JOINT.split(_LEAD_IN.sub("", question.strip())):
+    for piece in _JOINT.split(_GIVEN.sub("", _LEAD_IN.sub("", question.strip()))):
         text = piece.strip(" ,;:?.\n")
         if pieces and (not _own(text) or not _own(pieces[0]) or len(pieces) == _MAX_PARTS):
             pieces[-1] = f"{pieces[-1]}, {text}".strip(" ,")

@@ -21,8 +21,13 @@ MAX_CALLS = 8
 _TOKEN = re.compile(r"(?<![\w@.~/-])[\w@.~/-]{2,200}(?![\w@.~/-])")
 _SUFFIX = re.compile(r"[\w~@-]\.[A-Za-z][A-Za-z0-9]{0,9}$")
 _FOLDER = re.compile(
-    r"\b(?:folder|directory|dir)\s+[`\"']?([\w@.~/-]*\w)|[`\"']?([\w@.~/-]*\w)[`\"']?\s+(?:folder|directory)\b"
+    r"\b(?:folder|directory|dir)\s+(?!is\b|are\b|and\b|or\b|of\b|that\b|which\b)[`\"']?([\w@.~/-]*\w)"
+    r"|\b(?!(?:the|an?|this|that|each|every|any|which|what|same|my|our|your|its|whole|current|working)\b)"
+    r"[`\"']?([\w@.~/-]*\w)[`\"']?\s+(?:folder|directory)\b"
+    r"|[\"'”`]\s+(?:in|under|below|inside|within)\s+(?:the\s+)?[`\"']?([\w@.~/-]*\w)"
 )
+_ADDRESS = re.compile(r"/[\w~-][\w.~/-]*")
+"""A path of a service: it begins with a slash and need not end like a file."""
 _SUM = re.compile(
     r"(?:(?:sqrt|abs|round|min|max|log|sin|cos|tan|exp|floor|ceil|pow)\s*\(|[-+(]?\s*\d|\()[\d\s().,+*/%^×÷·eE-]*(?:sqrt|abs|round|min|max|log)?[\d\s().,+*/%^×÷·-]*"
 )
@@ -265,7 +270,7 @@ def _paths(task: str) -> Iterator[str]:
 
 def _is_path(token: str) -> bool:
     """Whether a token reads like a file or a folder: a known shape of ending, and not "e.g" or a number."""
-    if token.endswith("/") and len(token) > 1:
+    if (token.endswith("/") and len(token) > 1) or _ADDRESS.fullmatch(token):
         return True
     abbreviation = re.fullmatch(r"(?:\w\.)+\w|v?[\d.]+", token)
     return bool(_SUFFIX.search(token)) and not abbreviation

@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 
+from weft.core.ancestry import Ancestry
 from weft.plan.nodes import Graph, Join, Node, Sequence, Set
 from weft.plan.patterns.compiler import Compiler, Slot
 from weft.plan.patterns.people import verbatim
 from weft.plan.patterns.steps import join_of
 from weft.spec.model.patterns import TaskGraph
 from weft.spec.model.steps import AgentTask, HitlTask, Task
-from weft.spec.tasks import ancestors, asking, depths, full_deps, task_reads
+from weft.spec.tasks import asking, depths, full_deps, task_reads
 
 
 def compile_tasks(pattern: TaskGraph, compiler: Compiler, name: str) -> Node:
@@ -24,9 +25,10 @@ def compile_tasks(pattern: TaskGraph, compiler: Compiler, name: str) -> Node:
     place = {task.id: position for position, task in enumerate(tasks)}
     order = sorted(tasks, key=lambda task: (depth[task.id], place[task.id]))
     asked = asking(tasks)
+    ancestry = Ancestry(list(deps), deps)
     graph = Graph(
         name="tasks" if asked else name,
-        children=tuple(_task(task, deps, asked, compiler) for task in tasks),
+        children=tuple(_task(task, deps, asked, ancestry, compiler) for task in tasks),
         deps={task: needed for task, needed in deps.items() if needed},
         into="tasks",
         join=join,
@@ -39,16 +41,19 @@ def compile_tasks(pattern: TaskGraph, compiler: Compiler, name: str) -> Node:
     return Sequence(name=name, children=(graph, answers), exports=("hitl_response",))
 
 
-def _task(task: Task, deps: Mapping[str, tuple[str, ...]], asked: list[str], compiler: Compiler) -> Node:
+def _task(
+    task: Task, deps: Mapping[str, tuple[str, ...]], asked: list[str], ancestry: Ancestry, compiler: Compiler
+) -> Node:
     """The node of a task, inside which names that only steps in a row have are those of what the task waits for."""
     slot = Slot(task.id, prompt=_default_prompt(task, deps[task.id], compiler))
     names = task_reads(task).names
     bound: dict[str, str] = {}
     if deps[task.id] and "last_response" in names:
         bound["last_response"] = _reference((task.deps or deps[task.id])[-1])
-    before = ancestors(deps, task.id)
-    if "hitl_response" in names and (answers := [name for name in asked if name in before]):
-        bound["hitl_response"] = _reference(answers[-1])
+    if "hitl_response" in names:
+        last = next((name for name in reversed(asked) if ancestry.precedes(name, task.id)), None)
+        if last is not None:
+            bound["hitl_response"] = _reference(last)
     if not bound:
         return compiler.step(task, slot)
     if isinstance(task, AgentTask):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request, Response
@@ -42,8 +43,32 @@ class Why(BaseModel):
     sources: list[WakeSource]
 
 
+class RowFlaw(BaseModel):
+    """A field of a run's row that is not what the events say: `stored` is what the row has, `told` what event `seq` says."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "field": "status",
+                "at": "",
+                "stored": "completed",
+                "told": "failed",
+                "seq": 14,
+                "kind": "run.failed",
+            }
+        }
+    )
+
+    field: str
+    at: str = Field(default="", description="A JSON pointer to the part that differs, where it is not the whole field.")
+    stored: str
+    told: str
+    seq: int
+    kind: str
+
+
 class Verified(BaseModel):
-    """What a check of a run's hash chain found. `bad_seq` is the first event that is not what was appended."""
+    """What the proof of a run found. `bad_seq` is the first event that is not what was appended."""
 
     model_config = ConfigDict(json_schema_extra={"example": {"intact": True, "events": 14, "erased": 0}})
 
@@ -52,6 +77,10 @@ class Verified(BaseModel):
     bad_seq: int | None = None
     reason: str = ""
     erased: int = Field(default=0, description="Events whose content was erased; the chain still holds.")
+    row: list[RowFlaw] = Field(default_factory=list, description="What of the run's row is not as its events say.")
+    unproven: list[str] = Field(
+        default_factory=list, description="Fields of the row of which the events say nothing that can be read."
+    )
 
 
 class RunPlan(BaseModel):
@@ -135,11 +164,17 @@ async def why(run_id: RunId, by: Reader, host: At, request: Request) -> Why:
 
 @api.get("/{run_id}/verify", responses=errors(404))
 async def verify(run_id: RunId, by: Reader, host: At) -> Verified:
-    """Check the hash chain of a run: whether every event is what was appended."""
+    """Prove a run: whether every event is what was appended, and its row what the events say."""
     own_run(host, run_id, by)
     found = await asyncio.to_thread(host.service.verify, run_id)
     return Verified(
-        intact=found.intact, events=found.events, bad_seq=found.bad_seq, reason=found.reason, erased=found.erased
+        intact=found.intact,
+        events=found.events,
+        bad_seq=found.bad_seq,
+        reason=found.reason,
+        erased=found.erased,
+        row=[RowFlaw(**asdict(flaw)) for flaw in found.row],
+        unproven=list(found.unproven),
     )
 
 

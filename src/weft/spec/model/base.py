@@ -32,13 +32,20 @@ def by_shape() -> Discriminator:
 
 def walk(value: Any, pointer: Pointer = ()) -> Iterator[tuple[Pointer, Section]]:
     """Every section inside `value` with its pointer, outermost first, in declared order."""
+    # Most of what there is are texts and numbers, which are passed over without a walk of their own.
     if isinstance(value, Section):
         yield pointer, value
         for name, field in type(value).model_fields.items():
-            yield from walk(getattr(value, name), (*pointer, field.alias or name))
+            if isinstance(item := getattr(value, name), _HOLDS):
+                yield from walk(item, (*pointer, field.alias or name))
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from walk(item, (*pointer, key))
+            if isinstance(item, _HOLDS):
+                yield from walk(item, (*pointer, key))
     elif isinstance(value, list):
-        for place, item in enumerate(value):
+        for place, item in [(place, item) for place, item in enumerate(value) if isinstance(item, _HOLDS)]:
             yield from walk(item, (*pointer, place))
+
+
+_HOLDS = (Section, dict, list)
+"""What can hold sections, or is one."""

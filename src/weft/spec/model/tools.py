@@ -4,12 +4,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from weft.spec.model.approval import Approval
-from weft.spec.model.base import Identifier, Name, Seconds, Section, Text, addition, by_shape
+from weft.spec.model.base import Identifier, Name, Section, Text, addition, by_shape
 from weft.spec.model.runtime import Url
 
 Effect = Literal["pure", "idempotent", "reconcile", "once"]
 Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
-Bytes = Annotated[int, Field(ge=1, le=100_000_000)]
+Bytes = Annotated[int, Field(ge=1024, le=16_777_216)]
+CallSeconds = Annotated[float, Field(gt=0, le=3600)]
 
 
 class PythonTool(Section):
@@ -18,7 +19,7 @@ class PythonTool(Section):
     callable: Name
     id: Identifier | None = addition()
     effect: Effect | None = addition()
-    timeout_s: Seconds | None = addition()
+    timeout_s: CallSeconds | None = addition()
     max_bytes: Bytes | None = addition()
     approval: Approval | None = addition()
 
@@ -46,14 +47,14 @@ class HttpExecutor(Section):
     id: Identifier
     base_url: Url
     headers: dict[str, str] = {}
-    timeout_ms: Annotated[int, Field(ge=1)] | None = None
+    timeout_ms: Annotated[int, Field(ge=1, le=3_600_000)] | None = None
     description: str = ""
     examples: list[HttpExample] = []
     common_endpoints: list[HttpEndpoint] = []
     response_format: str | None = None
     authentication_info: str | None = None
     effect: Effect | None = addition()
-    timeout_s: Seconds | None = addition()
+    timeout_s: CallSeconds | None = addition()
     max_bytes: Bytes | None = addition()
     approval: Approval | None = addition()
 
@@ -87,9 +88,9 @@ class McpOptions(Section):
     effects: dict[str, Effect] = addition(default={})
     approval: Approval | None = addition()
     approvals: dict[str, Approval] = addition(default={})
-    timeout_s: Annotated[float, Field(gt=0, le=3600)] | None = addition()
+    timeout_s: CallSeconds | None = addition()
     startup_timeout_s: Annotated[float, Field(gt=0, le=600)] | None = addition()
-    max_bytes: Annotated[int, Field(ge=1024, le=16_777_216)] | None = addition()
+    max_bytes: Bytes | None = addition()
 
 
 class McpCommand(McpOptions):

@@ -131,7 +131,9 @@ class Leases:
         return (self._rings, 0)
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; once."""
+        if self._closed:
+            return
         self._closed = True
         if self._thread is not None:
             os.write(self._wake[1], b".")

@@ -11,13 +11,12 @@ from difflib import unified_diff
 from functools import cached_property
 from typing import Any
 
-from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from mcp_types import Tool as Listed
 
 from weft.core.canonical import dumps
 from weft.core.errors import ToolError
-from weft.core.json_schema import unusable_patterns
+from weft.core.json_schema import check_schema, unlimited, unusable_patterns
 from weft.tools.port import Effect
 
 MAX_TOOLS = 512
@@ -65,7 +64,7 @@ class Descriptor:
     @cached_property
     def shown_schema(self) -> Mapping[str, Any]:
         """The schema for agents and the check of arguments: texts made visible, patterns left out that could take for ever."""
-        schema: Mapping[str, Any] = _shown(self.input_schema)
+        schema: Mapping[str, Any] = _shown(self.input_schema, strict=unlimited(self.input_schema))
         return schema
 
     def effect(self, declared: Effect | None) -> Effect:
@@ -92,7 +91,7 @@ def read_descriptor(tool: Listed) -> Descriptor:
         schema = dumps(tool.input_schema)
         if len(schema) > _SCHEMA or len(dumps(tool.output_schema)) > _SCHEMA:
             raise _useless(shown, f"its schema is larger than {_SCHEMA} bytes")
-        Draft202012Validator.check_schema(tool.input_schema)
+        check_schema(tool.input_schema)
     except (SchemaError, RecursionError, TypeError, ValueError) as error:
         reason = error.message if isinstance(error, SchemaError) else str(error)
         raise _useless(shown, f"its schema is not one: {visible(reason[:200])}") from error
@@ -138,16 +137,16 @@ def _escaped(char: str) -> str:
     return f"\\u{{{ord(char):x}}}"
 
 
-def _shown(schema: Any) -> Any:
+def _shown(schema: Any, *, strict: bool) -> Any:
     if isinstance(schema, Mapping):
         return {
-            key: visible(value) if key in _TEXTS and isinstance(value, str) else _shown(value)
+            key: visible(value) if key in _TEXTS and isinstance(value, str) else _shown(value, strict=strict)
             for key, value in schema.items()
             # What the arguments of a tool cannot be held to, its server holds them to alone.
-            if key not in _PATTERNS or next(unusable_patterns({key: value}), None) is None
+            if key not in _PATTERNS or next(unusable_patterns({key: value}, beside_unlimited=strict), None) is None
         }
     if isinstance(schema, list):
-        return [_shown(item) for item in schema]
+        return [_shown(item, strict=strict) for item in schema]
     return schema
 
 
