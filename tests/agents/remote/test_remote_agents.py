@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.server.a2a.service import JsonRpc, answer, state, told
+from tests.waiting import coming
 from weft.app.local import LocalService
 from weft.app.service import RunRequest
 from weft.core.errors import WeftError, from_json
@@ -169,13 +170,11 @@ async def test_a_crash_resumes_the_same_task_and_sends_nothing_anew(serve, local
     service = local()
     run_id = await begun(service, tmp_path, near(far.url))
     driving = asyncio.ensure_future(service.drive(run_id))
-    while not JsonRpc(far).list().get("tasks"):
-        await asyncio.sleep(0.2)
-    await asyncio.sleep(1)
+    await coming(lambda: "/step[0]/send" in steps(service, run_id))
     driving.cancel()
     await asyncio.gather(driving, return_exceptions=True)
     await service.close()
-    assert [state(task) for task in JsonRpc(far).list()["tasks"]] == ["WORKING"]
+    await coming(lambda: [state(task) for task in JsonRpc(far).list()["tasks"]] == ["WORKING"])
     # The far side dies as well meanwhile.
     far.kill()
     service = local()
@@ -194,8 +193,7 @@ async def test_cancelling_the_run_cancels_the_remote_task(serve, local, tmp_path
     service = local()
     run_id = await begun(service, tmp_path, near(far.url))
     driving = asyncio.ensure_future(service.drive(run_id))
-    while not JsonRpc(far).list().get("tasks"):
-        await asyncio.sleep(0.2)
+    await coming(lambda: JsonRpc(far).list().get("tasks"))
     await service.cancel(run_id)
     assert (await asyncio.wait_for(driving, 30)).status == "cancelled"
     assert [state(task) for task in JsonRpc(far).list()["tasks"]] == ["CANCELED"]

@@ -155,8 +155,10 @@ class Link:
     async def _connected(self, context: ToolContext) -> Connection:
         loop = asyncio.get_running_loop()
         self.used = loop.time()
-        if self._connection is not None and self._connection.alive:
-            return self._connection
+        if self._connection is not None:
+            if self._connection.alive:
+                return self._connection
+            await self._connection.close()
         breaker = self._means.breaker(self.server)
         for wait in (*WAITS, None):
             breaker.admit(self.server)
