@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.waiting import promised
 from weft.app.automation.worker import Worker
 from weft.core.clock import SystemClock
 from weft.core.errors import ConflictError
@@ -62,7 +63,7 @@ async def test_ten_thousand_queued_runs_of_one_do_not_keep_another_waiting(tmp_p
         await asyncio.gather(*(journal.writer.submit(queue(f"big-{number + each:05}", "big")) for each in range(500)))
     began = time.perf_counter()
     assert {tenant for _, tenant in journal.runs.ready(2**60, limit=16)} == {"big"}
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < promised(1)
     hands = Hands()
     worker = Worker(journal, hands, SystemClock(), concurrency=4)
     working = asyncio.ensure_future(worker.run(drain_s=0))
@@ -72,7 +73,7 @@ async def test_ten_thousand_queued_runs_of_one_do_not_keep_another_waiting(tmp_p
     await journal.writer.submit(queue("small-1", "small"))
     asked = time.monotonic()
     while "small-1" not in hands.driven:
-        assert time.monotonic() - asked < 10
+        assert time.monotonic() - asked < promised(10)
         await asyncio.sleep(0.01)
     assert len([one for one in hands.driven if one.startswith("big")]) == 4
     assert [tenant for _, tenant in journal.runs.ready(2**60, limit=1)] == ["big"]
@@ -93,7 +94,7 @@ async def test_whoever_comes_right_after_another_guest_waits_for_nobody_to_end(t
             journal.inbox.ring()
         asked = time.monotonic()
         while run_id not in hands.driven:
-            assert time.monotonic() - asked < 1, f"{run_id} waits"
+            assert time.monotonic() - asked < promised(2), f"{run_id} waits"
             await asyncio.sleep(0.005)
     worker.stop()
     await working

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.processes import PIPE, Started, start
+from tests.waiting import until
 from weft.cli.main import execute
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,11 +109,23 @@ class Cli:
         log = self.folder / "effects.log"
         return log.read_text().split() if log.exists() else []
 
-    def wait_for_effects(self, count: int, *, timeout: float = 30) -> None:
+    def wait_for_effects(self, count: int, *, timeout: float = 60) -> None:
         deadline = time.monotonic() + timeout
         while len(self.effects()) < count:
             assert time.monotonic() < deadline, f"only {self.effects()} happened"
             time.sleep(0.01)
+
+    def wait_for_event(self, kind: str, path: str, run: str = "last") -> None:
+        """Wait until it is written. An effect is seen before it is durable; only what is recorded may not happen again."""
+        until(
+            lambda: any(
+                event["path"] == path and event["kind"].startswith(kind) for event in self("events", run, "--json").json
+            )
+        )
+
+    def wake(self) -> None:
+        """From now on naps take no time."""
+        (self.folder / "napping.py").write_text(TOOLS.replace("time.sleep(seconds)", "pass"))
 
     def stop(self) -> None:
         for process in self.processes:

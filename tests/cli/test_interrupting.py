@@ -2,14 +2,14 @@
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import steps
+from tests.waiting import until
 
-SLOW = (("one", 0), ("two", 0), ("three", 1.0), ("four", 0))
+SLOW = (("one", 0), ("two", 0), ("three", 100), ("four", 0))
 
 
 def only_run(weft):
@@ -17,24 +17,15 @@ def only_run(weft):
     return run
 
 
-def wait_until_recorded(weft, path, kind="step.completed", timeout=30):
-    """An effect is seen before it is durable; only what is recorded may not happen again."""
-    deadline = time.monotonic() + timeout
-    while not any(
-        event["path"] == path and event["kind"].startswith(kind) for event in weft("events", "last", "--json").json
-    ):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @pytest.mark.slow
 def test_a_killed_run_resumes_without_doing_anything_twice(weft):
     weft.write("flow.yaml", steps(*SLOW))
     process = weft.start("run", "flow.yaml")
     weft.wait_for_effects(2)
-    wait_until_recorded(weft, "/two")
+    weft.wait_for_event("step.completed", "/two")
     process.kill()
     weft.finish(process)
+    weft.wake()
     run = only_run(weft)
     assert (run["status"], run["driven"]) == ("running", False)
     assert "not driven" in weft("runs", "list").out
@@ -51,9 +42,10 @@ def test_a_signal_leaves_the_run_resumable_and_says_how(weft, number, code):
     weft.write("flow.yaml", steps(*SLOW))
     process = weft.start("run", "flow.yaml")
     weft.wait_for_effects(2)
-    wait_until_recorded(weft, "/two")
+    weft.wait_for_event("step.completed", "/two")
     process.send_signal(number)
     said = weft.finish(process)
+    weft.wake()
     run = only_run(weft)
     assert said.code == code
     assert f"weft resume {run['run_id']}" in said.err
@@ -80,9 +72,11 @@ def test_a_second_signal_ends_the_process_and_harms_nothing(weft):
     weft.write("flow.yaml", steps(*SLOW))
     process = weft.start("run", "flow.yaml")
     weft.wait_for_effects(2)
+    weft.wait_for_event("step.completed", "/one")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGINT)
     assert weft.finish(process).code == 130
+    weft.wake()
     assert weft("verify", "last").code == 0
     assert weft("resume", "last").code == 0
     assert weft.effects().count("one") == 1
@@ -90,7 +84,7 @@ def test_a_second_signal_ends_the_process_and_harms_nothing(weft):
 
 @pytest.mark.slow
 def test_a_detached_run_is_watched_and_cancelled_by_other_processes(weft):
-    weft.write("flow.yaml", steps(("one", 0), ("two", 20), ("three", 0)))
+    weft.write("flow.yaml", steps(("one", 0), ("two", 100), ("three", 0)))
     said = weft.finish(weft.start("run", "flow.yaml", "--detach"))
     run_id = said.out.strip()
     assert said.code == 0
@@ -111,16 +105,13 @@ def test_a_detached_run_finishes_on_its_own_and_leaves_a_log(weft):
     weft.write("flow.yaml", steps(("one", 0)))
     data = weft.finish(weft.start("run", "flow.yaml", "--detach", "--json")).json
     assert data["status"] == "queued"
-    deadline = time.monotonic() + 30
-    while "one slept" not in Path(data["log"]).read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: "one slept" in Path(data["log"]).read_text())
     assert weft("show", data["run_id"], "--json").json["status"] == "completed"
 
 
 @pytest.mark.slow
 def test_a_run_that_is_cancelled_from_elsewhere_exits_with_10_and_says_so(weft):
-    weft.write("flow.yaml", steps(("one", 0), ("two", 20)))
+    weft.write("flow.yaml", steps(("one", 0), ("two", 100)))
     process = weft.start("run", "flow.yaml")
     weft.wait_for_effects(1)
     assert weft("cancel", "last").code == 0
@@ -131,10 +122,10 @@ def test_a_run_that_is_cancelled_from_elsewhere_exits_with_10_and_says_so(weft):
 
 @pytest.mark.slow
 def test_a_second_driver_is_refused_while_the_first_lives(weft):
-    weft.write("flow.yaml", steps(("one", 0), ("two", 20)))
+    weft.write("flow.yaml", steps(("one", 0), ("two", 100)))
     weft.start("run", "flow.yaml")
     weft.wait_for_effects(1)
-    wait_until_recorded(weft, "/two", "")
+    weft.wait_for_event("", "/two")
     said = weft("resume", "last")
     assert said.code == 17
     assert "another process is driving" in said.err
@@ -143,13 +134,10 @@ def test_a_second_driver_is_refused_while_the_first_lives(weft):
 
 @pytest.mark.slow
 def test_a_doubtful_step_waits_for_a_person_who_settles_it(weft):
-    weft.write("flow.yaml", steps(("one", 0), ("two", 20), effect="once"))
+    weft.write("flow.yaml", steps(("one", 0), ("two", 100), effect="once"))
     process = weft.start("run", "flow.yaml")
     weft.wait_for_effects(1)
-    deadline = time.monotonic() + 20
-    while not any(e["path"] == "/two" for e in weft("events", "last", "--json").json):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    weft.wait_for_event("", "/two")
     process.kill()
     weft.finish(process)
     waiting = weft("resume", "last")

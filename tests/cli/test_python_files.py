@@ -2,11 +2,11 @@
 
 import signal
 import textwrap
-import time
 
 import pytest
 
 from tests.cli.conftest import ROOT
+from tests.waiting import until
 
 pytestmark = pytest.mark.slow
 
@@ -189,7 +189,7 @@ def test_code_beside_the_file_is_imported_and_counts(cli):
 def test_a_killed_function_goes_on_where_it_was(cli):
     process = cli.start("run", "flow.py:long", "--var", "seconds=60")
     cli.wait_for_effects(1)
-    time.sleep(0.3)
+    cli.wait_for_event("step.completed", "/nap[0]")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     text = FLOW.replace("    time.sleep(seconds)\n", "    time.sleep(min(seconds, 0.1))\n")
@@ -198,9 +198,7 @@ def test_a_killed_function_goes_on_where_it_was(cli):
     assert said.code == 17, "other code of a tool that the function calls is other code"
     cli.write("flow.py", FLOW)
     process = cli.start("resume", "last")
-    deadline = time.monotonic() + 60
-    while cli("show", "last", "--json").json["status"] != "running" and time.monotonic() < deadline:
-        time.sleep(0.1)
+    until(lambda: cli("show", "last", "--json").json["status"] == "running", 60)
     process.send_signal(signal.SIGINT)
     said = cli.finish(process)
     assert said.code == 130, said.err
@@ -219,7 +217,7 @@ def test_kill_minus_nine_between_two_steps_repeats_nothing(cli):
     )
     process = cli.start("run", "flow.py:long", "--var", "seconds=4")
     cli.wait_for_effects(1)
-    time.sleep(0.5)
+    cli.wait_for_event("step.completed", "/nap[0]")
     process.send_signal(signal.SIGKILL)
     process.communicate()
     said = cli.finish(cli.start("resume", "last", "--json"))

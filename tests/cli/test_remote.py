@@ -3,12 +3,12 @@
 import json
 import re
 import signal
-import time
 
 import pytest
 
 from tests.cli.test_terminals import on_terminal
 from tests.server.control.service import BRIEF, Api, Served
+from tests.waiting import until
 from weft.store.journal import Journal
 
 pytestmark = pytest.mark.slow
@@ -263,18 +263,18 @@ def test_what_is_for_the_service_to_say_is_refused(remote):
 def test_events_are_followed_live_and_letting_go_leaves_the_run_alone(weft, served, api):
     run = api.run("nap")["id"]
     process = weft.start("run", "nap", "--server", served.url)
-    until = time.monotonic() + 30
-    while not (mine := [one for one in api.get("/runs", workflow="nap")["items"] if one["id"] > run]):
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    mine = until(lambda: [one for one in api.get("/runs", workflow="nap")["items"] if one["id"] > run])
     said = weft.finish(process)
     assert said.code == 19 and "waiting" in said.err
-    follower = weft.start("resume", mine[0]["id"], "--server", served.url)
-    time.sleep(2)
-    if follower.poll() is None:
-        follower.send_signal(signal.SIGINT)
-    assert weft.finish(follower).code in {19, 130}
-    assert api.get(f"/runs/{mine[0]['id']}")["status"] == "waiting"
+    assert weft.finish(weft.start("resume", mine[0]["id"], "--server", served.url)).code == 19
+    file = weft.write("flow.yaml", LATER.replace("seconds: 2", "seconds: 600"))
+    follower = weft.start("run", file, "--server", served.url)
+    (later,) = until(lambda: [one for one in api.get("/runs", workflow="later")["items"] if one["status"] == "waiting"])
+    follower.send_signal(signal.SIGINT)
+    # A shell says 130 of both: it may not have come to look at signals yet.
+    assert weft.finish(follower).code in {130, -signal.SIGINT}
+    assert api.get(f"/runs/{later['id']}")["status"] == "waiting"
+    api.post(f"/runs/{later['id']}/cancel")
 
 
 def test_at_a_terminal_the_gate_of_a_service_is_asked_and_its_run_goes_on(weft, served):

@@ -59,7 +59,7 @@ async def test_an_append_is_there_once(journal, proxy, postgres, moment):
     for number in range(3):
         proxy.arm(moment)
         await journal.append(Append("r", 1, [draft(f"/{number}", number, outcome=True)]))
-        assert proxy.cut.wait(0)
+        assert proxy.cut.wait(30)
     with psycopg.connect(postgres) as connection:
         found = connection.execute("SELECT seq, path FROM events WHERE run_id = 'r' ORDER BY seq").fetchall()
     assert found == [(1, ""), (2, "/0"), (3, "/1"), (4, "/2")]
@@ -72,7 +72,7 @@ async def test_what_adds_to_something_has_added_once(journal, proxy, postgres, m
     for _ in range(3):
         proxy.arm(moment)
         assert await journal.writer.submit(signal) == "done"
-        assert proxy.cut.wait(0)
+        assert proxy.cut.wait(30)
     assert times(postgres) == (3,)
 
 
@@ -82,6 +82,6 @@ async def test_a_commit_that_is_still_under_way_is_waited_for(journal, proxy, po
     proxy.arm("on the way")
     began = time.monotonic()
     assert await journal.writer.submit(signal) == "done"
-    assert proxy.cut.is_set()
+    assert proxy.cut.wait(30)
     assert time.monotonic() - began >= 0.6
     assert times(postgres) == (1,)

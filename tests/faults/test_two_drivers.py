@@ -185,7 +185,7 @@ async def test_what_is_removed_while_others_fork_and_replay_it_is_whole_or_not_t
     for number, run_id in enumerate(ids):
         ends = [partial(make.fork, run_id, 6), partial(journal.writer.submit, removal(run_id))]
         # From one that comes long after the other one, over moments that are nearer and nearer, to the opposite.
-        lead = (number - 4) ** 3 / 1_000
+        lead = (number - 4) ** 3 / 250
         forked, removed, seen = await asyncio.gather(
             after(max(0.0, lead), ends[0]),
             after(max(0.0, -lead), ends[1]),

@@ -10,6 +10,7 @@ from statistics import median
 import httpx2
 import pytest
 
+from tests.faults.crew import until
 from tests.faults.onlookers import Onlooker, Stalled, begin_anew, descriptors, most_memory, places
 from tests.processes import PIPE, start
 from tests.server.conftest import SMALL, Served
@@ -51,14 +52,6 @@ def drives(service, run_id):
     """How often somebody has begun to drive a run, and whether it has ended."""
     events = service.api("GET", f"/runs/{run_id}/events?limit=100").json()["items"]
     return sum(event["kind"] == "run.started" for event in events)
-
-
-def until(what, seconds=30.0):
-    began = time.monotonic()
-    while not what():
-        assert time.monotonic() - began < seconds, "it never came"
-        time.sleep(0.02)
-    return time.monotonic() - began
 
 
 def test_what_a_killed_service_has_begun_goes_on_in_the_other_one_within_a_second(pair):

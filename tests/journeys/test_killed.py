@@ -95,7 +95,7 @@ def kill_somewhere(desk: Desk, process, fake: FakeProvider, draw: random.Random)
 
     It takes 19 requests to the end, so that three lives of six never reach it.
     """
-    enough, deadline = len(fake.requests) + draw.randint(4, 6), time.monotonic() + 20
+    enough, deadline = len(fake.requests) + draw.randint(4, 6), time.monotonic() + 60
     while len(fake.requests) < enough:
         assert process.poll() is None
         assert time.monotonic() < deadline

@@ -7,7 +7,6 @@ import re
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx2
@@ -16,6 +15,8 @@ import pytest
 from tests.journeys.conftest import ROOT, flow
 from tests.mcp_web import WebServer, served
 from tests.npm_servers import NODE, installed
+from tests.waiting import until
+from weft.store.journal import Journal
 from weft.testing.providers import FakeProvider, Script, ToolCall, call, calls, say
 
 pytestmark = pytest.mark.slow
@@ -59,12 +60,20 @@ def processes(text: str) -> list[int]:
 
 
 def nobody(text: str) -> bool:
-    deadline = time.monotonic() + 10
-    while processes(text):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+    return until(lambda: not processes(text))
+
+
+def done(desk, path):
+    """Whether the end of a step is recorded in the newest run."""
+    file = desk.home / "weft" / "journal.db"
+    if not file.exists():
+        return False
+    journal = Journal(file)
+    try:
+        events = [event for run in journal.runs.list(limit=1) for event in journal.events(run.id)]
+        return any((event.kind, event.path) == ("step.completed", path) for event in events)
+    finally:
+        journal.close()
 
 
 def test_an_agent_uses_the_tools_of_a_server_and_the_journal_tells(desk):
@@ -119,12 +128,9 @@ def test_a_killed_run_goes_on_and_a_changed_description_waits_for_a_person(desk)
     one = server("ok", state, effects={"slow": "pure", "echo": "pure"})
     desk.write("flow.yaml", stepping(*steps, servers=[one]))
     process = desk.start("run", "flow.yaml")
-    deadline = time.monotonic() + 60
-    while not state.exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(0.5)
+    # The count is written down, and the slow call is next.
+    until(lambda: process.poll() is not None or done(desk, "/step[0]"), 60)
+    assert process.poll() is None
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert nobody(str(state))
@@ -319,11 +325,7 @@ def test_a_person_logs_in_once_and_runs_use_the_token(desk, guarded):
 
     process = desk.start("mcp", "login", "flow.yaml", "web", "--no-browser", "--json")
     heard = desk.home / f"{desk.processes.index(process)}.err"
-    deadline = time.monotonic() + 60
-    while not (found := re.search(r"http://\S+/authorize\S+", heard.read_text())):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    found = until(lambda: process.poll() is not None or re.search(r"http://\S+/authorize\S+", heard.read_text()), 60)
     assert httpx2.get(found[0], follow_redirects=True).status_code == 200
     said = desk.finish(process)
     assert (said.code, said.json["tools"]) == (0, ["shout", "long"]), said.all

@@ -29,7 +29,7 @@ async def crashed(folder, config, at, when):
         runs = s.studio.journal.runs.list(children=False)
         if result is None and runs and not runs[0].ended:
             engine = s.studio.new_engine()
-            result = await asyncio.wait_for(engine.drive(runs[0].id), 20)
+            result = await asyncio.wait_for(engine.drive(runs[0].id), 60)
             await engine.close()
             assert s.studio.journal.verify(runs[0].id).intact
         return (result.outputs["response"] if result else None), writer.fired

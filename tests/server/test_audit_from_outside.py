@@ -115,7 +115,7 @@ async def test_a_flood_of_refusals_hides_none_but_in_a_number(world, monkeypatch
         found = (await newest(host, "local", 200))[: -before or None]
         return [one[4] for one in found if one[1:3] == ("sign-in", "denied")]
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not any("more" in one for one in await seen()):
             await asyncio.sleep(0.05)
     told = await seen()

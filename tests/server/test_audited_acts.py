@@ -127,7 +127,7 @@ async def test_each_kind_of_act_is_an_entry(world):
     run = (await call("admin", "POST", "/runs", asked, expect=202)).json()["id"]
     await call("admin", "POST", "/runs", asked, expect=429)
     await call("admin", "POST", "/runs", asked, expect=429)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not (gates := (await call("admin", "GET", f"/gates?run={run}")).json()["items"]) or (
             "asked" not in gates[0]["path"]
         ):
@@ -196,7 +196,7 @@ async def test_the_rest_of_what_changes_something_is_an_entry_too(world):
     await call("admin", "POST", "/workflows", {"source": source}, expect=201)
     asked = {"workflow": "acts", "inputs": {"note": "a"}}
     run = (await call("admin", "POST", "/runs", asked, expect=202)).json()["id"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not any(
             "asked" in gate["path"] for gate in (await call("admin", "GET", f"/gates?run={run}")).json()["items"]
         ):

@@ -180,7 +180,7 @@ class Later:
 
 async def fetched(keys):
     """Wait until nothing is being fetched."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while keys._fetching is not None:
             await asyncio.sleep(0.01)
 

@@ -150,7 +150,7 @@ class Tenant:
         )
 
     async def __call__(self, method, path, body=None, *, expect=None, **headers):
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             answer = await self.client.request(method, path, json=body, headers=headers)
         assert expect is None or answer.status_code == expect, answer.text
         return answer
@@ -567,7 +567,7 @@ async def test_hooks(world):
     assert first.status_code == 202, first.text
     assert (await told("/hooks/north/bell", good)).json() == first.json()
     run = first.json()["run"]
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while (await north("GET", f"/api/v1/runs/{run}")).status_code != 200:
             await asyncio.sleep(0.05)
     assert (await south("GET", f"/api/v1/runs/{run}")).status_code == 404

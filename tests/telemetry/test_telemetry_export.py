@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 from telemetry_journal import Journal, finished_run
 from tests.otlp_receiver import receiver, sent
+from tests.waiting import promised, until
 
 from weft.telemetry.content import EVERYTHING
 from weft.telemetry.export import ExportOptions, TraceExporter
@@ -111,21 +112,24 @@ def warnings(caplog):
     return lambda: [r.getMessage() for r in caplog.records]
 
 
+@pytest.fixture
 def dead_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is held, and on which nobody listens."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
 
 
 @pytest.mark.slow
-def test_a_dead_endpoint_warns_once_and_harms_nobody(warnings):
-    address = f"http://user:canary@127.0.0.1:{dead_port()}"
+def test_a_dead_endpoint_warns_once_and_harms_nobody(warnings, dead_port):
+    address = f"http://user:canary@127.0.0.1:{dead_port}"
     exporter = TraceExporter(ExportOptions(endpoint=address), Redactor(), delay_s=0.01)
     projection = Projection([exporter])
     start = time.monotonic()
     for number in range(50):
         projection.on_events(finished_run(f"run-{number}").events)
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < promised(1)
+    until(warnings)
     exporter.close(0.5)
     (message,) = warnings()
     assert "traces do not reach 127.0.0.1" in message
@@ -142,10 +146,10 @@ def test_a_receiver_that_refuses_is_named_with_its_answer(warnings):
 
 @pytest.mark.slow
 def test_a_receiver_that_hangs_delays_the_end_only_by_the_limit(warnings):
-    with receiver(delay=1.5) as (address, _got):
+    with receiver(delay=6) as (address, _got):
         start = time.monotonic()
         export(ExportOptions(endpoint=address), finished_run().events, close=0.3)
-        assert time.monotonic() - start < 1.2
+        assert time.monotonic() - start < 5
     assert len(warnings()) == 1
 
 
@@ -171,7 +175,7 @@ def test_more_spans_than_the_queue_holds_are_dropped_not_kept():
 
     class Slow(InMemorySpanExporter):
         def export(self, spans):
-            release.wait(10)
+            release.wait(60)
             return super().export(spans)
 
     memory = Slow()
@@ -183,7 +187,7 @@ def test_more_spans_than_the_queue_holds_are_dropped_not_kept():
         j.add("step.completed", f"/s[{number}]", type="tool", value=1)
     projection.on_events(j.events)
     release.set()
-    exporter.close(10)
+    exporter.close(60)
     assert 8_000 < len(memory.get_finished_spans()) < 12_000
 
 

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.examples import examples
+from tests.waiting import promised
 
 from weft.core.errors import ToolError, WeftError
 from weft.tools.builtin.calculator import calculator
@@ -135,7 +136,7 @@ async def test_pipes_sockets_and_devices_are_never_read(context, workdir, monkey
                 assert "regular file" in (await refused(name, context, path=path, **extra)).message
         assert await use("list_files", context) == "no files"
         assert await use("grep", context, pattern="x") == "no line matches"
-        assert time.monotonic() - start < 20
+        assert time.monotonic() - start < promised(20)
     finally:
         listener.close()
 
@@ -305,7 +306,7 @@ async def test_a_pattern_of_many_stars_is_no_trap(context, workdir):
     (workdir / ("a" * 200)).write_text("")
     start = time.monotonic()
     assert await use("list_files", context, pattern="*a" * 99 + "b") == "no files"
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < promised(5)
 
 
 async def test_very_deep_folders_do_not_exhaust_the_search(context, workdir):
@@ -364,7 +365,7 @@ async def test_a_catastrophic_pattern_is_cut_off(context, workdir):
     start = time.monotonic()
     error = await refused("grep", context, pattern=r"^(a+)+$", path="a")
     assert "took longer than 5 s" in error.message
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < promised(15)
 
 
 async def test_the_matcher_knows_nothing_of_our_environment(context, workdir, monkeypatch, tmp_path):
@@ -461,7 +462,7 @@ async def test_the_calculator_calculates(expression, value, context):
 async def test_the_calculator_refuses_everything_else_at_once(expression, context):
     start = time.monotonic()
     await refused("calculator", context, expression=expression)
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < promised(2)
 
 
 OPERATORS = {

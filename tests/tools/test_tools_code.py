@@ -5,6 +5,7 @@ import subprocess
 import time
 
 import pytest
+from tests.waiting import promised, until
 
 from weft.core.errors import ToolError
 from weft.testing.loopback import LoopbackServer, Reply
@@ -57,7 +58,7 @@ async def test_it_is_stopped_at_its_time(code, context):
     start = time.monotonic()
     with pytest.raises(ToolError, match="took longer"):
         await execute(context, code, timeout=0.5)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < promised(6)
 
 
 async def test_processes_that_it_starts_die_with_it(context):
@@ -65,7 +66,8 @@ async def test_processes_that_it_starts_die_with_it(context):
     code = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(50)', '{mark}'], start_new_session=True)\nimport time; time.sleep(50)"
     with pytest.raises(ToolError):
         await execute(context, code, timeout=1)
-    assert mark not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    # Whoever is killed takes a moment to go.
+    until(lambda: mark not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout)
 
 
 async def test_there_is_no_network_where_the_kernel_allows(context):

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 
 from tests.server.a2a.service import JsonRpc, answer, state, told
+from tests.waiting import coming
 from weft.app.local import LocalService
 from weft.app.service import RunRequest
 from weft.core.errors import WeftError, from_json
@@ -169,13 +170,11 @@ async def test_a_crash_resumes_the_same_task_and_sends_nothing_anew(serve, local
     service = local()
     run_id = await begun(service, tmp_path, near(far.url))
     driving = asyncio.ensure_future(service.drive(run_id))
-    while not JsonRpc(far).list().get("tasks"):
-        await asyncio.sleep(0.2)
-    await asyncio.sleep(1)
+    await coming(lambda: "/step[0]/send" in steps(service, run_id))
     driving.cancel()
     await asyncio.gather(driving, return_exceptions=True)
     await service.close()
-    assert [state(task) for task in JsonRpc(far).list()["tasks"]] == ["WORKING"]
+    await coming(lambda: [state(task) for task in JsonRpc(far).list()["tasks"]] == ["WORKING"])
     # The far side dies as well meanwhile.
     far.kill()
     service = local()
@@ -194,8 +193,7 @@ async def test_cancelling_the_run_cancels_the_remote_task(serve, local, tmp_path
     service = local()
     run_id = await begun(service, tmp_path, near(far.url))
     driving = asyncio.ensure_future(service.drive(run_id))
-    while not JsonRpc(far).list().get("tasks"):
-        await asyncio.sleep(0.2)
+    await coming(lambda: JsonRpc(far).list().get("tasks"))
     await service.cancel(run_id)
     assert (await asyncio.wait_for(driving, 30)).status == "cancelled"
     assert [state(task) for task in JsonRpc(far).list()["tasks"]] == ["CANCELED"]
@@ -248,6 +246,35 @@ async def test_the_token_is_a_secret_reference_and_goes_to_its_own_origin_alone(
     run_id = await begun(service, tmp_path, near(far.url, extra=extra))
     result = await service.drive(run_id)
     assert result.status == "failed"
+    await service.close()
+
+
+async def test_a_secret_that_a_remote_agent_says_is_in_nothing_that_is_kept_or_shown(
+    serve, local, tmp_path, monkeypatch
+):
+    far = serve({"far": FAR})
+    monkeypatch.setenv("FAR_TOKEN", "sesame-street-9")
+    service = local()
+    # What it is asked is repeated in its answer, as an agent would that is asked for its headers.
+    text = near(far.url, ', {agent: writer, input: "{{ last_response }}"}').replace("there", "sesame-street-9 there")
+    run_id = await begun(service, tmp_path, text)
+    live, deltas = service.live(run_id), []
+
+    async def listen() -> None:
+        async for envelope in live:
+            if envelope.type == "delta":
+                deltas.append(envelope.data)
+
+    listening = asyncio.ensure_future(listen())
+    result = await service.drive(run_id)
+    await asyncio.sleep(0)
+    listening.cancel()
+    assert result.status == "completed"
+    ends = [event for event in service.events(run_id) if event.kind == "step.completed"]
+    heard = [event.data["value"]["response"] for event in ends if event.path.startswith("/step[0]/wait")]
+    assert heard and all("[redacted] there" in said and "sesame" not in said for said in heard)
+    assert "sesame" not in str([event.data["value"].get("response") for event in ends])
+    assert "sesame" not in str(result.outputs) + str(deltas)
     await service.close()
 
 

@@ -54,7 +54,7 @@ async def asked(host: Host, name: str, text: str, **more) -> str:
 
 
 async def reply(host: Host, run_id: str, place: Place = BEGINNING) -> list[Item]:
-    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id, place)) as items:
+    async with asyncio.timeout(60), aclosing(host.replies.follow(run_id, place)) as items:
         return [item async for item in items]
 
 
@@ -98,7 +98,7 @@ async def test_a_run_that_has_ended_is_the_same_reply_without_its_pieces(host):
 
 async def test_who_comes_in_the_middle_of_a_sentence_hears_it_once_and_whole(host):
     run_id = await asked(host, "two", "looms")
-    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id)) as coming:
+    async with asyncio.timeout(60), aclosing(host.replies.follow(run_id)) as coming:
         async for item in coming:
             if isinstance(item, Said):
                 late = await reply(host, run_id)
@@ -128,7 +128,7 @@ async def test_a_reply_of_a_child_run_names_its_steps_and_streams_its_answer(hos
 async def test_a_gate_is_asked_and_the_reply_goes_on_with_the_answer(host):
     run_id = await asked(host, "asks", "looms")
     items = []
-    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id)) as coming:
+    async with asyncio.timeout(60), aclosing(host.replies.follow(run_id)) as coming:
         async for item in coming:
             items.append(item)
             if isinstance(item, Waits):
@@ -150,7 +150,7 @@ async def test_a_reply_can_be_read_on_from_an_event(host):
 
 async def test_a_cancelled_run_ends_the_reply(host):
     run_id = await asked(host, "asks", "looms")
-    async with asyncio.timeout(20), aclosing(host.replies.follow(run_id)) as coming:
+    async with asyncio.timeout(60), aclosing(host.replies.follow(run_id)) as coming:
         async for item in coming:
             if isinstance(item, Waits):
                 await host.cancel(run_id)
@@ -178,7 +178,7 @@ async def test_a_request_that_came_to_nothing_can_be_made_again_under_its_key(ho
 async def test_a_slow_reader_loses_nothing_but_deltas(host):
     run_id = await asked(host, "two", "looms")
     seqs = []
-    async with asyncio.timeout(20), aclosing(host.tails.follow(run_id)) as frames:
+    async with asyncio.timeout(60), aclosing(host.tails.follow(run_id)) as frames:
         async for frame in frames:
             await asyncio.sleep(0.01)
             if not frame.delta:
@@ -207,7 +207,7 @@ async def test_whoever_comes_in_the_middle_is_told_the_whole_answer(host):
 async def at_rest(host: Host, run_id: str, place: Place = BEGINNING) -> list[Item]:
     """What a reply says until the run and those below it wait."""
     items: list[Item] = []
-    async with asyncio.timeout(30), aclosing(host.replies.follow(run_id, place)) as coming:
+    async with asyncio.timeout(60), aclosing(host.replies.follow(run_id, place)) as coming:
         async for item in coming:
             items.append(item)
             if isinstance(item, Waits):
@@ -224,7 +224,7 @@ async def answered(host: Host, run_id: str) -> None:
     gate = open_gates(host.journal, run_id)[0]
     before = host.journal.runs.get(gate.run_id).head_seq
     await host.decide(gate.run_id, gate.id, Answer(by="ann", choice="go"))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while True:
             run = host.journal.runs.get(gate.run_id)
             if run.head_seq > before and (run.ended or (run.status == "waiting" and not run.driven)):

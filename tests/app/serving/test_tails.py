@@ -23,7 +23,7 @@ MANY = 20_000
 async def waits(host: Host) -> tuple[str, int]:
     """A run that waits at a gate, and the number of its last event."""
     run_id = (await host.begin(Turn(target=host.library.get("asks"), choice=host.choice))).run_id
-    async with asyncio.timeout(30), aclosing(host.tails.follow(run_id)) as frames:
+    async with asyncio.timeout(60), aclosing(host.tails.follow(run_id)) as frames:
         async for frame in frames:
             if frame.type == "run.waiting":
                 return run_id, frame.seq
@@ -114,7 +114,7 @@ async def test_what_is_held_for_nobody_is_bounded_and_let_go(host, monkeypatch):
     assert not host.tails._held
     monkeypatch.setattr(tails, "_HELD_S", 0.05)
     host.tails.hold(run_id, last)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while host.tails._held:
             await asyncio.sleep(0.01)
     assert f"run/{run_id}" not in host.service.bus._readers
@@ -125,7 +125,7 @@ async def test_whoever_comes_while_a_run_is_held_hears_it_from_there_in_order(ho
     host.tails.hold(run_id, last)
     for _ in range(3):
         word(host, run_id, last)
-    async with asyncio.timeout(30), aclosing(host.tails.follow(run_id, after=last)) as frames:
+    async with asyncio.timeout(60), aclosing(host.tails.follow(run_id, after=last)) as frames:
         # Where it is decided at once, the run may be over before anybody comes, and then nothing is held any more.
         heard = [await anext(frames) for _ in range(3)]
         await host.decide(run_id, None, Answer(by="local", choice="send"))

@@ -16,7 +16,7 @@ from weft.core.event import Event
 
 async def read(news: News, count: int, *topics: str, after: int | None = None, tenant: str = "local") -> list:
     found = []
-    async with asyncio.timeout(15), aclosing(news.follow(frozenset(topics), tenant=tenant, after=after)) as items:
+    async with asyncio.timeout(60), aclosing(news.follow(frozenset(topics), tenant=tenant, after=after)) as items:
         async for item in items:
             found.append(item)
             if len(found) == count:
@@ -54,7 +54,7 @@ async def test_what_is_forgotten_is_said_to_be(host):
 async def test_a_reader_that_is_too_slow_is_told_that_it_has_missed_something(host, monkeypatch):
     monkeypatch.setattr("weft.app.telling.news._KEPT", 4)
     run_id = await run(host)
-    async with asyncio.timeout(15), aclosing(host.news.follow(frozenset({"runs"}), tenant="local")) as items:
+    async with asyncio.timeout(60), aclosing(host.news.follow(frozenset({"runs"}), tenant="local")) as items:
         heard = asyncio.ensure_future(anext(items))
         await asyncio.sleep(0.05)
         for seq in range(100, 130):

@@ -83,7 +83,7 @@ async def run(host: Host, name: str = "two") -> str:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.02)
 

@@ -11,6 +11,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp_types import ElicitResult
 
+from tests.processes import PIPE, command, start, write_program
 from tests.server.conftest import RELEASE, SLOW
 from tests.waiting import until
 
@@ -26,9 +27,11 @@ def pipe(tmp_path):
     environ = {name: value for name, value in os.environ.items() if not name.startswith("WEFT_")}
     environ |= {"WEFT_HOME": str(tmp_path / "home"), "WEFT_SERVER__FOLDERS": str(flows)}
 
+    program = tmp_path / "weft"
+    write_program(program)
+
     def started(*arguments):
-        command = ["-m", "weft", "mcp", *arguments]
-        return StdioServerParameters(command=sys.executable, args=command, env=environ, cwd=tmp_path)
+        return StdioServerParameters(command=str(program), args=["mcp", *arguments], env=environ, cwd=tmp_path)
 
     started.environ, started.home, started.flows = environ, tmp_path / "home", flows
     return started
@@ -54,14 +57,13 @@ def test_a_program_that_ends_leaves_its_run_to_be_found(pipe):
         {"method": "notifications/initialized"},
         {"id": 2, "method": "tools/call", "params": {"name": "slow", "arguments": {}}},
     ]
-    command = [sys.executable, "-m", "weft", "mcp", "serve"]
-    with subprocess.Popen(command, env=pipe.environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as one:
+    with start(["mcp", "serve"], env=pipe.environ, stdin=PIPE, stdout=PIPE) as one:
         for message in messages:
             one.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
         one.stdin.flush()
         until(lambda: known(pipe.home), 60)
         one.stdin.close()
-        assert one.wait(30) == 0
+        assert one.wait(60) == 0
     assert known(pipe.home)[0][1] in ("waiting", "running")
 
 
@@ -76,10 +78,9 @@ def known(home):
 def test_nothing_but_messages_is_written_and_the_end_of_the_pipe_is_the_end(pipe):
     hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "hand", "version": "1"}}
     lines = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello}) + "\nnonsense\n"
-    command = [sys.executable, "-m", "weft", "mcp"]
-    done = subprocess.run(
-        command, input=lines, env=pipe.environ, capture_output=True, text=True, check=False, timeout=60
-    )
+    # As programs start it: a new interpreter, with all that it may say at its start.
+    argv = [sys.executable, "-m", "weft", "mcp"]
+    done = subprocess.run(argv, input=lines, env=pipe.environ, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert answers[0]["result"]["serverInfo"]["name"] == "weft"
@@ -87,8 +88,7 @@ def test_nothing_but_messages_is_written_and_the_end_of_the_pipe_is_the_end(pipe
 
 
 def test_a_folder_that_is_not_there_is_refused(pipe):
-    command = [sys.executable, "-m", "weft", "mcp", "serve", "nowhere"]
-    done = subprocess.run(command, env=pipe.environ, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode != 0
-    assert "there is no folder" in done.stderr
-    assert done.stdout == ""
+    done = command("mcp", "serve", "nowhere", env=pipe.environ)
+    assert done.code != 0
+    assert "there is no folder" in done.err
+    assert done.out == ""

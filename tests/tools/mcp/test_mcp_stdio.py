@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from mcp_bench import Bench, faulty
+from tests.waiting import coming, promised
 
 from weft.core.errors import ToolError, WeftError
 from weft.tools.mcp.process import INHERITED
@@ -26,11 +27,7 @@ def alive(pid: int) -> bool:
 
 
 async def gone(pid: int) -> bool:
-    for _ in range(300):
-        if not alive(pid):
-            return True
-        await asyncio.sleep(0.01)
-    return False
+    return await coming(lambda: not alive(pid))
 
 
 def pid_of(bench, run="run1") -> int:
@@ -135,6 +132,12 @@ async def test_progress_is_shown_while_it_works(bench):
     assert [delta["progress"] for delta in bench.shown] == [0, 1, 2]
 
 
+async def test_a_secret_that_a_server_tells_of_its_progress_is_not_shown(bench):
+    tools = await bench.tools(one=faulty(env={"TOKEN": "${MCP_SECRET}"}))
+    assert await bench.call(tools["progress"]) == "done"
+    assert {delta["text"] for delta in bench.shown} == {"[redacted]"}
+
+
 async def test_the_idempotency_key_travels_along(bench):
     tools = await bench.tools(one=faulty())
     assert await bench.call(tools["key"], key="abc") == "abc"
@@ -160,7 +163,7 @@ async def test_a_server_that_says_nothing_is_killed_with_its_group(bench):
     began = time.monotonic()
     with pytest.raises(ToolError, match=r"did not answer within 0\.5 s"):
         await bench.tools(bad=faulty("silent", startup_timeout_s=0.5))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < promised(5)
 
 
 async def test_a_command_that_is_not_there_is_an_error_that_names_it(bench):
@@ -184,9 +187,10 @@ async def test_a_crash_during_a_call_may_pass_and_the_next_call_starts_it_again(
 
 
 async def test_a_call_that_takes_too_long_is_cancelled_and_the_server_lives(bench):
-    tools = await bench.tools(one=faulty(timeout_s=0.3))
+    # The same limit holds for the call after it, which is to come in time on a busy machine, too.
+    tools = await bench.tools(one=faulty(timeout_s=3))
     pid = pid_of(bench)
-    with pytest.raises(ToolError, match=r"did not answer within 0\.3 s") as caught:
+    with pytest.raises(ToolError, match="did not answer within 3 s") as caught:
         await bench.call(tools["slow"], seconds=30)
     assert caught.value.ids["cause"] == "timeout"
     assert await bench.call(tools["echo"], text="here") == "here"
@@ -194,15 +198,11 @@ async def test_a_call_that_takes_too_long_is_cancelled_and_the_server_lives(benc
 
 
 async def test_a_server_that_is_stuck_is_killed_and_started_again(bench):
-    tools = await bench.tools(one=faulty(timeout_s=0.3))
+    tools = await bench.tools(one=faulty(timeout_s=3))
     pid = pid_of(bench)
     with pytest.raises(ToolError, match="did not answer"):
         await bench.call(tools["stuck"])
-    for _ in range(100):
-        if not alive(pid):
-            break
-        await asyncio.sleep(0.1)
-    assert not alive(pid)
+    assert await gone(pid)
     assert await bench.call(tools["echo"], text="here") == "here"
 
 

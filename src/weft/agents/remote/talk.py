@@ -7,7 +7,7 @@ an agent that looks at it. The task's id is in the journal as soon as it is know
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -34,15 +34,17 @@ _ASKS = {"INPUT_REQUIRED", "AUTH_REQUIRED"}
 
 
 class Talk:
-    """One call of a remote agent."""
+    """One call of a remote agent; `mask` takes secrets out of what it says."""
 
-    def __init__(self, peer: Peer, call: Call, prompt: str, context: StepContext) -> None:
+    def __init__(self, peer: Peer, call: Call, prompt: str, context: StepContext, mask: Callable[[Any], Any]) -> None:
         self._peer = peer
         self._call = call
         self._prompt = prompt
         self._context = context
-        self._heard = Heard(context.emit, peer.card.name)
+        self._heard = Heard(context.emit, peer.card.name, mask)
         self._live: AsyncIterator[a2a_pb2.StreamResponse] | None = None
+        self._begun = ""
+        """The task that it has become, known before that is recorded."""
 
     async def through(self) -> dict[str, Any]:
         """The value of the call.
@@ -67,8 +69,8 @@ class Talk:
                 seen = {**seen, **await self._send(f"answer[{turn}]", answer), "answered": seen["mark"]}
             raise ToolError(f"the agent {self._call.target!r} asked more than {MOST_QUESTIONS} questions")
         except asyncio.CancelledError:
-            if seen.get("task") and not self._context.leaving:
-                await call_off(self._peer, seen["task"])
+            if (task := seen.get("task") or self._begun) and not self._context.leaving:
+                await call_off(self._peer, task)
             raise
         finally:
             await self._hang_up()
@@ -88,15 +90,31 @@ class Talk:
             request.configuration.return_immediately = not self._peer.card.capabilities.streaming
             await self._hang_up()
             with _told(self._call.target, context.path):
-                stream = aiter(self._peer.client.send_message(request))
-                first = await anext(stream)
-            self._live = stream
-            return Done(self._heard.first(first))
+                self._live = aiter(self._peer.client.send_message(request))
+                value = await self._first_words(self._live)
+            return Done(value)
 
         shown = {"agent": self._call.target, "url": self._peer.url, "task": message.task_id}
         value: dict[str, Any] = await self._context.step(
             name, body, type="a2a", effect="idempotent", input=shown, target=self._peer.card.name
         )
+        return value
+
+    async def _first_words(self, stream: AsyncIterator[a2a_pb2.StreamResponse]) -> dict[str, Any]:
+        """What an answer begins with. Who is cancelled before it comes waits for it a moment: what was sent may be at work by now."""
+        coming = asyncio.ensure_future(anext(stream))
+        try:
+            first = await asyncio.shield(coming)
+        except asyncio.CancelledError:
+            if not self._context.leaving:
+                await asyncio.wait([coming], timeout=_CANCEL_S)
+            coming.cancel()
+            (answer,) = await asyncio.gather(coming, return_exceptions=True)
+            if not isinstance(answer, BaseException):
+                self._begun = self._heard.first(answer).get("task", "")
+            raise
+        value = self._heard.first(first)
+        self._begun = value.get("task", "")
         return value
 
     async def _follow(self, name: str, seen: dict[str, Any]) -> dict[str, Any]:

@@ -79,8 +79,9 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        """Whether calls can be made."""
-        return self._client is not None and self._owner is not None and not self._owner.done()
+        """Whether calls can be made. A session that is about to end takes none."""
+        owned = self._owner is not None and not self._owner.done()
+        return self._client is not None and owned and not self._leave.is_set()
 
     @property
     def facts(self) -> dict[str, Any]:

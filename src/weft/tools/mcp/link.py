@@ -92,7 +92,8 @@ class Link:
         told: dict[str, Any] = {"server": self.server.id, "tool": name}
 
         async def show(progress: float, total: float | None, message: str | None) -> None:
-            context.emit({"progress": progress, "total": total, "text": (message or "")[:500]})
+            text = context.secrets.mask(message or "")[:500]
+            context.emit({"progress": progress, "total": total, "text": text})
 
         self._busy += 1
         try:
@@ -154,8 +155,10 @@ class Link:
     async def _connected(self, context: ToolContext) -> Connection:
         loop = asyncio.get_running_loop()
         self.used = loop.time()
-        if self._connection is not None and self._connection.alive:
-            return self._connection
+        if self._connection is not None:
+            if self._connection.alive:
+                return self._connection
+            await self._connection.close()
         breaker = self._means.breaker(self.server)
         for wait in (*WAITS, None):
             breaker.admit(self.server)
