@@ -53,6 +53,7 @@ _ORDERS_AFTER_ALL = re.compile(
 _ENDS = re.compile(r"[.?!:][\"')\]]*$")
 _PLAIN = re.compile(r"\s*(?:[-*+•#>|]|```|\d{1,3}[.)]\s|[\w ]{1,30}:\s)")
 """How a line opens that is no continuation of the line before it."""
+_LABELLED = re.compile(r"\s*[\w ]{1,30}:\s")
 _LIST_FOLLOWS = re.compile(
     r"\b(?:options?|routes?|categor(?:y|ies)|labels?|choices?|agents?|classes|criteria|one of|sections?|following)\b[^\n]*:\s*$",
     re.IGNORECASE,
@@ -122,7 +123,10 @@ def _unglue(block: str) -> list[str]:
 def _asked_last(block: str) -> list[str]:
     """Part a text from the question in its last line."""
     text, _, last = block.rpartition("\n")
-    told = _ENDS.search(text.rstrip()) and not text.rstrip().endswith((":", *ASKING)) and not _is_ask(text)
+    # Lines with labels belong together: a judge reads them so.
+    labelled = any(_LABELLED.match(line) for line in text.splitlines())
+    ends = text.rstrip()
+    told = _ENDS.search(ends) and not ends.endswith((":", *ASKING)) and not labelled and not _is_ask(text)
     return [text, last] if told and last.rstrip().endswith(ASKING) and not _is_list(block) else [block]
 
 
