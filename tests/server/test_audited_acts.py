@@ -42,12 +42,22 @@ pattern:
       - {id: again, tool: echo, args: {path: "/echo/{{ note }}"}}
       - first_of:
           - {tool: calculator, args: {expression: 1/0}, retries: 0}
-          - {tool: http_request, args: {method: GET, url: "http://10.0.0.1/x"}, retries: 0}
-          - {tool: file_read, args: {path: ../../../../etc/passwd}, retries: 0}
           - {tool: calculator, args: {expression: 1+1}}
       - {type: hitl, id: late, prompt: Go on?, choices: [go, reject], deadline_s: 0.05, default: go}
       - {type: hitl, id: asked, prompt: Go on?, choices: [go, reject]}
 """
+DENIED = """\
+version: 1
+name: denied
+runtime: {provider: offline, model_id: extract}
+agents: {nobody: {prompt: unused}}
+pattern: {type: chain, config: {steps: [CALL]}}
+"""
+"""A rule that denies an act ends the run, so each of them has one."""
+REACHES = (
+    '{tool: http_request, args: {method: GET, url: "http://10.0.0.1/x"}, retries: 0}',
+    "{tool: file_read, args: {path: ../../../../etc/passwd}, retries: 0}",
+)
 
 EXPECTED = {
     ("admin", "sign-in", "service", "done"),
@@ -89,7 +99,7 @@ async def world(tmp_path, monkeypatch, echo):  # noqa: F811 -- a fixture
             home=tmp_path / "home",
             net=Net(allow_loopback=True),
             server=Server(token=SecretStr("t" * 40), registered_secrets=("CANARY",)),
-            rates=Rates(user_minute=1),
+            rates=Rates(user_minute=1 + len(REACHES)),
         )
     )
     app = build(host, url=URL)
@@ -123,6 +133,9 @@ async def test_each_kind_of_act_is_an_entry(world):
     asked = {"workflow": "acts", "inputs": {"note": "env-canary-8d1"}}
     await call("viewer", "POST", "/runs", asked, expect=403)
     await call("admin", "GET", "/runs", expect=403, Origin="http://evil.example")
+    for reach in REACHES:
+        await call("admin", "POST", "/workflows", {"source": DENIED.replace("CALL", reach)}, expect=201)
+        await call("admin", "POST", "/runs", {"workflow": "denied", "inputs": {}}, expect=202)
     await call("admin", "POST", "/workflows", {"source": source}, expect=201)
     run = (await call("admin", "POST", "/runs", asked, expect=202)).json()["id"]
     await call("admin", "POST", "/runs", asked, expect=429)
