@@ -192,6 +192,18 @@ def test_an_artifact_that_would_leave_its_folder_exits_with_11(weft):
     assert not (weft.folder / "note.md").exists()
 
 
+def test_a_file_in_the_place_of_the_output_folder_is_told_before_anything_starts(weft):
+    weft.write("taken", "mine")
+    weft.write("flow.yaml", steps(("one", 0)) + ARTIFACT)
+    for out in ("taken", "taken/below"):
+        said = weft("run", "flow.yaml", "--out", out)
+        assert said.code == 12
+        assert "is no folder" in said.err
+    assert weft.effects() == []
+    weft.write("flow.yaml", steps(("one", 0)))
+    assert weft("run", "flow.yaml", "--out", "taken").code == 0
+
+
 def test_an_artifact_that_cannot_be_filled_exits_with_12(weft):
     weft.write("flow.yaml", steps(("one", 0)) + ARTIFACT.replace("{{ last_response }}", "{{ missing }}"))
     said = weft("run", "flow.yaml", "--json")

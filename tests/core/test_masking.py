@@ -53,3 +53,24 @@ def _small(text):
 def test_what_is_not_the_secret_is_left_as_it_is():
     text = "plain0 Secret, 706c61, cGxhaW4w"
     assert KnownValues(["plain0Secret"]).text(text) == text
+
+
+@pytest.mark.parametrize("secret", ["sk-proj-0123456789abcdefghij", SECRET, "hunter2-and-more"])
+@pytest.mark.parametrize("how", ["plain", "Base64", "hexadecimal", "JSON"])
+def test_the_greater_half_of_a_secret_is_masked_where_a_text_was_cut(secret, how):
+    known = KnownValues([secret])
+    written = ENCODERS[how](secret).strip('"')
+    for left in range(max(8, len(written) // 2 + 1), len(written)):
+        for cut in ("", "…"):
+            end = known.text(f"the key is {written[:left]}{cut}")
+            assert MASK in end and written[: max(8, len(written) // 2)] not in end, (left, end)
+            begin = known.text(f"{cut}{written[-left:]} was the key")
+            if how == "Base64" and "=" in written:
+                continue
+            assert MASK in begin and written[-max(8, len(written) // 2) :] not in begin, (left, begin)
+
+
+def test_words_that_a_secret_begins_with_are_left():
+    known = KnownValues(["postgresql://weft:hunter2@db.internal/weft"])
+    for text in ("we use postgresql", "postgresql://", "see postgresql://docs", "internal/weft", ""):
+        assert known.text(text) == text

@@ -7,10 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from tests.engine.world import Doing, World, call, chain, fan, simulated
+from tests.engine.world import Doing, World, as_plan, call, chain, fan, simulated
 from weft.core.usage import Usage
 from weft.engine.port import Done
-from weft.plan.nodes import Block, Budget, Join, Retry
+from weft.plan.nodes import Block, Budget, Join, Loop, Map, Retry
 from weft.testing.scripted import ScriptedPerformer, Trouble
 
 
@@ -214,4 +214,31 @@ async def test_blocks_directly_inside_each_other_each_hold_their_own_limit(order
     body = Block(name="", body=chain(call("a")), budget=inner)
     result = await world.run(Block(name="", body=body, budget=outer))
     assert (result.error.code, len(seen)) == ("budget", 2)
+    await world.close()
+
+
+@pytest.mark.parametrize("name", ["", "b"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        Map(name="", items="[0, 1, 2, 3, 4]", body=call("a"), max_parallel=1),
+        Loop(name="", body=call("a"), until="false", max_iterations=5),
+    ],
+    ids=["map", "loop"],
+)
+@simulated
+async def test_a_budget_counts_what_stands_in_it_without_a_name_of_its_own(name, body):
+    performer, begun = thinking()
+    world = World(performer)
+    block = Block(name=name, body=body, budget=Budget(max_tokens=30))
+    run_id = await world.engine.start(as_plan(chain(block) if name else block), {})
+    driving = asyncio.ensure_future(world.engine.drive(run_id))
+    await asyncio.sleep(1.5)
+    driving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await driving
+    # What was spent before counts as well.
+    result = await world.resume(run_id)
+    assert (result.error.code, world.state(run_id).total().tokens) == ("budget", 30)
+    assert len(set(begun)) == 3
     await world.close()

@@ -247,11 +247,11 @@ async def test_a_waiting_child_is_cancelled_with_its_parent_and_with_the_branch_
 @simulated
 async def test_a_child_is_stopped_also_when_the_time_of_its_branch_was_over_before_anybody_went_on(policy, status):
     inner = Plan(workflow="inner", root=chain(Wait(name="w", seconds="7200"), call("x")))
-    limit = Block(name="limit", body=chain(child(on_cancel=policy)), timeout_s=1000)
+    limit = Block(name="limit", body=chain(child(on_cancel=policy)), timeout_s=100)
     world = World(near_s=20)
     waiting = await world.run(parent(limit, inner=inner))
     assert waiting.status == "waiting"
-    await soon(2000)
+    await soon(200)
     assert (await world.resume(waiting.run_id)).error.code == "timeout"
     assert world.journal.runs.get(child_id(waiting.run_id, "/limit/sub")).status == status
     await world.close()

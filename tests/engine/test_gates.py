@@ -405,7 +405,7 @@ class LateWarning(LateWriter):
 
 @simulated
 async def test_an_answer_that_comes_while_a_warning_is_being_written_is_taken_at_once():
-    world = World(ScriptedPerformer({"/long": Trouble(seconds=1000)}))
+    world = World(ScriptedPerformer({"/long": Trouble(seconds=100)}))
     asks = chain(Gate(name="ok", prompt="Go on?", warn_s=30), call("after"), name="asks")
     run_id = await world.engine.start(as_plan(fan(asks, call("long"), name="all")), {})
     world.journal.writer = LateWarning(world.journal, at=0, when="after")
@@ -433,7 +433,7 @@ class Mute:
 
 @simulated
 async def test_an_answer_is_taken_at_once_by_the_engine_that_was_given_it_though_no_other_one_can_be_told():
-    world = World(ScriptedPerformer({"/long": Trouble(seconds=1000)}))
+    world = World(ScriptedPerformer({"/long": Trouble(seconds=100)}))
     run_id = await world.engine.start(as_plan(fan(chain(gate(), name="asks"), call("long"), name="all")), {})
     driving = asyncio.ensure_future(world.engine.drive(run_id))
     await asyncio.sleep(1)

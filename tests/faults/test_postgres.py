@@ -131,7 +131,7 @@ async def test_kills_and_freezes_at_random_moments_lose_nothing_and_double_nothi
         else:
             victim.send_signal(signal.SIGSTOP)
             time.sleep(2.5)
-            victim.send_signal(signal.SIGCONT)
+            # Frozen as it is: if it woke in the middle of an effect it would go on with it, and no fence can be in between.
             victim.kill()
         alive.append(crew(STEP_S="0.02"))
         lives += 1

@@ -7,9 +7,11 @@ import pytest
 
 from tests.spec.documents import FILES, MINIMAL, tasks
 from weft.core.errors import SpecError
+from weft.spec.files import parse
 from weft.spec.load import check, check_text, load, load_text
 from weft.spec.model.agents import Agent
 from weft.spec.schema import json_schema
+from weft.spec.tree import plain_data
 
 SAMPLES = sorted(FILES.glob("*.yaml"))
 SCHEMA = FILES.parents[2] / "schema" / "workflow.schema.json"
@@ -422,3 +424,41 @@ def test_limits_of_tools_that_no_run_accepts_are_found_in_the_file():
         ("wrong-value", "/tools/python/0/timeout_s"),
         ("wrong-value", "/tools/python/0/max_bytes"),
     ]
+
+
+AROUND = """\
+version: 0
+name: keys
+runtime: {provider: offline}
+agents: {a: {prompt: p}, BAD}
+pattern: {type: chain, config: {steps: [{agent: a, input: hi}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bad", "messages"),
+    [
+        ('"b b": {prompt: q}', ["the key 'b b' must be an id of letters, digits and . _ : -"]),
+        ('"b b": {prompt: 1}', ["the key 'b b' must be", "'prompt' must be text, not 1"]),
+        ("$ref: x.yaml", ["'$ref' must be a map, not 'x.yaml'", "the key '$ref' must be an id"]),
+        ('"": 7', ["'' must be a map, not 7", "the key '' must be an id"]),
+    ],
+)
+def test_a_bad_key_is_told_apart_from_its_value_and_loses_no_other_entry(bad, messages):
+    problems = check_text(AROUND.replace("BAD", bad), "a.yaml").problems
+    assert [
+        message for message, each in zip(messages, problems, strict=True) if not each.message.startswith(message)
+    ] == []
+    assert not jsonschema.Draft202012Validator(json_schema()).is_valid(
+        plain_data(parse(AROUND.replace("BAD", bad), "a.yaml").root)
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [("0", 1), ("1.5", 1), ('"1.0.0"', 1), ("2", 0), ('"12"', 0), ('"x"', 0), ("-1", 0), ('""', 0)],
+)
+def test_the_schema_knows_the_versions_that_weft_knows(version, known):
+    text = AROUND.replace(", BAD", "").replace("version: 0", f"version: {version}")
+    valid = jsonschema.Draft202012Validator(json_schema()).is_valid(plain_data(parse(text, "a.yaml").root))
+    assert (valid, not check_text(text, "a.yaml").errors) == (bool(known), bool(known))

@@ -18,7 +18,7 @@ from weft.core.canonical import sha256
 from weft.core.errors import InputError, Place, PolicyError, StorageError
 from weft.core.event import Event
 from weft.engine.port import Done, StepContext
-from weft.plan.nodes import Call, Plan
+from weft.plan.nodes import Block, Call, Plan, Sequence
 from weft.plan.template import render
 
 MAX_BYTES = 64 * 1024 * 1024
@@ -93,6 +93,21 @@ class ArtifactPerformer:
                 fix="choose another folder with --out, or overwrite it with --force",
                 place=Place(path=context.path),
             )
+
+
+def room_for(plan: Plan, folder: Path) -> None:
+    """See to it, before anything is performed, that the artifacts of `plan` can have their folder.
+
+    Raises:
+        StorageError: something else stands in its place.
+    """
+    body = plan.root.body if isinstance(plan.root, Block) else plan.root
+    last = body.children[-1] if isinstance(body, Sequence) and body.children else None
+    if not (isinstance(last, Call) and last.name.startswith("$artifact")):
+        return
+    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(each))
+    if not there.is_dir():
+        raise StorageError(f"{there} is no folder that artifacts can be written into", fix="choose one with --out")
 
 
 def safe_relative(text: str, path: str = "") -> Path:

@@ -22,7 +22,7 @@ from weft.agents.remote import RemoteAgents
 from weft.agents.swarm.performer import SwarmPerformer
 from weft.app.addresses import check_model_addresses
 from weft.app.alone import offered
-from weft.app.artifacts import ArtifactPerformer
+from weft.app.artifacts import ArtifactPerformer, room_for
 from weft.app.auditing.access import Access
 from weft.app.auditing.acts import Act, gate_decide, run_cancel, run_start
 from weft.app.auditing.trail import Trail
@@ -145,6 +145,7 @@ class Driving:
             await self._trail.note(self._trail.of(request.owner, act, outcome="denied", reason=error.message[:200]))
             raise
         # What cannot be had is said before the run begins.
+        room_for(prepared.plan, request.out)
         await self._warm(prepared.plan.definitions)
         if auto and auto.plan_hash and plan_hash(prepared.plan) != auto.plan_hash:
             raise ConflictError(

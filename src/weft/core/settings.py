@@ -277,7 +277,7 @@ def _refusal(problems: list[Problem]) -> InputError:
     lines = [f"  {problem.message}{'; ' if problem.fix else ''}{problem.fix}" for problem in problems]
     return InputError(
         "the settings are wrong:\n" + "\n".join(lines),
-        fix="correct them; `weft config` shows what each setting is and where it comes from",
+        fix="correct them, or take them away; `weft config` then shows what each setting is and where it comes from",
         place=problems[0].place,
         problems=[problem.as_json() for problem in problems],
     )

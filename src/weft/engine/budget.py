@@ -12,6 +12,7 @@ from decimal import Decimal
 from weft.core.errors import BudgetError, Place
 from weft.core.usage import Usage
 from weft.engine.fold import RunState
+from weft.engine.state import within
 from weft.plan.nodes import Budget
 
 
@@ -30,9 +31,8 @@ class Ledger:
     def __init__(self, path: str, budget: Budget, state: RunState) -> None:
         self.path = path
         self.budget = budget
-        inside = f"{path}/"
-        self._usage = sum((used for at, used in state.usage.items() if at.startswith(inside)), Usage())
-        self._calls = {at for at in state.calls if at.startswith(inside)}
+        self._usage = sum((used for at, used in state.usage.items() if within(at, path)), Usage())
+        self._calls = {at for at in state.calls if within(at, path)}
 
     def add(self, usage: Usage) -> None:
         """Something inside has consumed `usage`."""

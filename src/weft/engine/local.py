@@ -342,7 +342,7 @@ class Engine:
         """Look into the inbox whenever somebody rings."""
         heard: object = None
         told = ""
-        with suppress(OSError):
+        with suppress(Exception):  # then the first look is for all that there is
             heard = self._journal.inbox.bell()
         while True:
             await asyncio.sleep(_BELL_S)

@@ -8,7 +8,7 @@ from typing import Protocol
 from weft.core.usage import Usage
 from weft.engine.budget import Ledger, Level
 from weft.engine.port import Settings
-from weft.engine.state import RunState
+from weft.engine.state import RunState, within
 from weft.plan.nodes import Budget
 
 
@@ -81,7 +81,7 @@ class Spending:
         return self._count(path, more)
 
     def _count(self, path: str, usage: Usage) -> Iterable[Warned]:
-        around = [ledger for ledger in self._ledgers.values() if path.startswith(f"{ledger.path}/")]
+        around = [ledger for ledger in self._ledgers.values() if within(path, ledger.path)]
         for ledger in around:
             ledger.add(usage)
         if self._above is not None:

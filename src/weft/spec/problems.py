@@ -43,11 +43,12 @@ CHOICES = {"literal_error", "union_tag_invalid"}
 
 def structure_problems(error: ValidationError, data: Any, source: Source) -> list[Problem]:
     """One problem for each place that `error` complains about, in the order of the file; the first `MAX_PROBLEMS` of them."""
-    found: dict[Pointer, list[ErrorDetails]] = {}
+    found: dict[tuple[Pointer, bool], list[ErrorDetails]] = {}
     for detail in error.errors(include_url=False, include_context=True):
-        found.setdefault(pointer_of(detail, data), []).append(detail)
-    first = sorted(found, key=lambda pointer: _position(source.place(pointer)))[:MAX_PROBLEMS]
-    return [_problem(pointer, found[pointer], source) for pointer in first]
+        # What is wrong with a key is told apart from what is wrong with its value.
+        found.setdefault((pointer_of(detail, data), detail["loc"][-1:] == ("[key]",)), []).append(detail)
+    first = sorted(found, key=lambda each: _position(source.place(each[0])))[:MAX_PROBLEMS]
+    return [(_key_problem if key else _problem)(pointer, found[pointer, key], source) for pointer, key in first]
 
 
 def _position(place: Place) -> tuple[int, int]:
@@ -84,6 +85,11 @@ def _stands(data: Any, part: str | int) -> bool:
     if isinstance(data, dict):
         return part in data and not (isinstance(part, str) and part.startswith("<"))
     return isinstance(data, list) and isinstance(part, int) and part < len(data)
+
+
+def _key_problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> Problem:
+    form = _FORMS.get(str(details[0].get("ctx", {}).get("pattern")), "text of another form")
+    return source.problem("wrong-value", pointer, f"the key {_name(pointer)!r} must be {form}", f"write {form}")
 
 
 def _problem(pointer: Pointer, details: list[ErrorDetails], source: Source) -> Problem:

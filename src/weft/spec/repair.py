@@ -59,8 +59,12 @@ def repaired(error: ValidationError, data: Any) -> Workflow | None:
     """The workflow in `data` with something in every place that `error` complains about; None if that takes too long."""
     rest = _copy(data)
     for _round in range(_ROUNDS):
-        for detail in error.errors(include_url=False):
-            _mend(detail, rest)
+        details = error.errors(include_url=False)
+        # All places first: what is mended is no longer where it was found.
+        for detail, pointer in [(detail, pointer_of(detail, rest)) for detail in details]:
+            parent = value_at(rest, pointer[:-1]) if pointer else None
+            if isinstance(parent, list) or (isinstance(parent, dict) and _there(parent, pointer[-1], detail)):
+                _mend(detail, pointer[-1], parent)
         try:
             return Workflow.model_validate(rest)
         except ValidationError as more:
@@ -100,12 +104,13 @@ def _copy(data: Any) -> Any:
     return [_copy(value) for value in data] if isinstance(data, list) else data
 
 
-def _mend(detail: ErrorDetails, data: Any) -> None:
-    pointer, kind = pointer_of(detail, data), detail["type"]
-    parent = value_at(data, pointer[:-1]) if pointer else None
-    if not isinstance(parent, (dict, list)):
-        return
-    key: Any = pointer[-1]
+def _there(parent: dict[str, Any], key: str | int, detail: ErrorDetails) -> bool:
+    """Whether there is still something to mend: what has a bad key is taken out."""
+    return key in parent or detail["type"] == "missing"
+
+
+def _mend(detail: ErrorDetails, key: Any, parent: Any) -> None:
+    kind = detail["type"]
     if kind == "missing":
         parent.setdefault(key, _TEXT) if isinstance(parent, dict) else None
     elif kind == "union_tag_invalid" and isinstance(value_at(parent, (key,)), dict):

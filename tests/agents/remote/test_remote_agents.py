@@ -249,6 +249,35 @@ async def test_the_token_is_a_secret_reference_and_goes_to_its_own_origin_alone(
     await service.close()
 
 
+async def test_a_secret_that_a_remote_agent_says_is_in_nothing_that_is_kept_or_shown(
+    serve, local, tmp_path, monkeypatch
+):
+    far = serve({"far": FAR})
+    monkeypatch.setenv("FAR_TOKEN", "sesame-street-9")
+    service = local()
+    # What it is asked is repeated in its answer, as an agent would that is asked for its headers.
+    text = near(far.url, ', {agent: writer, input: "{{ last_response }}"}').replace("there", "sesame-street-9 there")
+    run_id = await begun(service, tmp_path, text)
+    live, deltas = service.live(run_id), []
+
+    async def listen() -> None:
+        async for envelope in live:
+            if envelope.type == "delta":
+                deltas.append(envelope.data)
+
+    listening = asyncio.ensure_future(listen())
+    result = await service.drive(run_id)
+    await asyncio.sleep(0)
+    listening.cancel()
+    assert result.status == "completed"
+    ends = [event for event in service.events(run_id) if event.kind == "step.completed"]
+    heard = [event.data["value"]["response"] for event in ends if event.path.startswith("/step[0]/wait")]
+    assert heard and all("[redacted] there" in said and "sesame" not in said for said in heard)
+    assert "sesame" not in str([event.data["value"].get("response") for event in ends])
+    assert "sesame" not in str(result.outputs) + str(deltas)
+    await service.close()
+
+
 async def test_a_card_that_leads_to_another_origin_gets_no_secret_and_denied_addresses_are_not_asked(
     local, tmp_path, monkeypatch
 ):

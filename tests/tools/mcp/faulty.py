@@ -110,7 +110,8 @@ def call(number, name, args, meta):
         return {"content": [{"type": "text", "text": "look"}, picture]}
     if name == "progress":
         for step in range(3):
-            notify("notifications/progress", progressToken=meta["progressToken"], progress=step, total=3)
+            said = {"message": os.environ.get("TOKEN", "")}
+            notify("notifications/progress", progressToken=meta["progressToken"], progress=step, total=3, **said)
         return text("done")
     if name == "child":
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

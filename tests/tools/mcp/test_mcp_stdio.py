@@ -132,6 +132,12 @@ async def test_progress_is_shown_while_it_works(bench):
     assert [delta["progress"] for delta in bench.shown] == [0, 1, 2]
 
 
+async def test_a_secret_that_a_server_tells_of_its_progress_is_not_shown(bench):
+    tools = await bench.tools(one=faulty(env={"TOKEN": "${MCP_SECRET}"}))
+    assert await bench.call(tools["progress"]) == "done"
+    assert {delta["text"] for delta in bench.shown} == {"[redacted]"}
+
+
 async def test_the_idempotency_key_travels_along(bench):
     tools = await bench.tools(one=faulty())
     assert await bench.call(tools["key"], key="abc") == "abc"

@@ -44,7 +44,7 @@ class RemoteAgents:
         if self._peers is None:
             self._peers = peers.Peers(self._policy)
         peer = await self._peers.reach(definition["a2a"], headers, around)
-        value: dict[str, Any] = await talk.Talk(peer, call, prompt, context).through()
+        value: dict[str, Any] = await talk.Talk(peer, call, prompt, context, around.secrets.mask_json).through()
         return value
 
     async def call_off(self, task: str, definition: Mapping[str, Any], around: ToolContext) -> None:

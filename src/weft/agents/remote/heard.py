@@ -12,13 +12,17 @@ from weft.core.numbers import whole
 
 MAX_TEXT = 4_000_000
 """Characters of one answer."""
+_TOLD = frozenset({"says", "shown"})
 
 
 class Heard:
-    """Takes in the events of one task. Text is passed on with `emit` while it comes, its source named."""
+    """Takes in the events of one task. Text is passed on with `emit` while it comes, its source named; `mask` takes secrets out of all."""
 
-    def __init__(self, emit: Callable[[Mapping[str, Any]], None], source: str) -> None:
+    def __init__(
+        self, emit: Callable[[Mapping[str, Any]], None], source: str, mask: Callable[[Any], Any] = lambda said: said
+    ) -> None:
         self._emit = emit
+        self._mask = mask
         self._source = source
         self._artifacts: dict[str, list[a2a_pb2.Part]] = {}
         self._passed: dict[str, str] = {}
@@ -57,8 +61,9 @@ class Heard:
 
     def seen(self) -> dict[str, Any]:
         """What is known, as the journal keeps it."""
-        return {"task": "", "context": "", "state": "WORKING", "says": "", "mark": "", **self._state} | {
-            "response": self._response()
+        told = {name: self._mask(said) if name in _TOLD else said for name, said in self._state.items()}
+        return {"task": "", "context": "", "state": "WORKING", "says": "", "mark": "", **told} | {
+            "response": self._mask(self._response())
         }
 
     def _status(self, status: a2a_pb2.TaskStatus) -> None:
@@ -81,7 +86,7 @@ class Heard:
 
     def _pass_on(self, key: str) -> None:
         """Show what is new of a text; one that was begun anew is shown whole at the end, not here."""
-        text, passed = _text(self._artifacts[key]), self._passed.get(key, "")
+        text, passed = self._mask(_text(self._artifacts[key])), self._passed.get(key, "")
         if text.startswith(passed) and text != passed and len(text) <= MAX_TEXT:
             self._emit({"text": text[len(passed) :], "source": self._source})
             self._passed[key] = text

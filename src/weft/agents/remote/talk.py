@@ -7,7 +7,7 @@ an agent that looks at it. The task's id is in the journal as soon as it is know
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -34,14 +34,14 @@ _ASKS = {"INPUT_REQUIRED", "AUTH_REQUIRED"}
 
 
 class Talk:
-    """One call of a remote agent."""
+    """One call of a remote agent; `mask` takes secrets out of what it says."""
 
-    def __init__(self, peer: Peer, call: Call, prompt: str, context: StepContext) -> None:
+    def __init__(self, peer: Peer, call: Call, prompt: str, context: StepContext, mask: Callable[[Any], Any]) -> None:
         self._peer = peer
         self._call = call
         self._prompt = prompt
         self._context = context
-        self._heard = Heard(context.emit, peer.card.name)
+        self._heard = Heard(context.emit, peer.card.name, mask)
         self._live: AsyncIterator[a2a_pb2.StreamResponse] | None = None
         self._begun = ""
         """The task that it has become, known before that is recorded."""

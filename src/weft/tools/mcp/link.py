@@ -92,7 +92,8 @@ class Link:
         told: dict[str, Any] = {"server": self.server.id, "tool": name}
 
         async def show(progress: float, total: float | None, message: str | None) -> None:
-            context.emit({"progress": progress, "total": total, "text": (message or "")[:500]})
+            text = context.secrets.mask(message or "")[:500]
+            context.emit({"progress": progress, "total": total, "text": text})
 
         self._busy += 1
         try:
