@@ -54,8 +54,6 @@ def argument_problem(spec: ToolSpec, args: Any) -> str:
             found.append(f"{where.lstrip('.') or 'arguments'}: {_shortened(error.message, 200)}")
     except Unresolvable as error:
         return f"the arguments of {spec.name!r} cannot be checked: its schema refers to {error.ref!r}"
-    except RecursionError:
-        return f"the arguments of {spec.name!r} are nested too deeply"
     return f"the arguments of {spec.name!r} do not fit: {'; '.join(found)}" if found else ""
 
 
