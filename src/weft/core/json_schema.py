@@ -42,7 +42,9 @@ def problems(held: Validator, value: Any, most: int = 50) -> list[ValidationErro
     except TooMuchError:
         found.append(ValidationError("it cannot be held to its schema: that takes too many steps"))
     except RecursionError:
-        found.append(ValidationError("it cannot be held to its schema: one of them is nested too deeply, or refers to itself"))
+        found.append(
+            ValidationError("it cannot be held to its schema: one of them is nested too deeply, or refers to itself")
+        )
     finally:
         EFFORT.reset(token)
     return found
