@@ -98,7 +98,9 @@ async def world(tmp_path, monkeypatch, echo):  # noqa: F811 -- a fixture
         Settings(
             home=tmp_path / "home",
             net=Net(allow_loopback=True),
-            server=Server(token=SecretStr("t" * 40), registered_secrets=("CANARY",)),
+            server=Server(
+                token=SecretStr("t" * 40), registered_secrets=("CANARY",), registered_addresses=("169.254.169.254",)
+            ),
             rates=Rates(user_minute=1 + len(REACHES)),
         )
     )

@@ -112,10 +112,11 @@ def passes(error: WeftError, frame: Frame) -> bool:
     """Whether nobody at `frame` may turn this failure into something else.
 
     So it is when a rule denies the act, when the run is cancelled, and when a budget is used up that is not only of what is inside.
+    What a tool was denied (its `cause`) is a failure of that tool, and another way may be tried.
     """
     if error.code == "budget":
         return any(path == error.ids.get("budget") for path, _ in frame.settings.budgets)
-    return error.code == "policy" or is_cut(error)
+    return (error.code == "policy" and error.ids.get("cause") != "policy") or is_cut(error)
 
 
 def is_cut(error: WeftError) -> bool:
