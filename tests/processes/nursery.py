@@ -51,6 +51,8 @@ def attend(listening: socket.socket) -> dict:
             if pid == 0:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                # Also where the tests themselves were started as what outlives its terminal.
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
                 become(request, descriptors)
                 return request
             for one in descriptors:
