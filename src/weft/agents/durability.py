@@ -153,8 +153,12 @@ async def _request(call: AgentCall, ask: Callable[[], Awaitable[Any]]) -> ModelR
 
 def _lean(response: ModelResponse) -> dict[str, Any]:
     """A response as JSON without the fields that say nothing; they come back as defaults."""
-    value: dict[str, Any] = _RESPONSE.dump_python(response, mode="json", exclude_none=True)
-    value["usage"] = {name: amount for name, amount in value["usage"].items() if amount}
+    used = {name: amount for name, amount in vars(response.usage).items() if amount}
+    # Numbers need no serializer, which takes as long for them as for all the rest.
+    plain = all(type(amount) is int for amount in used.values())
+    exclude = {"usage"} if plain else None
+    value: dict[str, Any] = _RESPONSE.dump_python(response, mode="json", exclude_none=True, exclude=exclude)
+    value["usage"] = used if plain else {name: amount for name, amount in value["usage"].items() if amount}
     return value
 
 

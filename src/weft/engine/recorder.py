@@ -191,8 +191,13 @@ class Recorder:
     def final_patch(self, status: str, **columns: Any) -> dict[str, Any]:
         """The columns of the run's row that the last event of a drive sets; nobody drives it any more."""
         texts = {name: None if value is None else dumps(value).decode() for name, value in columns.items()}
-        usage = dumps(self._spending.total.as_json()).decode()
-        return {"status": status, "usage": usage, "waits": None, "due": None, "driver": None, **texts}
+        return {"status": status, "usage": self._usage(), "waits": None, "due": None, "driver": None, **texts}
+
+    def _with_usage(self, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+        return patch if "usage" in patch else {**patch, "usage": self._usage()}
+
+    def _usage(self) -> str:
+        return dumps(self._spending.total.as_json()).decode()
 
     def _withdraw_below(self, draft: Draft) -> None:
         """What has ended needs no answers any more to what it asked inside."""
@@ -233,7 +238,7 @@ class Recorder:
         also, self._also = self._also, ()
         if paid := self._held.paid:
             self._held.paid = False
-            patch = {"usage": dumps(self._spending.total.as_json()).decode(), **(patch or {})}
+            patch = self._with_usage(patch or {})
         # It stands behind all that was given before, or nowhere: when that is refused, so is this.
         append = Append(self.run_id, self.epoch, [draft for draft, _ in entries], patch, None, False, also, self._sent)
         try:
