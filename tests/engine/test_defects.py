@@ -2,11 +2,9 @@
 
 import io
 import json
-import logging
-
-import pytest
 
 from tests.engine.world import Doing, World, call, chain, simulated
+from tests.logs import restore  # noqa: F401 -- a fixture
 from weft.core.masking import MASK
 from weft.engine.port import Done
 from weft.telemetry.identity import span_id, trace_id
@@ -14,15 +12,6 @@ from weft.telemetry.logs import configure
 from weft.telemetry.redact import Redactor
 
 SECRET = "opened-with-me-alone"
-
-
-@pytest.fixture(autouse=True)
-def restore():
-    root = logging.getLogger("weft")
-    before = root.handlers[:], root.level, root.propagate
-    yield
-    root.handlers[:], root.propagate = before[0], before[2]
-    root.setLevel(before[1])
 
 
 def logged(style: str, level: str = "warning") -> io.StringIO:

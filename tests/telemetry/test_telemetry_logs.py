@@ -3,7 +3,7 @@ import io
 import json
 import logging
 
-import pytest
+from tests.logs import restore  # noqa: F401 -- a fixture
 
 from weft.core.masking import MASK
 from weft.telemetry.identity import span_id, trace_id
@@ -11,15 +11,6 @@ from weft.telemetry.logs import about, configure
 from weft.telemetry.redact import Redactor
 
 LOG = logging.getLogger("weft.test")
-
-
-@pytest.fixture(autouse=True)
-def restore():
-    root = logging.getLogger("weft")
-    before = root.handlers[:], root.level, root.propagate
-    yield
-    root.handlers[:], root.propagate = before[0], before[2]
-    root.setLevel(before[1])
 
 
 def lines(act, style="json", level="info", secrets=()):

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from weft.core.unexpected import described
 from weft.telemetry.logs import about
 
 _LOG = logging.getLogger("weft.engine")
@@ -16,20 +17,11 @@ _LONGEST = 32_768
 """A traceback is cut at its beginning, for at its end stands where it happened (characters)."""
 
 
-def named(error: BaseException) -> str:
-    """The exception with its kind, also when it cannot be made a text."""
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 -- an exception whose text fails has no text
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
 def log_defect(error: BaseException, *, run_id: str, path: str, mask: Callable[[str, str, Any], Any]) -> None:
     """Log what went wrong in the step at `path`, or outside any, once and with its traceback, without what `mask` takes out."""
     told = "".join(traceback.format_exception(error, limit=-_FRAMES))
     told = str(mask(run_id, path, told))
     short = told if len(told) <= _LONGEST else f"…{told[-_LONGEST:]}"
-    what = str(mask(run_id, path, named(error)))
+    what = str(mask(run_id, path, described(error)))
     with about(run_id, path):
         _LOG.error("a defect ended the %s: %s", "step" if path else "run", what, extra={"exception": short})

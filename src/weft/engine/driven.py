@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from weft.core.errors import InternalError, MismatchError, WeftError
+from weft.core.unexpected import described
 from weft.engine import ending
 from weft.engine.context import Mask
-from weft.engine.defects import log_defect, named
+from weft.engine.defects import log_defect
 from weft.engine.ending import RunResult
 from weft.engine.interpreter import Interpreter
 from weft.engine.port import Failure, Outcome, RunHalted, Runtime, Suspended
@@ -136,7 +137,7 @@ async def see_through(driven: Driven, mask: Mask, first: Callable[[], Awaitable[
         raise
     except Exception as error:  # noqa: BLE001 -- the supervised place: a defect ends the run, with its name
         log_defect(error, run_id=recorder.run_id, path="", mask=mask)
-        what = str(mask(recorder.run_id, "", named(error)))
+        what = str(mask(recorder.run_id, "", described(error)))
         outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
     if driven.cancelled is not None and not isinstance(outcome, Suspended):
         return await ending.cancelled(recorder, driven.cancelled)

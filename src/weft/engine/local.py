@@ -15,13 +15,13 @@ from weft.core.clock import Clock, SystemClock
 from weft.core.errors import ConflictError, MismatchError, WeftError
 from weft.core.ids import uuid7
 from weft.core.owner import LOCAL, Owner
+from weft.core.unexpected import described
 from weft.engine import ending
 from weft.engine.answering import Answering, Decided, NewSignal
 from weft.engine.cancelling import Cancels
 from weft.engine.children import Birth, Children
 from weft.engine.claims import Claims
 from weft.engine.context import Mask, Surroundings
-from weft.engine.defects import named
 from weft.engine.driven import Driven, see_through
 from weft.engine.ending import RunResult
 from weft.engine.family import Family
@@ -352,7 +352,7 @@ class Engine:
             except WeftError:
                 pass  # a journal that refuses now is asked again at the next tick
             except Exception as error:  # noqa: BLE001 -- supervised: no run here would hear of anything any more
-                if told != (told := named(error)):
+                if told != (told := described(error)):
                     _LOG.error("a defect while looking for messages to runs: %s", told, exc_info=error)
 
     async def _look(self, heard: object) -> object:

@@ -18,8 +18,9 @@ from weft.core.errors import (
     StepTimeoutError,
     WeftError,
 )
+from weft.core.unexpected import described
 from weft.engine.context import LiveContext, Step, Surroundings
-from weft.engine.defects import log_defect, named
+from weft.engine.defects import log_defect
 from weft.engine.fence import regain
 from weft.engine.fold import OpenStep
 from weft.engine.gates import Gates
@@ -206,7 +207,7 @@ class Performing:
         except TimeoutError as error:
             raise StepTimeoutError(str(error) or "something timed out", place=Place(path=step.path)) from error
         except Exception as error:  # a performer may raise anything: a defect ends its step, with its name
-            raise self._defect(step, error, named(error)) from error
+            raise self._defect(step, error, described(error)) from error
 
     def _defect(self, step: Step, error: BaseException, what: str) -> InternalError:
         log_defect(error, run_id=self.recorder.run_id, path=step.path, mask=self._mask)

@@ -12,6 +12,7 @@ from referencing.exceptions import Unresolvable
 from weft.core import canonical
 from weft.core.errors import ToolError, WeftError
 from weft.core.json_schema import problems, validator
+from weft.core.unexpected import described
 from weft.tools.port import Json, Tool, ToolContext, ToolSpec
 from weft.tools.result import json_safe, limited
 
@@ -87,7 +88,7 @@ async def _guarded(tool: Tool, context: ToolContext, perform: Callable[[], Await
         if isinstance(error, TimeoutError) and limit.expired():
             message = f"{spec.name!r} took longer than its limit of {spec.timeout_s:g} s"
             raise _failure(tool, context, message, cause="timeout", fix="ask for less, or raise its limit") from error
-        raise _failure(tool, context, f"{spec.name!r} failed: {_described(error)}", cause="error") from error
+        raise _failure(tool, context, f"{spec.name!r} failed: {described(error)}", cause="error") from error
 
 
 def _failure(tool: Tool, context: ToolContext, message: str, *, cause: str, fix: str = "") -> ToolError:
@@ -98,14 +99,6 @@ def _failure(tool: Tool, context: ToolContext, message: str, *, cause: str, fix:
         tool=tool.spec.name,
         cause=cause,
     )
-
-
-def _described(error: BaseException) -> str:
-    try:
-        text = str(error)
-    except Exception:  # noqa: BLE001 -- an exception whose text fails has no text
-        text = ""
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _shortened(text: str, length: int) -> str:

@@ -99,22 +99,29 @@ def steps(service, run_id):
     return [event.path for event in service.events(run_id) if event.kind == "step.completed"]
 
 
-async def test_a_remote_agent_answers_like_any_other_and_its_text_is_streamed_with_its_source(serve, local, tmp_path):
-    far = serve({"far": FAR})
-    service = local()
-    run_id = await begun(service, tmp_path, near(far.url, ', {agent: writer, input: "{{ last_response }}"}'))
+async def driven_and_heard(service, run_id):
+    """How a run was completed, and what was told live until then."""
     live, deltas = service.live(run_id), []
 
     async def listen() -> None:
         async for envelope in live:
             if envelope.type == "delta":
                 deltas.append(envelope.data)
+            if envelope.type == "run.completed":
+                return
 
     listening = asyncio.ensure_future(listen())
     result = await service.drive(run_id)
-    await asyncio.sleep(0.1)
-    listening.cancel()
     assert result.status == "completed"
+    await asyncio.wait_for(listening, 30)
+    return result, deltas
+
+
+async def test_a_remote_agent_answers_like_any_other_and_its_text_is_streamed_with_its_source(serve, local, tmp_path):
+    far = serve({"far": FAR})
+    service = local()
+    run_id = await begun(service, tmp_path, near(far.url, ', {agent: writer, input: "{{ last_response }}"}'))
+    _, deltas = await driven_and_heard(service, run_id)
     value = next(e.data["value"] for e in service.events(run_id) if e.kind == "step.completed" and e.path == "/step[0]")
     assert "hello over there" in value["response"]
     assert (value["agent"], value["remote"]["url"]) == ("far", far.url)
@@ -258,22 +265,12 @@ async def test_a_secret_that_a_remote_agent_says_is_in_nothing_that_is_kept_or_s
     # What it is asked is repeated in its answer, as an agent would that is asked for its headers.
     text = near(far.url, ', {agent: writer, input: "{{ last_response }}"}').replace("there", "sesame-street-9 there")
     run_id = await begun(service, tmp_path, text)
-    live, deltas = service.live(run_id), []
-
-    async def listen() -> None:
-        async for envelope in live:
-            if envelope.type == "delta":
-                deltas.append(envelope.data)
-
-    listening = asyncio.ensure_future(listen())
-    result = await service.drive(run_id)
-    await asyncio.sleep(0)
-    listening.cancel()
-    assert result.status == "completed"
+    result, deltas = await driven_and_heard(service, run_id)
     ends = [event for event in service.events(run_id) if event.kind == "step.completed"]
     heard = [event.data["value"]["response"] for event in ends if event.path.startswith("/step[0]/wait")]
     assert heard and all("[redacted] there" in said and "sesame" not in said for said in heard)
     assert "sesame" not in str([event.data["value"].get("response") for event in ends])
+    assert "[redacted]" in "".join(delta["text"] for delta in deltas)
     assert "sesame" not in str(result.outputs) + str(deltas)
     await service.close()
 
