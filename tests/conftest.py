@@ -16,9 +16,11 @@ __all__ = ["all_databases", "all_on_postgres", "all_sealed", "databases", "on_po
 _ALL_SLOW = re.compile(r"^pytestmark = \[?pytest\.mark\.slow\b", re.MULTILINE)
 # No database of failing examples: a test that is tried once more tries others, and what failed is printed so that it can be tried again.
 settings.register_profile(
-    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None, print_blob=True
+    "search", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None, print_blob=True
 )
-settings.register_profile("brief", settings.get_profile("busy"), max_examples=15)
+settings.register_profile("brief", settings.get_profile("search"), max_examples=15)
+# The gate asks whether a change broke something, so that it tries what it tried before the change.
+settings.register_profile("gate", settings.get_profile("search"), derandomize=True)
 # Journals wait for the disk at each commit. In memory the same calls are made and nothing is waited for, and no test cuts the power.
 _IN_MEMORY = Path("/dev/shm")
 _ROOM = 2 * 1024**3
@@ -29,8 +31,11 @@ gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_configure(config):
-    """Without the slow tests, each property is tried with few examples as well; see `tests.examples`."""
-    settings.load_profile("brief" if config.option.markexpr == "not slow" else "busy")
+    """Without the slow tests, each property is tried with few examples as well (see `tests.examples`), and with new ones each time."""
+    if config.option.markexpr == "not slow":
+        settings.load_profile("brief")
+    else:
+        settings.load_profile("gate" if config.getoption("hypothesis_seed") is None else "search")
 
 
 def pytest_ignore_collect(collection_path, config):
