@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic_ai.messages import ModelRequest
 
 from tests.agents.studio import Graph, ask, plan_of, studio
+from weft.agents.conversation import history
 from weft.core.errors import ToolError
+from weft.engine.fold import fold
 from weft.plan.nodes import Block, Budget, Plan, Sequence
 from weft.testing.failpoints import Crash, CrashingWriter, bury
 from weft.testing.providers import Script, call, calls, fail, garbage, half, say
@@ -267,6 +271,25 @@ async def test_the_journal_of_a_conversation_grows_by_what_is_new(tmp_path: Path
             for index in (5, 29)
         }
     assert sizes[29] <= sizes[5] * 1.1
+
+
+async def test_the_instructions_of_a_call_are_kept_once_and_belong_to_each_of_its_requests(tmp_path: Path) -> None:
+    script = Script(
+        calls(ToolCall("double", {"n": 1})), calls(ToolCall("double", {"n": 2})), say("first"), say("second")
+    )
+    async with studio(script, tmp_path, tools={"double": Counting()}) as s:
+        plan = plan_of(ask("one", "q1"), ask("two", "q2"), tools=["double"], prompt="You are called Ariadne.")
+        result = await s.run(plan)
+        assert result.status == "completed", result.error
+        state = fold(s.journal.events(result.run_id))
+        kept = [entry for entry in state.outcomes["/one"].value["messages"] if entry.get("kind") == "request"]
+        context = SimpleNamespace(history=("/one",), recorded=lambda path: state.outcomes[path].value)
+        asked = [message for message in history(context) if isinstance(message, ModelRequest)]
+    assert len(kept) == 3
+    assert str(kept).count("Ariadne") == 1
+    assert all("Ariadne" in message.instructions for message in asked)
+    assert len(asked) == 3
+    assert all("Ariadne" in request.body["messages"][0]["content"] for request in s.fake.requests)
 
 
 async def test_an_answer_that_asks_for_very_many_tools_calls_none_of_them(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What an agent has said before: the messages of earlier calls, rebuilt from the journal.
 
 A call's value holds the messages that it added. Responses are in the journal already, as the values of its model steps, so they
-stand there as ``{"response": n}``: a conversation of n turns costs O(n) bytes. Where a call was shortened, its value says by which
+stand there as ``{"response": n}``: a conversation of n turns costs O(n) bytes. The instructions of a request that are those of the request
+before it are left out, and ``null`` stands where there are none any more. Where a call was shortened, its value says by which
 of its summaries and up to where (``compaction``), and the conversation goes on from there.
 """
 
@@ -24,6 +25,7 @@ from weft.core.clock import to_datetime
 from weft.engine.port import StepContext
 
 _REFERENCE = "response"
+_INSTRUCTIONS = "instructions"
 
 
 def pack(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
@@ -38,8 +40,17 @@ def pack(messages: Sequence[ModelMessage]) -> list[dict[str, Any]]:
         else:
             requests.append(message)
             packed.append({})
-    dumped = iter(ModelMessagesTypeAdapter.dump_python(requests, mode="json", exclude_none=True))
-    return [entry or next(dumped) for entry in packed]
+    dumped = ModelMessagesTypeAdapter.dump_python(requests, mode="json", exclude_none=True)
+    before: str | None = None
+    for request in dumped:
+        own = request.get(_INSTRUCTIONS)
+        if own != before:
+            request[_INSTRUCTIONS] = own
+        elif own is not None:
+            del request[_INSTRUCTIONS]
+        before = own
+    left = iter(dumped)
+    return [entry or next(left) for entry in packed]
 
 
 def said_before(given: Sequence[Mapping[str, Any]], context: StepContext) -> list[ModelMessage]:
@@ -62,11 +73,13 @@ def history(context: StepContext) -> list[ModelMessage]:
     collected: list[dict[str, Any]] = []
     for path in context.history:
         value = context.recorded(path) or {}
+        instructions: str | None = None
         for entry in value.get("messages", ()):
             if set(entry) == {_REFERENCE}:
                 collected.append(context.recorded(f"{path}/agent/model[{entry[_REFERENCE]}]"))
             else:
-                collected.append(entry)
+                instructions = entry.get(_INSTRUCTIONS, instructions)
+                collected.append({**entry, _INSTRUCTIONS: instructions})
         if shortened := value.get("compaction"):
             summary = context.recorded(f"{path}/agent/summary[{shortened['step']}]")["summary"]
             opening = ModelMessagesTypeAdapter.dump_python([summary_message(summary)], mode="json", exclude_none=True)

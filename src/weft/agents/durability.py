@@ -18,6 +18,7 @@ from pydantic import TypeAdapter
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.agent import EventStreamHandler
 from pydantic_ai.agent.abstract import AbstractAgent
+from pydantic_ai.capabilities import AbstractCapability
 from pydantic_ai.durable_exec import (
     JSON_CODEC,
     BaseDurabilityCapability,
@@ -249,9 +250,12 @@ class JournalDurability(BaseDurabilityCapability[AgentCall]):
         self, ctx: RunContext[AgentCall], request_context: ModelRequestContext
     ) -> ModelRequestContext:
         """Send the conversation as its call sees it; the history that the agent keeps is left as it is."""
-        # Part of this capability, since each further one costs every hook of a run a copy of its context.
+        # Part of this capability, since each further one costs every hook of a run a copy of its context. The base would look
+        # here whether a hook has asked for another model, and at `prepare_model_request` again: none of ours does.
         request_context.messages = await self._show(ctx.deps, request_context.messages)
-        return await super().before_model_request(ctx, request_context)
+        return request_context
+
+    prepare_model_request = AbstractCapability.prepare_model_request
 
     def _bind_to_agent(self, agent: AbstractAgent[AgentCall, Any]) -> None:
         self._backend = StepBackend()

@@ -180,35 +180,31 @@ class SqliteDatabase:
             finally:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
 
-    @contextmanager
-    def at_once(self, connection: sqlite3.Connection) -> Iterator[bool]:
+    def seize(self, connection: sqlite3.Connection) -> bool:
         """See `weft.store.port.Database`."""
+        # Not a context manager: an append that is alone passes here, and one of those takes as long as all of this.
         if not self._thread_lock.acquire(blocking=False):
-            yield False
-            return
+            return False
         try:
-            if self._lock_fd is None:
-                yield True
-                return
-            try:
+            if self._lock_fd is not None:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-                return
-            try:
-                yield self._begun(connection)
-            finally:
+            connection.execute("BEGIN IMMEDIATE")
+        except (BlockingIOError, sqlite3.Error):
+            # Another process writes, or a program holds the file that knows nothing of our lock.
+            self.release()
+            return False
+        except BaseException:
+            self.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        """See `weft.store.port.Database`."""
+        try:
+            if self._lock_fd is not None:
                 fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
         finally:
             self._thread_lock.release()
-
-    def _begun(self, connection: sqlite3.Connection) -> bool:
-        """Begin a transaction, unless another program holds the file at this moment: one that knows nothing of our lock."""
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error:
-            return False
-        return True
 
     def disconnect(self, connection: sqlite3.Connection) -> None:
         """See `weft.store.port.Database`."""
@@ -218,14 +214,14 @@ class SqliteDatabase:
     def begin(self, connection: sqlite3.Connection, batch: Sequence[Work]) -> None:
         """See `weft.store.port.Database`."""
         del batch
-        if connection.in_transaction:  # `at_once` has begun it already
+        if connection.in_transaction:  # `seize` has begun it already
             return
         until = time.monotonic() + self._busy_s
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                # SQLite would wait by itself, but on this connection `at_once` must not, and to tell it each time takes long.
+                # SQLite would wait by itself, but on this connection `seize` must not, and to tell it each time takes long.
                 if not busy(error) or time.monotonic() > until:
                     raise
                 time.sleep(_LOOK_AGAIN_S)

@@ -95,11 +95,14 @@ class Database(Protocol):
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold off those who may not write at the same time."""
 
-    def at_once(self, connection: Any) -> AbstractContextManager[bool]:
-        """As `exclusive`, where nobody has to be waited for; False where somebody has to, as always behind a network.
+    def seize(self, connection: Any) -> bool:
+        """Hold off others as `exclusive` does, until `release`, with a transaction begun; False where somebody would have to be waited for.
 
-        What is inside begins with `begin` and ends with `commit` or `roll_back`.
+        Behind a network somebody always has to. What is done meanwhile begins with `begin` and ends with `commit` or `roll_back`.
         """
+
+    def release(self) -> None:
+        """Let others write again, after `seize`."""
 
     def begin(self, connection: Any, batch: Sequence[Work]) -> None:
         """Begin the transaction of a batch."""

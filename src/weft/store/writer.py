@@ -14,7 +14,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from weft.core.errors import ConflictError, InternalError, StorageError, WeftError
@@ -169,9 +169,9 @@ class Writer:
 
     def _commit_here(self) -> bool:
         """Commit what has come, unless somebody would have to be waited for."""
-        with self._database.at_once(self._connection) as free:
-            if not free:
-                return False
+        if not self._database.seize(self._connection):
+            return False
+        try:
             with self._lock:
                 fresh, self._fresh = self._fresh, []
             try:
@@ -183,6 +183,8 @@ class Writer:
                     if future is not None:
                         future.exception()  # read: whoever submitted it meets the exception that is raised here
                 raise
+        finally:
+            self._database.release()
         self._in_a_row += 1
         _deliver([(future, result) for (_, future), result in zip(fresh, results, strict=True)])
         return True
@@ -279,18 +281,15 @@ class Writer:
     def _together(self, batch: Sequence[Work]) -> list[Any] | Exception:
         """Apply and commit `batch`. One refusal undoes everything, and is what is returned."""
         connection = self._connection
-
-        def pieces() -> list[Any]:
+        self._database.begin(connection, batch)
+        try:
             results = [self._apply(connection, work) for work in batch]
             self._pending.flush(connection)
-            return results
-
-        self._database.begin(connection, batch)
-        results: list[Any] | Exception = self._guarded(pieces)
-        if isinstance(results, Exception):
+        except Exception as error:  # noqa: BLE001 -- what is no refusal is raised again
+            refusal = self._refusal(error)
             self._roll_back()
-        else:
-            self._make_durable(connection)
+            return refusal
+        self._make_durable(connection)
         return results
 
     def _apart(self, batch: Sequence[Work]) -> list[Any]:
@@ -308,15 +307,12 @@ class Writer:
 
     def _apply_apart(self, connection: Transaction, work: Work) -> Any:
         """One piece of a batch. Its own failure undoes it alone; a failure of the database goes up."""
-
-        def piece() -> Any:
+        connection.execute("SAVEPOINT piece")
+        try:
             result = self._apply(connection, work)
             self._pending.flush(connection)
-            return result
-
-        connection.execute("SAVEPOINT piece")
-        result = self._guarded(piece)
-        if isinstance(result, Exception):
+        except Exception as error:  # noqa: BLE001 -- what is no refusal is raised again
+            result = self._refusal(error)
             connection.execute("ROLLBACK TO piece")
             self._appender.forget()
         connection.execute("RELEASE piece")
@@ -328,20 +324,22 @@ class Writer:
         self._pending.flush(connection)
         return work(connection)
 
-    def _guarded(self, act: Callable[[], Any]) -> Any:
-        """What `act` returns, or the refusal that it raises; a failure of the database goes up."""
-        try:
-            return act()
-        except WeftError as error:
+    def _refusal(self, error: Exception) -> Exception:
+        """What the work is told that raised `error`, whatever that was: the writer must outlive it.
+
+        Raises:
+            Exception: `error`, which is a failure of the database.
+        """
+        complaints = self._complaints
+        if isinstance(error, WeftError):
             return error
-        except self._complaints.taken:
+        if isinstance(error, complaints.taken):
             return ConflictError("it is there already, or a step of this run has its outcome already")
-        except self._complaints.unfit as error:
+        if isinstance(error, complaints.unfit):
             return self._database.in_our_words(error)
-        except self._complaints.any:
-            raise
-        except Exception as error:  # noqa: BLE001 -- whatever one piece does, the writer must outlive it
-            return InternalError(f"{type(error).__name__}: {error}", fix="this is a defect: please report it")
+        if isinstance(error, complaints.any):
+            raise error
+        return InternalError(f"{type(error).__name__}: {error}", fix="this is a defect: please report it")
 
     def _roll_back(self) -> None:
         self._appender.forget()

@@ -45,6 +45,7 @@ class FunctionTool:
             None if declared else getattr(function, "effect_of", None)
         )
         self._function = function
+        self._is_async = _is_async(function)
         self._signature = signature
         self._threads = threads
         self._reconcile: Callable[[str], Any] | None = getattr(function, "reconcile", None)
@@ -60,18 +61,20 @@ class FunctionTool:
 
     async def call(self, args: Mapping[str, Json], context: ToolContext) -> Json:
         """Call the function."""
-        return await self._invoke(partial(self._function, **self._signature.bind(args, context)), self._function)
+        return await self._invoke(partial(self._function, **self._signature.bind(args, context)), self._is_async)
 
     async def check(self, key: str, context: ToolContext) -> Json | None:  # noqa: ARG002 -- the port's
         """Ask the function whether the call under `key` happened."""
         if self._reconcile is None:
             raise SpecError(f"the tool {self.spec.name!r} cannot say whether a call happened", fix="use effect: once")
-        return await self._invoke(partial(self._reconcile, key), self._reconcile)
+        return await self._invoke(partial(self._reconcile, key), _is_async(self._reconcile))
 
-    async def _invoke(self, bound: Callable[[], Any], function: Callable[..., Any]) -> Any:
-        if inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(function):
-            return await bound()
-        return await self._threads.run(bound)
+    async def _invoke(self, bound: Callable[[], Any], is_async: bool) -> Any:
+        return await (bound() if is_async else self._threads.run(bound))
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(function)) or inspect.iscoroutinefunction(function)
 
 
 def function_tool(

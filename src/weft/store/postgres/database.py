@@ -105,11 +105,13 @@ class PostgresDatabase:
         with self._writing:
             yield
 
-    @contextmanager
-    def at_once(self, connection: Writing) -> Iterator[bool]:
+    def seize(self, connection: Writing) -> bool:
         """Never: the server is somebody."""
         del connection
-        yield False
+        return False
+
+    def release(self) -> None:
+        """Nothing was seized."""
 
     def begin(self, connection: Writing, batch: Sequence[Work]) -> None:
         """Begin the transaction of a batch, in turn with others if it has to be."""
