@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import textwrap
 
 import pytest
 from pydantic_ai.capabilities.abstract import leaf_capabilities
@@ -47,6 +49,15 @@ def built():
 )
 def test_the_hooks_that_are_overridden_or_called_are_there(name):
     assert callable(getattr(BaseDurabilityCapability, name))
+
+
+@pytest.mark.parametrize("name", ["before_model_request", "prepare_model_request"])
+def test_the_hooks_that_are_left_out_only_look_for_a_model_that_a_hook_asked_for(name):
+    source = textwrap.dedent(inspect.getsource(getattr(BaseDurabilityCapability, name)))
+    (method,) = ast.parse(source).body
+    _doc, *body = method.body
+    assert [ast.unparse(line) for line in body] == ["return await self._ensure_durable_model(ctx, request_context)"]
+    assert not JournalDurability._has_prepare_model_request.fget(built().root_capability.capabilities[0])
 
 
 def test_an_agent_has_our_capability_alone_and_its_tools_in_one_set():
