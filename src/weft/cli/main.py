@@ -13,8 +13,8 @@ import typer
 from weft.cli.commands import COMMANDS, FAILURE
 from weft.cli.group import root
 from weft.cli.server import NAMED, taken
-from weft.cli.terminal import let_go, prepare_streams
-from weft.core.errors import StorageError
+from weft.cli.terminal import let_go, prepare_streams, say_json, tell
+from weft.core.errors import EXIT_CODES, StorageError
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -68,10 +68,24 @@ def _unwritten(error: OSError) -> StorageError:
     return StorageError(f"the output cannot be written: {error.strerror}", fix=fix)
 
 
+def _incomplete(package: str, *, as_json: bool) -> int:
+    """Said without the parts that print errors otherwise, for they may be what cannot be loaded."""
+    message = f"this installation of Weft is not whole: its package {package!r} is missing"
+    fix = "install Weft again; in a checkout, remove .venv and run the make command again"
+    if as_json:
+        say_json({"error": {"code": StorageError.code, "message": message, "fix": fix}})
+    else:
+        tell(f"error: {message}\n  fix: {fix}")
+    return EXIT_CODES[StorageError.code]
+
+
 def _failed(error: Exception, *, as_json: bool, debug: bool) -> int:
     if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
         let_go(sys.stdout)
         error, as_json = _unwritten(error), False
+    missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else "weft"
+    if missing != "weft" and not debug:
+        return _incomplete(missing, as_json=as_json)
     try:
         code: int = FAILURE.load()(error, as_json=as_json, debug=debug)
         sys.stdout.flush()
