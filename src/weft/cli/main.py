@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import typer
@@ -27,7 +28,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = sys.argv[1:] if argv is None else argv
     entry = next((COMMANDS[arg] for arg in args if arg in COMMANDS), None)
     if entry is not None and not entry.brief:
-        sys.exit(execute(args))
+        code = execute(args)
+        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+            # It sits in a request of a client's library that was given up; an ordinary exit would wait for the answer.
+            sys.stderr.flush()
+            os._exit(code)
+        sys.exit(code)
     # Most of the time of a brief command is start and end: no garbage is collected, no plugins are looked for, and the
     # interpreter is not taken down piece by piece.
     gc.disable()
