@@ -21,7 +21,7 @@ def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
     """The router at ``/decide/router``, its review at ``/review``, then the steps at ``/route/<name>/step[0]``."""
     config = pattern.config
     router, routes = config.router, dict(sorted(config.routes.items()))
-    answer = route_answer(routes, retries=router.max_retries, default=config.default)
+    answer = route_answer(config.routes, retries=router.max_retries, default=config.default)
     prompt = compiler.opening if router.input is None else router.input
     chosen = {
         "router": '{"chosen_route": decided[0].data.route, "response": decided[0].response, "agent": decided[0].agent}',
