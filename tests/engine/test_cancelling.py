@@ -9,7 +9,7 @@ import pytest
 from tests.engine.world import Doing, LateWriter, World, as_plan, call, chain, fan, simulated
 from weft.core.errors import ConflictError, StorageError, TransientError
 from weft.engine.port import Done
-from weft.plan.nodes import Retry, Wait
+from weft.plan.nodes import Block, Gate, Retry, Wait
 from weft.testing.failpoints import RefusingWriter
 from weft.testing.scripted import ScriptedPerformer, Trouble
 
@@ -56,12 +56,13 @@ async def test_a_run_that_another_engine_drives_is_cancelled_through_the_inbox()
 
 
 class TellsOfTheEnd(LateWriter):
-    """Calls `then` when the last event of a run is on its way into the journal, which it reaches some time later."""
+    """Calls `then` when the last event of a drive is on its way into the journal, which it reaches some time later."""
 
     late_s = 0.0
+    kind = "run.completed"
 
     def submit(self, work):
-        if not any(draft.kind == "run.completed" for draft in getattr(work, "drafts", ())):
+        if not any(draft.kind == self.kind for draft in getattr(work, "drafts", ())):
             return super().submit(work)
         self.then()
         written = Commit(loop=asyncio.get_running_loop())
@@ -86,6 +87,56 @@ async def test_a_cancel_that_comes_while_the_end_is_written_says_that_it_was_too
     assert (result.status, await said[0]) == ("completed", False)
     assert world.kinds(run_id)[-1] == "run.completed"
     assert "run.cancelling" not in world.kinds(run_id)
+    await world.close()
+
+
+ASKS = chain(call("a"), Gate(name="ok", prompt="Go on?"))
+
+
+class TellsOfTheWait(TellsOfTheEnd):
+    """Tells of the first time only: what comes after the cancel may wait again."""
+
+    kind = "run.waiting"
+
+    def submit(self, work):
+        done = super().submit(work)
+        if any(draft.kind == self.kind for draft in getattr(work, "drafts", ())):
+            self.kind = ""
+        return done
+
+
+@pytest.mark.parametrize("by", ["the engine that drives it", "another engine"])
+@simulated
+async def test_a_cancel_that_comes_while_it_is_written_that_the_run_waits_is_not_lost(by, tmp_path):
+    world = World(path=tmp_path / "journal.db")
+    elsewhere = World(seed=1, path=tmp_path / "journal.db")
+    engine = world.engine if by == "the engine that drives it" else elsewhere.engine
+    said = []
+    world.journal.writer = writer = TellsOfTheWait(world.journal, at=0, when="before")
+    run_id = await world.engine.start(as_plan(ASKS), {})
+    writer.then = lambda: said.append(asyncio.ensure_future(engine.cancel(run_id, reason="enough")))
+    result = await world.engine.drive(run_id)
+    assert (result.status, await said[0]) == ("cancelled", True)
+    assert world.journal.runs.get(run_id).status == "cancelled"
+    assert world.kinds(run_id, "")[-2:] == ["run.waiting", "run.cancelled"]
+    assert world.data(run_id, "run.cancelled") == [{"reason": "enough"}]
+    assert world.journal.verify(run_id).intact
+    await elsewhere.close()
+    await world.close()
+
+
+@simulated
+async def test_what_a_run_has_done_is_undone_when_its_cancel_comes_while_it_is_written_that_it_waits():
+    world = World()
+    said = []
+    world.journal.writer = writer = TellsOfTheWait(world.journal, at=0, when="before")
+    booking = Block(name="s", body=chain(call("a"), ASKS.children[1], name="steps"), compensations={"a": call("u")})
+    run_id = await world.engine.start(as_plan(booking), {})
+    writer.then = lambda: said.append(asyncio.ensure_future(world.engine.cancel(run_id)))
+    result = await world.engine.drive(run_id)
+    assert (result.status, await said[0]) == ("cancelled", True)
+    assert world.performer.started == {"/steps/a": 1, "/$undo[a]": 1}
+    assert world.kinds(run_id, "").count("run.cancelling") == 1
     await world.close()
 
 

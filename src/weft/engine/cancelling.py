@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from weft.core.canonical import dumps
 from weft.core.clock import Clock
@@ -63,6 +64,18 @@ class Cancels:
         # Somebody drives it and will find the message, or has found it; or it has just ended.
         now = self._journal.runs.get(run_id)
         return now.status == "cancelled" or not now.ended
+
+    async def in_time(self, driven: Driven, result: RunResult) -> RunResult:
+        """`result` of a drive; a run that waits is cancelled when that was asked for too late to find a driver and too early to find none."""
+        run_id = driven.recorder.run_id
+        if result.status != "waiting":
+            return result
+        # What had come late was taken already, and nobody else knows of it.
+        if driven.late is not None and driven.cancelled is None and await self._cancel_undriven(run_id, driven.late):
+            driven.cancelled = driven.late
+        elif run_id not in await self.take([run_id]):
+            return result
+        return replace(result, status="cancelled", waits=())
 
     async def _cancel_undriven(self, run_id: str, reason: str) -> bool:
         """Cancel a run that nobody drives; False when somebody does, or when it has ended. Its children first."""

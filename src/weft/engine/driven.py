@@ -31,7 +31,8 @@ class Driven:
     """A run that this engine drives now. It begins with the walk back when the journal says that the run is being cancelled.
 
     Each walk has a runtime of its own, which `runtime` makes, and its own `waiting`; `others` see `Interpreter`. When it is `over`
-    its end is being written, which a cancel can no longer change; when it is `left` that is done.
+    its end is being written, which a cancel can no longer change: why one came that `late` is kept for whoever lets go of the run.
+    When it is `left` all of that is done.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Driven:
         self.recorder = recorder
         self.cancelled = recorder.state.cancelling
         self.over = False
+        self.late: str | None = None
         self.left = asyncio.Event()
         self._plan = plan
         self._others = others
@@ -58,7 +60,9 @@ class Driven:
 
     def cancel(self, reason: str) -> None:
         """Stop going forward, once and unless it is over; `ended` then is how the walk back ends."""
-        if self.cancelled is None and not self.over:
+        if self.over:
+            self.late = reason
+        elif self.cancelled is None:
             self.cancelled = reason
             self.recorder.note("run.cancelling", "", {"reason": reason})
             self._runtime.stop()
@@ -141,5 +145,5 @@ async def see_through(driven: Driven, mask: Mask, first: Callable[[], Awaitable[
         outcome, scope = Failure(InternalError(what, fix="this is a defect: please report it")), {}
     if driven.cancelled is not None and not isinstance(outcome, Suspended):
         return await ending.cancelled(recorder, driven.cancelled)
-    driven.over = not isinstance(outcome, Suspended)
+    driven.over = True
     return await ending.concluded(recorder, outcome, scope)

@@ -321,22 +321,25 @@ class Engine:
         others = program_walker(self._programs, recorder.state.options, partial(self._surroundings.mask, run_id))
         driven = self._active[run_id] = Driven(recorder, plan, runtime, others)
         try:
+            return await self._cancels.in_time(driven, await self._seen_through(driven, look=look))
+        finally:
+            driven.left.set()
+
+    async def _seen_through(self, driven: Driven, *, look: bool) -> RunResult:
+        """How a drive ends; it is active no more."""
+        run_id, epoch = driven.recorder.run_id, driven.recorder.epoch
+        try:
             first = partial(self._cancels.take, [run_id]) if look else None
-            result = await see_through(driven, self._surroundings.mask, first)
+            return await see_through(driven, self._surroundings.mask, first)
         except RunHalted as halt:
-            self._claims.release(run_id, recorder.epoch)
+            self._claims.release(run_id, epoch)
             raise halt.error from None
         except BaseException:  # also of a stop: nobody drives it from here any more, and the exception goes on
-            self._claims.release(run_id, recorder.epoch)
+            self._claims.release(run_id, epoch)
             raise
         finally:
             del self._active[run_id]
-            driven.left.set()
             driven.waiting.close()
-        if result.status == "waiting" and run_id in await self._cancels.take([run_id]):
-            # The cancel came too late to find a driver and too early to find none.
-            return replace(result, status="cancelled", waits=())
-        return result
 
     async def _watch_inbox(self) -> None:
         """Look into the inbox whenever somebody rings."""

@@ -212,6 +212,24 @@ async def test_an_end_starts_a_run_that_knows_of_it_and_a_failure_does_not_unles
 
 
 @simulated
+async def test_a_run_that_ends_while_a_worker_looks_for_ends_is_not_overlooked(yard):
+    await yard.add(Schedule(every=60), "first", file="first", nap="1")
+    await yard.add(RunTrigger(workflow="first"), "after", file="after")
+    await yard.until(61)
+    worker = yard.worker()
+    look = worker._fire
+
+    async def slowly(now):
+        found = await look(now)
+        await asyncio.sleep(3)
+        return found
+
+    worker._fire = slowly
+    await worker.run(once=True)
+    assert [status for _, status in yard.runs("after")] == ["completed"]
+
+
+@simulated
 async def test_ends_that_fell_into_a_pause_or_before_the_trigger_start_nothing(yard):
     await yard.add(Schedule(every=60), "first", file="first")
     yard.work()

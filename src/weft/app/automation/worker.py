@@ -90,6 +90,7 @@ class Worker:
         self._cooling: dict[str, _Cooling] = {}
         self._stopping = False
         self._ended = False
+        self._bell: object = None
         self._survey_at = 0.0
         self._next_at: int | None = None
 
@@ -105,8 +106,9 @@ class Worker:
         beside = None if self._beside is None or once else asyncio.ensure_future(self._beside())
         try:
             while not self._stopping:
+                self._listen()
                 busy = await self._look()
-                if once and not busy and not self._drives:
+                if once and not (busy or self._drives or self._ended):
                     break
                 if not busy:
                     await self._rest()
@@ -115,6 +117,13 @@ class Worker:
             if beside is not None:
                 beside.cancel()
                 await asyncio.gather(beside, return_exceptions=True)
+
+    def _listen(self) -> None:
+        """Look at everything, if somebody has rung or a drive has ended since the last look began: it may have looked there before."""
+        bell = self._journal.inbox.bell()
+        if self._ended or bell != self._bell:
+            self._survey_at = 0.0
+        self._bell, self._ended = bell, False
 
     async def _look(self) -> bool:
         """Fire, start and drive what is due; says whether there was anything."""
@@ -265,12 +274,10 @@ class Worker:
 
     async def _rest(self) -> None:
         """Wait until somebody rings, something is due, a drive has ended, or it is time to look again."""
-        bell, self._ended = self._journal.inbox.bell(), False
         # Somebody may have rung for a guest who was not looked for just now.
         until = self._looked_at + _GUESTS_S if self._put_off else self._clock.monotonic() + _LOOK_S
         while (left := until - self._clock.monotonic()) > 0 and not self._stopping:
-            if self._ended or self._journal.inbox.bell() != bell:
-                self._survey_at = 0.0
+            if self._ended or self._journal.inbox.bell() != self._bell:
                 return
             ahead = _BELL_S if self._next_at is None else (self._next_at - self._clock.micros()) / 1_000_000
             # What is due and cannot be taken up, for lack of room or because it cools, is no reason to hurry.
