@@ -27,13 +27,13 @@ class Gate:
 
     def __call__(self, connection):
         self.reached.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
 
 
 async def held_up(journal: Journal) -> Gate:
     gate = Gate()
     journal.writer.submit_and_forget(gate)
-    await asyncio.to_thread(gate.reached.wait, 10)
+    await asyncio.to_thread(gate.reached.wait, 60)
     return gate
 
 
