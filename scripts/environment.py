@@ -21,6 +21,9 @@ OLDEST_PIP = (21, 3)
 EXACTLY = ("--no-deps", "--require-hashes")
 """A lock names everything that is needed. Left to resolve, a pip before 23.3 forgets the pin of a package that is also wanted with an
 extra, takes the newest release for it, and stops at its hash: a fresh machine would fail on the day that release comes out."""
+ELSEWHERE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN")
+"""Settings of pip that would send packages past the environment, as its `user` would, which may stand in a file and is told no.
+Those that say where packages come from are honoured."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +176,9 @@ def main(arguments: list[str]) -> int:
     if level is None:
         tell(f"unknown environment {name!r}; choose one of: {', '.join(LEVELS)}")
         return 2
+    for setting in ELSEWHERE:
+        os.environ.pop(setting, None)
+    os.environ["PIP_USER"] = "0"
     folder = os.open(ROOT, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)

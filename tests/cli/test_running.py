@@ -228,13 +228,96 @@ pattern: {type: chain, config: {steps: [STEP]}}
     [
         ("{tool: file_read, args: {path: ../../secret}}", 11, "policy"),
         ("{tool: http_request, args: {url: 'http://127.0.0.1:9/'}}", 11, "policy"),
-        ("{tool: shop, args: {path: /items}}", 13, "auth"),
     ],
 )
 def test_a_step_that_calls_a_tool_itself_ends_as_what_stopped_the_tool(weft, step, code, name):
     weft.write("flow.yaml", DENIED.replace("STEP", step))
     said = weft("run", "flow.yaml", "--json")
     assert (said.code, said.json["error"]["code"], said.json["error"]["place"]) == (code, name, {"path": "/step[0]"})
+
+
+SHOP = "{tool: shop, args: {path: /items}}"
+PLACE = {"file": "flow.yaml", "line": 4, "column": 17, "pointer": "/env/secrets/0"}
+
+
+def test_so_does_one_whose_secret_is_not_there_any_more(weft, monkeypatch):
+    weft.write("flow.yaml", DENIED.replace("STEP", f"{{type: hitl, prompt: Go on?}}, {SHOP}"))
+    monkeypatch.setenv("NOWHERE_TO_BE_FOUND", "there-for-a-while-1")
+    assert weft("run", "flow.yaml").code == 19
+    monkeypatch.delenv("NOWHERE_TO_BE_FOUND")
+    said = weft("approve", "last", "--json")
+    assert (said.code, said.json["error"]["code"], said.json["error"]["place"]) == (13, "auth", {"path": "/step[1]"})
+
+
+@pytest.mark.parametrize("how", [[], ["--detach"], ["--offline"]], ids=["here", "detached", "offline"])
+def test_a_secret_that_is_not_set_exits_with_13_before_anything_starts(weft, how):
+    weft.write("flow.yaml", DENIED.replace("STEP", f"{{type: hitl, prompt: Go on?}}, {SHOP}"))
+    said = weft("run", "flow.yaml", *how, "--json")
+    assert (said.code, said.json["error"]["code"], said.json["error"]["place"]) == (13, "auth", PLACE)
+    assert "NOWHERE_TO_BE_FOUND is not set" in said.json["error"]["message"]
+    assert "export NOWHERE_TO_BE_FOUND=" in said.json["error"]["fix"]
+    assert weft("runs", "list", "--json").json["runs"] == []
+    said = weft("run", "flow.yaml", *how)
+    assert said.err.count("is not set") == 1, "it is told once"
+
+
+def test_validate_warns_of_it_and_a_look_at_the_plan_does_not_need_it(weft, monkeypatch):
+    weft.write("flow.yaml", DENIED.replace("STEP", SHOP))
+    said = weft("validate", "flow.yaml", "--json")
+    [warning] = said.json["problems"]
+    assert (said.code, warning["rule"], warning["severity"]) == (0, "unset-secret", "warning")
+    assert {name: warning[name] for name in PLACE} == PLACE
+    for command in (["plan", "flow.yaml"], ["simulate", "flow.yaml"]):
+        assert weft(*command).code == 0
+    monkeypatch.setenv("NOWHERE_TO_BE_FOUND", "here-now-1")
+    assert weft("validate", "flow.yaml", "--json").json["problems"] == []
+
+
+UNNEEDED = {
+    "nobody has the tool": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace(
+        "unused}", "unused, tools: []}"
+    ),
+    "nobody asks the agent that has it": DENIED.replace("STEP", "{tool: calculator, args: {expression: 1+1}}"),
+    "nothing refers to it": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace("${TOKEN}", "nothing"),
+    "the server is optional": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace(
+        "http_executors:\n    - {id: shop, base_url", "mcp:\n    - {id: shop, optional: true, url"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", UNNEEDED.values(), ids=UNNEEDED)
+def test_a_secret_that_is_not_needed_need_not_be_set(weft, text):
+    weft.write("flow.yaml", text)
+    assert weft("validate", "flow.yaml", "--json").json["problems"] == []
+
+
+NEEDED = {
+    "an agent that may call the tool": DENIED.replace("STEP", "{agent: nobody, input: Hi}"),
+    "an agent that is given it": DENIED.replace("STEP", "{agent: nobody, input: Hi, tool_overrides: [shop]}").replace(
+        "unused}", "unused, tools: []}"
+    ),
+    "a server": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace(
+        "http_executors:\n    - {id: shop, base_url", "mcp:\n    - {id: shop, url"
+    ),
+    "a remote agent": DENIED.replace("STEP", "{agent: far, input: Hi}").replace(
+        "{nobody: {prompt: unused}}", "{far: {a2a: 'https://far.invalid', headers: {X-Key: '${TOKEN}'}}}"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", NEEDED.values(), ids=NEEDED)
+def test_whatever_may_need_a_secret_asks_for_it_before_the_run(weft, text):
+    weft.write("flow.yaml", text)
+    assert [one["rule"] for one in weft("validate", "flow.yaml", "--json").json["problems"]] == ["unset-secret"]
+    assert (weft("run", "flow.yaml").code, weft("runs", "list", "--json").json["runs"]) == (13, [])
+
+
+def test_a_secret_of_a_workflow_inside_another_is_asked_for_at_its_place(weft):
+    weft.write("part.yaml", DENIED.replace("STEP", SHOP))
+    steps = "{agent: nobody, input: Hi}, {workflow: part.yaml}"
+    weft.write("flow.yaml", DENIED.replace("STEP", steps).replace("${TOKEN}", "nothing"))
+    said = weft("run", "flow.yaml", "--json")
+    assert (said.code, said.json["error"]["place"]) == (13, PLACE | {"file": "part.yaml"})
 
 
 def test_a_missing_credential_exits_with_13_before_anything_starts(weft, monkeypatch):

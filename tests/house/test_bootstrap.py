@@ -36,8 +36,8 @@ def command(machine: Path, name: str, body: str) -> None:
     (machine / name).chmod(0o755)
 
 
-def bootstrap(checkout: Path, machine: Path, level: str = "run") -> subprocess.CompletedProcess[str]:
-    environment = {"PATH": str(machine), "HOME": str(checkout), "PIP_NO_INDEX": "1", "PIP_RETRIES": "0"}
+def bootstrap(checkout: Path, machine: Path, level: str = "run", **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(machine), "HOME": str(checkout), "PIP_NO_INDEX": "1", "PIP_RETRIES": "0"} | more
     return subprocess.run(
         [str(checkout / "scripts" / "bootstrap"), level],
         env=environment,
@@ -117,3 +117,24 @@ def test_a_folder_that_moved_gets_a_new_environment(checkout, machine):
     checkout.rename(moved)
     assert bootstrap(moved, machine).returncode == 0
     assert log.read_text().count("venv --quiet") == 2
+
+
+def test_a_python_that_is_named_and_does_not_run_is_spoken_of(checkout, machine):
+    command(machine, "python3", f'exec "{sys.executable}" "$@"')
+    result = bootstrap(checkout, machine, "everything", PYTHON="/no such/python")
+    assert "PYTHON=/no such/python is not used" in result.stderr
+    assert "choose one of: run, dev, bench" in result.stderr
+
+
+@pytest.mark.slow
+def test_settings_of_pip_that_lead_past_the_environment_are_left_aside(checkout, machine):
+    base = getattr(sys, "_base_executable", sys.executable)
+    seen = checkout.parent / "pip.log"
+    command(machine, "python3", f'exec "{base}" "$@"')
+    pip = f'#!/bin/sh\necho "user=$PIP_USER target=$PIP_TARGET index=$PIP_NO_INDEX" >> "{seen}"\n'
+    make = f'mkdir -p "$6/bin"\nprintf %s \'{pip}\' > "$6/bin/python"\n{shutil.which("chmod")} +x "$6/bin/python"'
+    command(machine, "uv", f'if [ "$1" = venv ]; then\n{make}\nelse exit 1\nfi')
+    (machine / "mkdir").symlink_to(shutil.which("mkdir"))
+
+    assert bootstrap(checkout, machine, PIP_USER="1", PIP_TARGET="/elsewhere").returncode == 0
+    assert set(seen.read_text().splitlines()) == {"user=0 target= index=1"}

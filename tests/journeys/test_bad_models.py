@@ -55,6 +55,7 @@ ANSWERS = {
     "bytes": Bad(garbage(b"\xff\xfe\x00\x01" * 9), 10, 1, ("cannot be read", "fix: Check that the address")),
     "half an answer": Bad(half(), 10, 2, ("broke", "fix: Check the base URL. Try again later")),
     "nothing in it": Bad(say(""), 10, 2, ("gave an empty answer", "fix: Try again later")),
+    "a body without a byte": Bad(garbage(b""), 10, 2, ("gave an empty answer", "fix: Try again later")),
     "nothing at all": Bad(hang(), 20, 1, ("max_duration_s is 3", "fix: raise max_duration_s"), IN_TIME),
     "20 MB of words": Bad(say("word " * 4_000_000), 10, 1, ("20000000 characters", "fix: set max_tokens")),
     "100 MB of words": Bad(say("word " * 20_000_000), 10, 1, ("larger than 64 MiB", "fix: Set max_tokens")),

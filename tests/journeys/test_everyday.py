@@ -119,7 +119,9 @@ def test_an_agent_that_never_gets_the_shape_right_is_stopped_after_three_correct
         assert len(fake.requests) == 4
     assert said.code == 10
     assert "agent 'clerk' got no usable answer from openai/gpt-4o-mini" in said.all
-    assert "fix:" in said.err
+    assert "'old' is not of type 'integer'" in said.all
+    assert "--reasoning" in said.err
+    assert "old" in desk("show", "last", "--reasoning").out
 
 
 def test_an_agent_and_its_schema_may_live_in_files_of_their_own(desk):

@@ -98,16 +98,21 @@ def test_no_secret_is_left_anywhere_though_everybody_repeats_them(desk, echo, fl
     assert desk("verify", "last").code == 0
 
 
-def test_a_secret_that_is_not_set_is_named_to_the_agent_and_in_the_journal(desk, echo):
+def test_a_secret_that_is_not_set_is_named_before_the_run_and_one_that_goes_to_the_agent(desk, echo):
     desk.environ |= {"WEFT_NET__ALLOW_LOOPBACK": "true"}
-    del desk.environ["MAIL_TOKEN"]
-    desk.write(
-        "flow.yaml",
-        flow(TOOL.format(url=f"http://127.0.0.1:{echo.port}").replace("  python: ['leaky:look', 'leaky:fall']\n", "")),
-    )
+    text = TOOL.format(url=f"http://127.0.0.1:{echo.port}").replace("  python: ['leaky:look', 'leaky:fall']\n", "")
+    desk.write("flow.yaml", flow(text.replace("[{agent", "[{type: hitl, prompt: Go on?}, {agent")))
     with FakeProvider("openai", Script(call("mail", {"path": "/"}), say("sorry"))) as fake:
         desk.reach(fake)
+        token = desk.environ.pop("MAIL_TOKEN")
         said = desk("run", "flow.yaml")
+        assert said.code == 13
+        assert "MAIL_TOKEN is not set" in said.err
+        desk.environ["MAIL_TOKEN"] = token
+        assert desk("run", "flow.yaml").code == 19
+        assert fake.requests == []
+        del desk.environ["MAIL_TOKEN"]
+        said = desk("approve", "last")
         assert "MAIL_TOKEN is not set" in fake.requests[1].text
     assert said.code == 0
     assert echo.seen == []

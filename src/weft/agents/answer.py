@@ -2,11 +2,12 @@
 
 A call that needs one says so in its input:
 
-``"answer": {"schema", "instruction", "retries", "fallback", "subtasks"}``
+``"answer": {"schema", "instruction", "offers", "retries", "fallback", "subtasks"}``
 
-`schema` is the JSON Schema of the answer and `instruction` the sentence that asks for it, put behind the prompt. An answer that cannot
-be used is sent back, in the same conversation, up to `retries` times; then `fallback` stands in, if there is one. `subtasks`
-marks a list of subtasks, see `weft.agents.subtasks`.
+`schema` is the JSON Schema of the answer and `instruction` the sentence that asks for it, put behind the prompt; `offers` are the names
+to choose from, each with what is said of it, which the sentence ends with. An answer that cannot be used is sent back, in the same
+conversation, up to `retries` times; then `fallback` stands in, if there is one. `subtasks` marks a list of subtasks, see
+`weft.agents.subtasks`.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ async def converse(
     if wanted is None:
         result = await turn(prompt, earlier)
         return Answered(result.output, result.all_messages()[len(earlier) :], result.usage.total_tokens)
-    instruction = str(wanted["instruction"])
+    instruction = f"{wanted['instruction']}{_offered(wanted.get('offers') or {})}"
     tries = int(wanted.get("retries", 1)) + 1
     said, messages = f"{prompt}\n\n{instruction}", list(earlier)
     tokens = 0
@@ -101,6 +102,13 @@ async def converse(
             fix="look at the answers with `weft show`, and say in the agent's prompt what to answer",
         )
     return Answered(result.output, messages[len(earlier) :], tokens, wanted["fallback"])
+
+
+def _offered(offers: Mapping[str, str]) -> str:
+    """The end of a sentence that offers names: one to a line with what is said of them, or only they."""
+    if any(offers.values()):
+        return "".join(f"\n- {name}: {about}" if about else f"\n- {name}" for name, about in offers.items())
+    return f" {', '.join(offers)}" if offers else ""
 
 
 def _finished(data: Any, wanted: Mapping[str, Any], scope: Mapping[str, Any], context: StepContext) -> Any:

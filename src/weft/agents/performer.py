@@ -6,9 +6,9 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequenc
 from contextvars import ContextVar
 from typing import Any
 
-from pydantic_ai import Agent, RunContext, UsageLimits
+from pydantic_ai import Agent, ModelRetry, RunContext, UsageLimits
 from pydantic_ai.agent import AgentRunResult
-from pydantic_ai.exceptions import AgentRunError, UnexpectedModelBehavior, UsageLimitExceeded
+from pydantic_ai.exceptions import AgentRunError, ToolRetryError, UnexpectedModelBehavior, UsageLimitExceeded
 from pydantic_ai.messages import (
     AgentStreamEvent,
     ModelMessage,
@@ -42,6 +42,8 @@ REQUESTS = 50
 """Model requests that one call may make; an agent that wants more is going in circles."""
 MAX_RESPONSE = 4_000_000
 """Characters of one answer."""
+_REASON = 400
+"""Characters of what was wrong with an answer, which may quote it."""
 
 _EMIT: ContextVar[Callable[[Mapping[str, Any]], None] | None] = ContextVar("weft_emit", default=None)
 
@@ -197,13 +199,22 @@ async def _ask(
         ) from error
     except (UnexpectedModelBehavior, AgentRunError) as error:
         raise ProviderError(
-            f"agent {deps.agent!r} got no usable answer from {deps.model.id}: {error}",
-            fix="look at the answers with `weft show`, and adjust the prompt or the output_schema",
+            f"agent {deps.agent!r} got no usable answer from {deps.model.id}: {_with_reason(error)}",
+            fix="look at the answers with `weft show RUN --reasoning`, and adjust the prompt or the output_schema",
             place=Place(path=deps.context.path),
         ) from error
     finally:
         CALL.reset(call_token)
         _EMIT.reset(emit_token)
+
+
+def _with_reason(error: Exception) -> str:
+    """What the library says, and what was wrong with the last answer, which it keeps underneath."""
+    under = error.__cause__
+    if not isinstance(under, ModelRetry | ToolRetryError):
+        return str(error)
+    reason = " ".join(str(under).split())
+    return f"{error}. {reason[:_REASON]}" + ("…" if len(reason) > _REASON else "")
 
 
 def _teller(deps: AgentCall) -> Callable[[Mapping[str, Any]], None]:

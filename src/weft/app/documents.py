@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from weft.app.alone import MESSAGE, alone, conversing
 from weft.app.compiled import CompiledFiles
 from weft.app.parts import load as part
-from weft.app.service import Checked, ModelChoice
+from weft.app.secret_needs import lacking
+from weft.app.service import UNSET, Checked, ModelChoice
 from weft.core.errors import InputError, Place, Problem, SpecError, UnsupportedError
 from weft.plan.codec import plan_hash
 from weft.plan.compile import compile_workflow
@@ -60,7 +62,7 @@ def check(file: Path, choice: ModelChoice, programs: PythonWorkflows | None = No
     if report.unsupported:
         raise _refusal(file, report.unsupported)
     compiled = compile_workflow(report.workflow, overrides(choice))
-    problems = [*report.problems, *_unpriced(compiled, file)]
+    problems = [*report.problems, *_unpriced(compiled, file), *_unset(compiled, file)]
     return Checked(file=file, problems=problems, workflow=compiled.workflow, plan_hash=plan_hash(compiled))
 
 
@@ -204,6 +206,12 @@ def _refusal(file: Path, problems: tuple[Problem, ...]) -> UnsupportedError:
         place=problems[0].place,
         problems=problems,
     )
+
+
+def _unset(compiled: Plan, file: Path) -> Iterator[Problem]:
+    """A run would be refused for want of these secrets; where it runs they may be there."""
+    for error in lacking(compiled, file, os.environ):
+        yield Problem(rule=UNSET, message=error.message, fix=error.fix, place=error.place, severity="warning")
 
 
 def _unpriced(compiled: Plan, file: Path) -> Iterator[Problem]:

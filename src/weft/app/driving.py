@@ -33,6 +33,7 @@ from weft.app.listening import BusListener, TelemetryListener
 from weft.app.pace import Pace
 from weft.app.programs import PythonWorkflows
 from weft.app.real_paths import RealPaths
+from weft.app.secret_needs import declared_secrets, lacking
 from weft.app.secret_sources import secret_cache
 from weft.app.servers import Servers
 from weft.app.service import RunRequest
@@ -141,6 +142,8 @@ class Driving:
         act = run_start(run_id, request.file.name, auto.automation if auto else "")
         try:
             self._check(prepared.plan, request.choice.base_url)
+            if request.plan is None:  # one that is made here takes of several files what it will need
+                self._demand_secrets(prepared.plan, request.file)
         except PolicyError as error:
             await self._trail.note(self._trail.of(request.owner, act, outcome="denied", reason=error.message[:200]))
             raise
@@ -289,6 +292,14 @@ class Driving:
             else:
                 check_credentials(model_ref(definition), os.environ)
 
+    def _demand_secrets(self, plan: Plan, file: Path) -> None:
+        """Refuse a run for which a variable of the environment is not set that it may need."""
+        for error in lacking(plan, file, os.environ):
+            if file.is_relative_to(self._settings.home):
+                # Nobody else has to know where a service keeps its copies.
+                error.place = replace(error.place, file=file.name)
+            raise error
+
     def _tools_of(self, plan: Plan) -> Mapping[str, Tool]:
         """The tools of `plan`, made once. Its secrets are known from here on, whether or not a tool ever asks for one."""
         known = self._tools.get(id(plan))
@@ -334,12 +345,3 @@ class Driving:
 
     def _trace_of(self, plan: Plan, events: list[Any]) -> Mapping[str, Any]:
         return trace_of(plan.definitions, events, redactor=self._redactor)
-
-
-def declared_secrets(definitions: Mapping[str, Any]) -> dict[str, SecretRef]:
-    """The secrets that a plan declares, by the names under which it refers to them."""
-    declared: Mapping[str, Mapping[str, str]] = definitions.get("secrets") or {}
-    return {
-        name: SecretRef(name=name, key=one["key"], source=one.get("source", "env"), path=one.get("path", ""))
-        for name, one in declared.items()
-    }

@@ -44,6 +44,8 @@ class ModelChoice:
     offline: bool = False
 
 
+UNSET = "unset-secret"
+"""The rule of the warning that a secret is not there; a run that may need it is refused."""
 AS_WRITTEN = ModelChoice()
 """No choice: the workflow's own models."""
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import typer
 
-from weft.app.service import ModelChoice, RunRequest, Service
+from weft.app.service import UNSET, ModelChoice, RunRequest, Service
 from weft.cli import logs, reach
 from weft.cli.attending import Manner, asks, attend
 from weft.cli.drive import Interrupts
@@ -117,9 +117,9 @@ def _prepared(service: Service, request: RunRequest, *, ask: bool, quiet: bool) 
     """The request with what the user was asked for; warnings about the file are told on the way."""
     if not quiet:
         problems = service.check(request.file, request.choice).problems
-        # With an error among them, whoever refuses the file tells all of them.
+        # With an error among them, whoever refuses the file tells all of them; and a secret that lacks is told by the refusal.
         for problem in () if any(each.severity == "error" for each in problems) else problems:
-            for line in problem_lines(problem, sys.stderr):
+            for line in problem_lines(problem, sys.stderr) if problem.rule != UNSET else ():
                 tell(line)
     if not ask:
         return request

@@ -94,6 +94,9 @@ def recognise(
         # Ours under a client's own: the limit on the size of an answer.
         if isinstance(one, WeftError):
             return one
+        # What a proxy sends that lost the server behind it; a client calls it unreadable.
+        if isinstance(one, json.JSONDecodeError) and not one.doc.strip():
+            return _empty(ref)
     for one in causes:
         if found := _known(one, ref, streaming=streaming):
             return _clean(found, secrets)
@@ -273,4 +276,8 @@ def check_answer(response: ModelResponse, ref: ModelRef) -> ModelResponse:
         raise ProviderError(
             f"{ref.id} reached its token limit before it said anything", fix="raise max_tokens", model=ref.id
         )
-    raise TransientError(f"{ref.id} gave an empty answer", fix=LATER, model=ref.id)
+    raise _empty(ref)
+
+
+def _empty(ref: ModelRef) -> TransientError:
+    return TransientError(f"{ref.id} gave an empty answer", fix=LATER, model=ref.id)

@@ -14,7 +14,7 @@ from weft.core.errors import AuthError, PolicyError, UnsupportedError
 from weft.core.masking import KnownValues
 from weft.secrets.port import SecretRef, Values
 
-__all__ = ["SecretRef", "Secrets"]
+__all__ = ["SecretRef", "Secrets", "references"]
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z0-9._:-]{1,200})\}")
 _KEY = "$secret"
@@ -155,6 +155,11 @@ class Secrets:
             self._on_resolve(value)
         if self._on_read is not None:
             self._on_read(ref)
+
+
+def references(text: str) -> list[str]:
+    """The names of the secrets to which a text refers as ``${name}``."""
+    return _REFERENCE.findall(text)
 
 
 def _unknown(name: str) -> AuthError:

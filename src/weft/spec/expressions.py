@@ -15,7 +15,7 @@ _WORDS = {None: "none", True: "true", False: "false"}
 
 
 def literal(value: Any) -> str:
-    """The expression whose value is the JSON `value`.
+    """The expression whose value is the JSON `value`; the order of its keys makes no difference.
 
     Raises:
         TemplateError: `value` is not JSON.
@@ -29,7 +29,7 @@ def literal(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(literal, value))}]"
     if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return f"{{{', '.join(f'{literal(key)}: {literal(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{literal(key)}: {literal(item)}' for key, item in sorted(value.items()))}}}"
     raise TemplateError(f"a {type(value).__name__} is not a value", fix="write text, a number, a list or a map")
 
 
@@ -49,7 +49,7 @@ def filled(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(filled, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{literal(key)}: {filled(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{literal(key)}: {filled(item)}' for key, item in sorted(value.items()))}}}"
     return literal(value)
 
 

@@ -14,8 +14,8 @@ ANSWER = "hitl_response"
 
 
 def names_set(steps: Iterable[Section]) -> tuple[str, ...]:
-    """What `steps`, and the steps inside them, leave in the scope around them; each name once."""
-    return tuple(dict.fromkeys(name for step in steps for name in _names(step)))
+    """What `steps`, and the steps inside them, leave in the scope around them; each name once, by name."""
+    return tuple(sorted({name for step in steps for name in _names(step)}))
 
 
 def _names(step: Section) -> Iterator[str]:
@@ -34,13 +34,13 @@ def _names(step: Section) -> Iterator[str]:
 
 
 def names_within(section: Section) -> tuple[str, ...]:
-    """Every name that anything inside `section` gives to a value that stays, each once."""
-    return tuple(dict.fromkeys(name for _pointer, part in walk(section) for name in _given(part)))
+    """Every name that anything inside `section` gives to a value that stays, each once, by name."""
+    return tuple(sorted({name for _pointer, part in walk(section) for name in _given(part)}))
 
 
 def items_within(section: Section) -> tuple[str, ...]:
-    """The names of the items of every map inside `section`."""
-    return tuple(dict.fromkeys(part.item for _pointer, part in walk(section) if isinstance(part, MapRule)))
+    """The names of the items of every map inside `section`, each once, by name."""
+    return tuple(sorted({part.item for _pointer, part in walk(section) if isinstance(part, MapRule)}))
 
 
 def _given(part: Section) -> Iterator[str]:

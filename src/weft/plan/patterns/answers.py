@@ -36,18 +36,17 @@ def score_answer(scale: Scale) -> Answer:
 
 
 def route_answer(routes: Mapping[str, Route], *, retries: int, default: str | None) -> Answer:
-    """The choice of one of `routes`."""
-    names = list(routes)
-    about = [f"- {name}: {route.description}" if route.description else f"- {name}" for name, route in routes.items()]
+    """The choice of one of `routes`. They are offered in the order of the file, which is in a map, so that it makes no other plan."""
     described = any(route.description for route in routes.values())
-    offer = "one of the following routes:\n" + "\n".join(about) if described else f"one of: {', '.join(names)}"
+    offer = "one of the following routes:" if described else "one of:"
     return {
         "schema": {
             "type": "object",
             "required": ["route"],
-            "properties": {"route": {"type": "string", "enum": names}},
+            "properties": {"route": {"type": "string", "enum": sorted(routes)}},
         },
         "instruction": f'Answer with JSON and nothing else: {{"route": "<name>"}}, where <name> is {offer}',
+        "offers": {name: route.description for name, route in routes.items()},
         "retries": retries,
         **({} if default is None else {"fallback": {"route": default}}),
     }

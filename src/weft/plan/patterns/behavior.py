@@ -41,7 +41,7 @@ def compile_tree(pattern: BehaviorTree, compiler: Compiler, name: str) -> Node:
     """The root at ``/root``, or under its `id`, and inside it each node under its `id` or its kind and place."""
     config = pattern.config
     cooling = sum(isinstance(part, CooldownNode) for _pointer, part in walk(config.root))
-    names = dict.fromkeys((*config.context, *names_within(config.root), ANSWER, "results"))
+    names = sorted({*config.context, *names_within(config.root), ANSWER, "results"})
     growing = _Growing(compiler, (*names, *(f"cooldown_{place}" for place in range(cooling)), TREE))
     root = growing.node(config.root, getattr(config.root, "id", None) or "root")
     failed = Choose(name="end", branches=(Branch(when=_OK, node=_nothing()),), required="the behaviour tree failed")

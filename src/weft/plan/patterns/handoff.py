@@ -30,7 +30,7 @@ def compile_handoff(pattern: Handoff, compiler: Compiler, name: str) -> Node:
             Set(name="place", values={"at": at, "chain": "turns[-1].chain if turns else []"}),
             Choose(
                 name="",
-                branches=tuple(branch for each in config.agents for branch in _turns(each, config, question)),
+                branches=tuple(branch for each in sorted(config.agents) for branch in _turns(each, config, question)),
             ),
             compute(
                 "pass",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from weft.plan.nodes import Arrow, Branch, Choose, Loop, Machine, Node, Sequence, Set, Signal, State, Wait
 from weft.plan.patterns.compiler import PREVIOUS, Compiler
 from weft.plan.patterns.flow import WAITED, begun, clock, present, series, start_of
+from weft.plan.patterns.reach import by_reach
 from weft.spec.expressions import bare, computed, literal
 from weft.spec.model.base import Section
 from weft.spec.model.machine import Always, MachineState, StateMachine, StateMachineConfig, Timer, Transition
@@ -39,11 +40,11 @@ def compile_machine(pattern: StateMachine, compiler: Compiler, name: str) -> Nod
     """A machine at ``/machine``, whose visits stand at ``/machine/<state>[n]``."""
     config = pattern.config
     making = _Making(config, compiler)
-    held = {each: present(each) for each in (STATE, *config.context, *making.names)}
+    held = {each: present(each) for each in (STATE, *making.names)}
     machine = Machine(
         name="machine",
         start=config.initial,
-        states=tuple(making.state(each, rule) for each, rule in config.states.items()),
+        states=tuple(making.state(each, config.states[each]) for each in _in_order(config)),
         into=STATES,
         max_visits=config.max_visits,
         value={"response": present("last_response"), **held},
@@ -57,8 +58,8 @@ class _Making:
     def __init__(self, config: StateMachineConfig, compiler: Compiler) -> None:
         self._config = config
         self._compiler = compiler
-        self.names = tuple(dict.fromkeys((*config.context, *names_within(config), ANSWER)))
-        self._events = list(dict.fromkeys(event for state in config.states.values() for event in state.on))
+        self.names = tuple(sorted({*config.context, *names_within(config), ANSWER}))
+        self._events = sorted({event for state in config.states.values() for event in state.on})
 
     def state(self, name: str, rule: MachineState) -> State:
         """One state: what is done there, and where it leads."""
@@ -182,9 +183,15 @@ class _Making:
             yield Choose(name="do", branches=branches)
 
 
+def _in_order(config: StateMachineConfig) -> list[str]:
+    """The states as one comes to them from the initial one."""
+    targets = {name: [way.rule.to for way in _ways(rule) if way.rule.to] for name, rule in config.states.items()}
+    return by_reach(config.initial, targets)
+
+
 def _ways(rule: MachineState) -> list[_Way]:
     found: list[tuple[str, Transition | Always, str | None]] = [("always", way, None) for way in rule.immediate()]
-    found += [(event, way, event) for event, ways in rule.events().items() for way in ways]
+    found += [(event, way, event) for event, ways in sorted(rule.events().items()) for way in ways]
     found += [("after", way, None) for way in rule.timers()]
     places: dict[str, int] = {}
     ways = []

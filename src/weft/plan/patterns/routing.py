@@ -20,7 +20,7 @@ _NO_SEGMENT = re.compile(r"[^\w.:-]+")
 def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
     """The router at ``/decide/router``, its review at ``/review``, then the steps at ``/route/<name>/step[0]``."""
     config = pattern.config
-    router = config.router
+    router, routes = config.router, dict(sorted(config.routes.items()))
     answer = route_answer(config.routes, retries=router.max_retries, default=config.default)
     prompt = compiler.opening if router.input is None else router.input
     chosen = {
@@ -33,11 +33,11 @@ def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
         Set(name="chosen", values=chosen),
     ]
     if router.review_router is not None:
-        forms = "|".join(["approved?", *(f"route:\\s*{_escaped(route)}" for route in config.routes)])
+        forms = "|".join(["approved?", *(f"route:\\s*{_escaped(route)}" for route in routes)])
         review = gate_of(router.review_router, "review", pattern=f"(?i)\\s*(?:{forms})\\s*")
-        children += [review, *_reviewed(list(config.routes))]
+        children += [review, *_reviewed(list(routes))]
     opening = compiler.opening if compiler.workflow.inputs.required or router.input is None else router.input
-    names = _segments(config.routes)
+    names = _segments(routes)
     branches = tuple(
         Branch(
             when=f"router.chosen_route == {json.dumps(route)}",
@@ -48,9 +48,9 @@ def compile_routing(pattern: Routing, compiler: Compiler, name: str) -> Node:
                 exports=("hitl_response",),
             ),
         )
-        for route, entry in config.routes.items()
+        for route, entry in routes.items()
     )
-    unknown = f"the review chose a route that is not there; there are: {', '.join(config.routes)}"
+    unknown = f"the review chose a route that is not there; there are: {', '.join(routes)}"
     children.append(Choose(name="route", branches=branches, required=unknown))
     return Sequence(name=name, children=tuple(children))
 
