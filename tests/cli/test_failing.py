@@ -1,6 +1,9 @@
 """How commands fail: usage, defects, and valid JSON whatever happens."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -99,3 +102,19 @@ def test_an_address_of_a_model_that_may_not_be_asked_keeps_the_run_from_starting
     assert (said.code, said.json["error"]["code"]) == (11, "policy")
     assert said.json["error"]["place"]["pointer"] == "/agents/one"
     assert weft("runs", "list", "--json").json["runs"] == []
+
+
+@pytest.mark.slow
+def test_an_installation_that_lost_a_package_is_told_in_a_sentence(tmp_path):
+    gone = "raise ModuleNotFoundError(\"No module named 'pydantic'\", name='pydantic.main')\n"
+    (tmp_path / "pydantic.py").write_text(gone)
+    environ = os.environ | {"PYTHONPATH": str(tmp_path), "WEFT_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "weft", "runs", "list"]
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert (said.returncode, said.stdout) == (12, "")
+    assert "its package 'pydantic' is missing" in said.stderr
+    assert "fix: install Weft again" in said.stderr
+    assert "Traceback" not in said.stderr
+    command.append("--json")
+    said = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    assert (said.returncode, json.loads(said.stdout)["error"]["code"], said.stderr) == (12, "io", "")

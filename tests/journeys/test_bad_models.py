@@ -134,3 +134,15 @@ def test_a_slow_provider_is_waited_for_no_longer_than_the_step_allows(desk):
     assert said.code == 10
     assert "fix:" in said.err
     assert "0.5" in said.all
+
+
+def test_a_request_that_was_given_up_keeps_no_command_waiting(desk):
+    """The client of this provider waits in a thread of its own, which nothing can stop."""
+    with FakeProvider("bedrock", hang()) as fake:
+        desk.reach(fake)
+        desk.write("flow.yaml", flow(IN_TIME + BODY))
+        flags = ("--provider", "bedrock", "--model", "us.anthropic.claude-3-5-sonnet-20241022-v2:0")
+        said = desk("run", "flow.yaml", *flags, within=60)
+        assert len(fake.requests) == 1
+    assert (said.code, said.out) == (20, ""), said.all
+    assert "max_duration_s is 3" in said.all

@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import typer
@@ -13,8 +14,8 @@ import typer
 from weft.cli.commands import COMMANDS, FAILURE
 from weft.cli.group import root
 from weft.cli.server import NAMED, taken
-from weft.cli.terminal import let_go, prepare_streams
-from weft.core.errors import StorageError
+from weft.cli.terminal import let_go, prepare_streams, say_json, tell
+from weft.core.errors import EXIT_CODES, StorageError
 
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -27,7 +28,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = sys.argv[1:] if argv is None else argv
     entry = next((COMMANDS[arg] for arg in args if arg in COMMANDS), None)
     if entry is not None and not entry.brief:
-        sys.exit(execute(args))
+        code = execute(args)
+        if any(not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
+            # It sits in a request of a client's library that was given up; an ordinary exit would wait for the answer.
+            sys.stderr.flush()
+            os._exit(code)
+        sys.exit(code)
     # Most of the time of a brief command is start and end: no garbage is collected, no plugins are looked for, and the
     # interpreter is not taken down piece by piece.
     gc.disable()
@@ -68,10 +74,24 @@ def _unwritten(error: OSError) -> StorageError:
     return StorageError(f"the output cannot be written: {error.strerror}", fix=fix)
 
 
+def _incomplete(package: str, *, as_json: bool) -> int:
+    """Said without the parts that print errors otherwise, for they may be what cannot be loaded."""
+    message = f"this installation of Weft is not whole: its package {package!r} is missing"
+    fix = "install Weft again; in a checkout, remove .venv and run the make command again"
+    if as_json:
+        say_json({"error": {"code": StorageError.code, "message": message, "fix": fix}})
+    else:
+        tell(f"error: {message}\n  fix: {fix}")
+    return EXIT_CODES[StorageError.code]
+
+
 def _failed(error: Exception, *, as_json: bool, debug: bool) -> int:
     if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
         let_go(sys.stdout)
         error, as_json = _unwritten(error), False
+    missing = error.name.partition(".")[0] if isinstance(error, ModuleNotFoundError) and error.name else "weft"
+    if missing != "weft" and not debug:
+        return _incomplete(missing, as_json=as_json)
     try:
         code: int = FAILURE.load()(error, as_json=as_json, debug=debug)
         sys.stdout.flush()
