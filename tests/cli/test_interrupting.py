@@ -67,6 +67,34 @@ def test_an_interrupted_run_says_so_in_json(weft):
     assert said.json["run_id"] == only_run(weft)["run_id"]
 
 
+STOPS_ITSELF = """\
+import os, pathlib, signal
+
+def nap(name: str, seconds: float) -> str:
+    return name
+
+def fail(message: str) -> str:
+    return message
+
+if not (mark := pathlib.Path("loaded")).exists():
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGINT)
+"""
+"""Tools are loaded when a run is created, before its first step."""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_interrupted_before_its_first_step_has_the_status_of_its_row(weft):
+    weft.write("flow.yaml", steps(("one", 0)))
+    weft.write("napping.py", STOPS_ITSELF)
+    said = weft.finish(weft.start("run", "flow.yaml", "--json"))
+    assert said.code == 130
+    weft.wake()
+    assert (said.json["interrupted"], said.json["status"]) == (True, only_run(weft)["status"])
+    assert weft("events", "last", "--json").json[-1]["kind"] in {"run.created", "run.started", "run.waiting"}
+    assert weft("resume", "last").code == 0
+
+
 @pytest.mark.slow
 def test_a_second_signal_ends_the_process_and_harms_nothing(weft):
     weft.write("flow.yaml", steps(*SLOW))

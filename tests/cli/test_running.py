@@ -185,6 +185,14 @@ def test_run_resume_is_resume(weft):
     assert weft("run").code == 2
 
 
+def test_an_artifact_is_told_with_its_path_once_that_is_known(weft):
+    weft.write("flow.yaml", steps(("one", 0)) + ARTIFACT.replace("note.md", "'{{ steps | length }}.md'"))
+    told = [line.split() for line in weft("run", "flow.yaml").err.splitlines() if "$artifact[0]" in line]
+    assert [line[1:4] for line in told] == [["begin", "/$artifact[0]", "artifact"], ["done", "/$artifact[0]", "1.md"]]
+    assert len(told[0]) == 4
+    assert "1.md" in weft("show", "last").out
+
+
 def test_an_artifact_that_would_leave_its_folder_exits_with_11(weft):
     weft.write("flow.yaml", steps(("one", 0)) + ARTIFACT.replace("note.md", "'{{ last_response[:0] }}../note.md'"))
     said = weft("run", "flow.yaml", "--json")

@@ -90,6 +90,7 @@ def test_a_run_is_shown_as_it_was(weft, run):
     assert [step["path"] for step in shown["steps"]] == ["/one"]
     assert weft("show", run, "--at", str(len(events)), "--json").json["status"] == "completed"
     assert weft("show", run, "--at", "999").code == 2
+    assert "weft resume" not in weft("show", run, "--at", str(first)).out, "the run is over now"
 
 
 def test_a_line_has_a_current_run_and_forks_can_be_dropped(weft, run):

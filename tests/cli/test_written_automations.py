@@ -115,7 +115,8 @@ def test_a_worker_makes_its_folder_active_and_starts_what_is_due(weft):
     assert (said.code, "synced  added=often" in said.err) == (0, True)
     time.sleep(1.1)
     assert "synced  unchanged=often" in weft("worker", flows, "--once").err
-    assert firings(weft, "often")[0]["status"] == "started"
+    # A time that comes while the run before goes on is skipped.
+    assert "started" in {one["status"] for one in firings(weft, "often")}
     [run, *_] = weft("runs", "list", "--workflow", "often", "--json").json["runs"]
     assert (run["status"], "tea" in weft("show", run["run_id"]).out) == ("completed", True)
     weft.write("wrong.yaml", "version: 1\n")

@@ -526,3 +526,35 @@ async def test_a_cancel_reaches_a_driven_run_although_that_of_another_one_is_ref
         await world.engine._cancels.take([waiting, run_id])
     assert (await asyncio.wait_for(task, 5)).status == "cancelled"
     await world.close()
+
+
+@simulated
+async def test_a_cancel_from_elsewhere_that_the_journal_refused_is_found_when_the_run_is_taken_up():
+    """It was left for a driver that has just let go, and the journal refuses the end of the run at that moment."""
+
+    class Left(ScriptedPerformer):
+        async def perform(self, call, scope, context):
+            post = world.journal.inbox.post(
+                context.run_id, key="cancel:1", kind="cancel", data={"reason": "enough"}, at=1
+            )
+            await world.journal.writer.submit(post)
+            raise TransientError("lost")
+
+    class RefusesCancels(LateWriter):
+        late_s = 0.0
+
+        def submit(self, work):
+            if any(draft.kind == "run.cancelled" for draft in getattr(work, "drafts", ())):
+                raise StorageError("the disk is full")
+            return super().submit(work)
+
+    world = World(Left())
+    inner = world.journal.writer
+    world.journal.writer = RefusesCancels(world.journal, at=0, when="after")
+    with pytest.raises(StorageError):
+        await world.run(chain(call("a", effect="once")))
+    (run,) = world.journal.runs.list()
+    assert (run.status, run.driven) == ("waiting", False)
+    world.journal.writer = inner
+    assert (await world.resume(run.id)).status == "cancelled"
+    await world.close()

@@ -326,7 +326,7 @@ def test_a_person_logs_in_once_and_runs_use_the_token(desk, guarded):
     process = desk.start("mcp", "login", "flow.yaml", "web", "--no-browser", "--json")
     heard = desk.home / f"{desk.processes.index(process)}.err"
     found = until(lambda: process.poll() is not None or re.search(r"http://\S+/authorize\S+", heard.read_text()), 60)
-    assert httpx2.get(found[0], follow_redirects=True).status_code == 200
+    assert httpx2.get(found[0], follow_redirects=True, timeout=60).status_code == 200
     said = desk.finish(process)
     assert (said.code, said.json["tools"]) == (0, ["shout", "long"]), said.all
 

@@ -150,12 +150,12 @@ def test_a_stream_ends_when_its_key_is_taken_back(service, road):
     lines, took = read(url, road, shown, lambda: elsewhere(host, lambda identity: identity.revoke(key.id)))
     assert took < promised(1.5)
     assert CHECKS[road](*last(lines)), lines
-    assert httpx2.get(f"{url}/api/v1/runs", headers={"Authorization": f"Bearer {shown}"}).status_code == 401
+    assert httpx2.get(f"{url}/api/v1/runs", headers={"Authorization": f"Bearer {shown}"}, timeout=60).status_code == 401
 
 
 def test_a_stream_over_grpc_ends_too(service):
     host, url = service
-    card = httpx2.get(f"{url}/.well-known/agent-card.json").json()
+    card = httpx2.get(f"{url}/.well-known/agent-card.json", timeout=60).json()
     address = next(one["url"] for one in card["supportedInterfaces"] if one["protocolBinding"] == "GRPC")
     key, shown = new(host, "one of grpc")
     said = a2a_pb2.Message(message_id="m2", role="ROLE_USER", parts=[a2a_pb2.Part(text="go")])
@@ -191,7 +191,7 @@ def test_a_stream_ends_with_the_session_of_its_browser(service, how):
     host, url = service
     cookies = []
     for _ in range(2):
-        with httpx2.Client() as browser:
+        with httpx2.Client(timeout=60) as browser:
             browser.get(f"{url}/auth/link", params={"code": new_link(host.sealed)})
             cookies.append(f"weft_session={browser.cookies['weft_session']}")
     with (
@@ -202,10 +202,10 @@ def test_a_stream_ends_with_the_session_of_its_browser(service, how):
         lines = [next(said)]
         next(others)
         if how == "signed out":
-            done = httpx2.post(f"{url}/auth/logout", headers={"Cookie": cookies[0], "Origin": url})
+            done = httpx2.post(f"{url}/auth/logout", headers={"Cookie": cookies[0], "Origin": url}, timeout=60)
             assert done.status_code == 204
         else:
-            found = httpx2.get(f"{url}/api/v1/signins", headers={"Cookie": cookies[0]}).json()
+            found = httpx2.get(f"{url}/api/v1/signins", headers={"Cookie": cookies[0]}, timeout=60).json()
             [own] = [one["id"] for one in found if one["current"]]
             assert elsewhere(host, lambda identity: identity.end_signin(own)) == "local"
         began = time.monotonic()
@@ -213,7 +213,7 @@ def test_a_stream_ends_with_the_session_of_its_browser(service, how):
         assert time.monotonic() - began < promised(1.5)
         assert CHECKS["control"](*last(lines))
         tells_of_a_new_run(url, others, {"Cookie": cookies[1], "Origin": url})
-    assert httpx2.get(f"{url}/api/v1/runs", headers={"Cookie": cookies[0]}).status_code == 401
+    assert httpx2.get(f"{url}/api/v1/runs", headers={"Cookie": cookies[0]}, timeout=60).status_code == 401
 
 
 def test_other_streams_go_on(service):

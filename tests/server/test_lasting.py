@@ -62,7 +62,7 @@ def wake(service: Served, run_id: str) -> None:
 
 async def napping(service: Served, known: set[str]) -> str:
     """The run that has begun to nap since those that are known."""
-    for _ in range(200):
+    for _ in range(1_200):
         found = [one["id"] for one in service.api("GET", "/runs").json()["items"] if one["status"] == "waiting"]
         if new := set(found) - known:
             return new.pop()

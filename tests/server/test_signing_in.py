@@ -279,7 +279,7 @@ async def test_a_sign_in_ends_where_it_was_begun_and_once(opened, provider):
     async def begun():
         browser = httpx2.AsyncClient(transport=transport, base_url=URL)
         away = await browser.get("/auth/login")
-        async with httpx2.AsyncClient() as outside:
+        async with httpx2.AsyncClient(timeout=60) as outside:
             back = (await outside.get(away.headers["location"])).headers["location"]
         return browser, back, browser.cookies["weft_login"]
 
@@ -350,7 +350,7 @@ async def test_a_browser_signs_in_at_the_provider(opened, provider):
     assert away.status_code == 303
     asked = {name: values[0] for name, values in parse_qs(urlsplit(away.headers["location"]).query).items()}
     assert (asked["code_challenge_method"], asked["redirect_uri"]) == ("S256", f"{URL}/auth/callback")
-    async with httpx2.AsyncClient() as browser:
+    async with httpx2.AsyncClient(timeout=60) as browser:
         back = (await browser.get(away.headers["location"])).headers["location"]
     # Somebody else's browser did not begin this, and the state of another sign-in does not fit.
     stranger = httpx2.AsyncClient(transport=client._transport, base_url=URL)

@@ -117,7 +117,7 @@ class Secure(Served):
         while True:
             try:
                 with (
-                    httpx2.Client(verify=shown.context()) as http,
+                    httpx2.Client(verify=shown.context(), timeout=60) as http,
                     http.stream("GET", f"{self.url}/health/live") as answer,
                 ):
                     assert answer.status_code == 200
@@ -236,7 +236,7 @@ def test_what_is_unfit_is_refused_at_the_start(tmp_path):
 
 
 def health(service):
-    with httpx2.Client(verify=service.shown.context()) as http:
+    with httpx2.Client(verify=service.shown.context(), timeout=60) as http:
         answer = http.get(f"{service.url}/health/deep")
     return answer.status_code, answer.json()["checks"]["server.tls_cert"]
 

@@ -39,10 +39,10 @@ def test_the_first_thing_to_try_works_and_a_broken_file_is_named(tmp_path):
         command = shlex.split(lines[-1].removeprefix("Try it:"))
         answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
         assert answer["choices"][0]["message"]["content"]
-        deep = httpx2.get(f"{url}/health/deep").json()
+        deep = httpx2.get(f"{url}/health/deep", timeout=60).json()
         assert (deep["status"], deep["checks"]["journal"]["status"]) == ("ok", "ok")
         assert deep["checks"]["library"] == {"status": "degraded", "served": 2, "broken": ["torn.yaml"]}
-        assert httpx2.get(f"{url}/health/ready").json() == {"status": "ok"}
+        assert httpx2.get(f"{url}/health/ready", timeout=60).json() == {"status": "ok"}
     finally:
         process.kill()
         process.wait()

@@ -32,11 +32,12 @@ _OWN_CODES = ("budget", "policy", "auth", "io", "unsupported")
 class Ending:
     """A drive that is over, with everything that is to be said about it. `files` are the artifacts, `trace` is where it went.
 
-    `here` says whether this process drove it.
+    `here` says whether this process drove it, `row` what status the run has after a drive that was interrupted.
     """
 
     drove: Drove
     workflow: str
+    row: str
     waits: Sequence[WakeSource]
     files: Sequence[Mapping[str, Any]]
     trace: Path | None = None
@@ -45,7 +46,7 @@ class Ending:
     @property
     def status(self) -> str:
         """The status that the run has now."""
-        return self.drove.result.status if self.drove.result else "waiting"
+        return self.drove.result.status if self.drove.result else self.row
 
     @property
     def exit_code(self) -> int:
@@ -71,7 +72,9 @@ async def ending(service: Service, drove: Drove, *, trace: bool) -> Ending:
         folder = Path(str(run.options.get("out") or "artifacts"))
         file = write_trace(folder, run.workflow, run.id, service.trace(run.id), force=bool(run.options.get("force")))
     files = await service.fetch(run.id, artifacts(drove.view))
-    return Ending(drove=drove, workflow=run.workflow, waits=waits, files=files, trace=file, here=service.here)
+    return Ending(
+        drove=drove, workflow=run.workflow, row=run.status, waits=waits, files=files, trace=file, here=service.here
+    )
 
 
 def artifacts(view: RunView) -> list[Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from weft.app.view import RunView, StepView
 from weft.cli.render.consoles import console
 from weft.cli.render.figures import again, clock, consumed, duration, now, short
 from weft.cli.render.run import budget_text, counted
-from weft.cli.render.tree import Look, calls, tree_lines
+from weft.cli.render.tree import Look, artifact_path, calls, tree_lines
 from weft.cli.terminal import clean, steers, tell
 from weft.core.event import Event
 from weft.core.usage import Usage
@@ -123,10 +123,12 @@ class Lines:
     def _more(self, event: Event) -> str:
         data = event.data
         if event.kind == "step.started":
-            return f"{data.get('type', '')} {data.get('target', '')}"
+            kind, target = data.get("type", ""), data.get("target", "")
+            return f"{kind} {artifact_path(target) if kind == 'artifact' else target}"
         if event.kind == "step.completed":
             took = event.at - self._calls[event.path]
-            return duration(took) if took > 0 else ""
+            path = artifact_path("", data.get("value")) if data.get("call") == "artifact" else ""
+            return "  ".join(part for part in (path, duration(took) if took > 0 else "") if part)
         if event.kind == "budget.warning":
             return budget_text(data)
         if event.kind == "gate.opened":

@@ -109,8 +109,12 @@ class Cancels:
             return fold(self._journal.events(run_id)).to_undo("")
 
     async def take(self, run_ids: list[str]) -> set[str]:
-        """Do what the messages of these runs ask for; the runs that were cancelled because nobody drives them any more."""
-        messages = await self._journal.writer.submit(self._journal.inbox.take(run_ids))
+        """Do what the messages of these runs ask for; the runs that were cancelled because nobody drives them any more.
+
+        A message is taken when that is done: one that the journal refuses now is found when the run is next taken up.
+        """
+        messages = await self._journal.writer.submit(self._journal.inbox.look(run_ids))
+        done = {message.run_id for message in messages}
         undriven: dict[str, str] = {}
         for message in messages:
             if message.kind != "cancel":
@@ -126,8 +130,13 @@ class Cancels:
             try:
                 if await self._cancel_undriven(run_id, reason):
                     ended.add(run_id)
+                elif not self._journal.runs.get(run_id).ended:
+                    done.discard(run_id)  # it is for who drives it now
             except WeftError as error:
+                done.discard(run_id)
                 errors.append(error)
+        if done:
+            await self._journal.writer.submit(self._journal.inbox.take(done))
         if errors:
             raise errors[0]
         return ended

@@ -46,8 +46,15 @@ class Inbox:
 
         return work
 
+    def look(self, run_ids: Iterable[str]) -> Callable[[Transaction], list[Message]]:
+        """Work for the writer: the untaken messages of these runs, oldest first. They stay until they are taken."""
+        return self._found(run_ids, taken=False)
+
     def take(self, run_ids: Iterable[str]) -> Callable[[Transaction], list[Message]]:
         """Work for the writer: the untaken messages of these runs, oldest first, now taken."""
+        return self._found(run_ids, taken=True)
+
+    def _found(self, run_ids: Iterable[str], *, taken: bool) -> Callable[[Transaction], list[Message]]:
         wanted = set(run_ids)
 
         def work(connection: Transaction) -> list[Message]:
@@ -57,7 +64,8 @@ class Inbox:
                 for id_, run_id, key, kind, data in rows.fetchall()
                 if run_id in wanted
             ]
-            connection.executemany("UPDATE inbox SET taken=1 WHERE id=?", [(message.id,) for message in mine])
+            if taken:
+                connection.executemany("UPDATE inbox SET taken=1 WHERE id=?", [(message.id,) for message in mine])
             return mine
 
         return work

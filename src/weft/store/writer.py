@@ -216,10 +216,18 @@ class Writer:
             if not batch:
                 continue
             with self._database.exclusive():
-                results = self._commit([work for work, _ in batch])
+                results = self._outlived(batch)
                 commits, self._in_a_row = 1 + self._in_a_row, 0
                 self._post(batch, results)
                 self._database.tidy(self._connection, commits)
+
+    def _outlived(self, batch: Sequence[_Item]) -> Sequence[Any]:
+        """What becomes of `batch`. Nothing ends the thread: whoever came later would wait for ever."""
+        try:
+            return self._commit([work for work, _ in batch])
+        except BaseException as error:  # noqa: BLE001 -- those who wait are told, and nobody else is there
+            defect = InternalError(f"{type(error).__name__}: {error}", fix="this is a defect: please report it")
+            return [defect for _ in batch]
 
     def _post(self, batch: Sequence[_Item], results: Sequence[Any]) -> None:
         """Hand results to the event loops that wait for them, one wake-up a loop."""

@@ -26,7 +26,7 @@ class Service(Served):
 
     def card(self, tenant: str = "", **headers: str) -> dict:
         path = f"/a2a/{tenant}" if tenant else ""
-        answer = httpx2.get(f"{self.url}{path}/.well-known/agent-card.json", headers=headers)
+        answer = httpx2.get(f"{self.url}{path}/.well-known/agent-card.json", headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

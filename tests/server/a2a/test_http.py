@@ -35,7 +35,7 @@ def test_a_body_that_is_not_json_by_its_type_is_415(kit):
     answer = rpc(kit, call("SendMessage", message), **{"content-type": "text/plain"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (415, -32005)
     plain = {**HEADERS, "content-type": "text/plain"}
-    answer = httpx2.post(f"{kit.url}/a2a/rest/message:send", content=json.dumps(message), headers=plain)
+    answer = httpx2.post(f"{kit.url}/a2a/rest/message:send", content=json.dumps(message), headers=plain, timeout=60)
     assert answer.status_code == 415
     error = answer.json()["error"]
     assert (error["code"], error["details"][0]["reason"]) == (415, "CONTENT_TYPE_NOT_SUPPORTED")
@@ -66,7 +66,7 @@ def test_malformed_json_rpc_is_answered_in_its_own_form(kit, body, code):
 
 @pytest.mark.parametrize("body", [b"{", b"\xff{}", b"[" * 1_000, b"{}", b'{"message": {"parts": 7}}', b"[]"])
 def test_malformed_rest_is_answered_as_a_status(kit, body):
-    answer = httpx2.post(f"{kit.url}/a2a/rest/message:send", content=body, headers=HEADERS)
+    answer = httpx2.post(f"{kit.url}/a2a/rest/message:send", content=body, headers=HEADERS, timeout=60)
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.json()["error"]["code"] == 400
@@ -77,16 +77,19 @@ def test_a_list_of_a_state_that_is_none_is_refused_and_told_to_its_request(kit):
     assert (refused["id"], refused["error"]["code"]) == (9, -32602)
     assert "TASK_STATE_ASLEEP" in refused["error"]["message"]
     assert "result" in rpc(kit, call("ListTasks", {"status": "TASK_STATE_WORKING"})).json()
-    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks?status=asleep", headers=HEADERS)
+    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks?status=asleep", headers=HEADERS, timeout=60)
     assert (answer.status_code, answer.json()["error"]["details"][0]["reason"]) == (400, "INVALID_PARAMS")
-    assert httpx2.get(f"{kit.url}/a2a/rest/tasks?status=TASK_STATE_WORKING", headers=HEADERS).status_code == 200
+    assert (
+        httpx2.get(f"{kit.url}/a2a/rest/tasks?status=TASK_STATE_WORKING", headers=HEADERS, timeout=60).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", "nothing", 404), ("PUT", "tasks", 405), ("GET", "message:send", 405)]
 )
 def test_an_address_of_rest_that_is_none_is_told_as_a_status(kit, method, path, status):
-    answer = httpx2.request(method, f"{kit.url}/a2a/rest/{path}", headers=HEADERS)
+    answer = httpx2.request(method, f"{kit.url}/a2a/rest/{path}", headers=HEADERS, timeout=60)
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/json")
     assert answer.json()["error"]["code"] == status
 
@@ -98,7 +101,9 @@ def test_too_much_is_refused_at_the_outer_wall(kit):
 def test_unknown_fields_are_ignored(kit):
     message = {**told("x", "tck-complete-task-unknown"), "later": {"a": 1}}
     assert "result" in rpc(kit, call("SendMessage", {"message": message, "more": 42})).json()
-    answer = httpx2.post(f"{kit.url}/a2a/rest/message:send", json={"message": message, "more": 42}, headers=HEADERS)
+    answer = httpx2.post(
+        f"{kit.url}/a2a/rest/message:send", json={"message": message, "more": 42}, headers=HEADERS, timeout=60
+    )
     assert answer.headers["content-type"] == "application/a2a+json"
     assert "task" in answer.json()
 
@@ -110,17 +115,17 @@ def test_an_activated_extension_is_named_in_the_answer(kit):
 
 
 def test_the_version_may_stand_in_the_query(kit):
-    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks/x?A2A-Version=1.0")
+    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks/x?A2A-Version=1.0", timeout=60)
     assert answer.json()["error"]["details"][0]["reason"] == "TASK_NOT_FOUND"
-    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks/x")
+    answer = httpx2.get(f"{kit.url}/a2a/rest/tasks/x", timeout=60)
     assert answer.json()["error"]["details"][0]["reason"] == "VERSION_NOT_SUPPORTED"
 
 
 def test_the_card_says_what_is_served_and_how_and_can_be_cached(kit):
-    answer = httpx2.get(f"{kit.url}/.well-known/agent-card.json")
+    answer = httpx2.get(f"{kit.url}/.well-known/agent-card.json", timeout=60)
     assert "max-age=" in answer.headers["cache-control"]
     assert answer.headers["last-modified"].endswith("GMT")
-    again = httpx2.get(answer.url, headers={"if-none-match": answer.headers["etag"]})
+    again = httpx2.get(answer.url, headers={"if-none-match": answer.headers["etag"]}, timeout=60)
     assert (again.status_code, again.content) == (304, b"")
     card = answer.json()
     bindings = {one["protocolBinding"]: one for one in card["supportedInterfaces"]}
@@ -137,4 +142,4 @@ def test_each_workflow_and_agent_has_a_card_of_its_own(kit):
     assert card["name"] == "tck-complete-task/nobody"
     assert {one["tenant"] for one in card["supportedInterfaces"]} == {"tck-complete-task~nobody"}
     assert [skill["id"] for skill in card["skills"]] == ["tck-complete-task~nobody"]
-    assert httpx2.get(f"{kit.url}/a2a/nothing/.well-known/agent-card.json").status_code == 404
+    assert httpx2.get(f"{kit.url}/a2a/nothing/.well-known/agent-card.json", timeout=60).status_code == 404

@@ -175,9 +175,9 @@ def test_a_token_is_wanted_on_every_transport_and_the_public_card_tells_little(s
     assert card["capabilities"]["extendedAgentCard"] is True
     assert [skill["id"] for skill in card["skills"]] == ["weft"]
     assert card["securitySchemes"]["token"]["httpAuthSecurityScheme"]["scheme"] == "Bearer"
-    assert httpx2.get(f"{service.url}/a2a/echo/.well-known/agent-card.json").status_code == 401
+    assert httpx2.get(f"{service.url}/a2a/echo/.well-known/agent-card.json", timeout=60).status_code == 401
     for kind in (JsonRpc, Rest):
-        answer = httpx2.post(f"{kind(service).url}", json={}, headers={"a2a-version": "1.0"})
+        answer = httpx2.post(f"{kind(service).url}", json={}, headers={"a2a-version": "1.0"}, timeout=60)
         assert answer.status_code == 401
     for wrong in ({}, {"authorization": "Bearer wrong"}):
         denied = Grpc(service, **wrong)

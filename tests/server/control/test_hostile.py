@@ -57,9 +57,9 @@ def hurried(tmp_path_factory):
 
 def trickle(served, begin, drop, *, every=0.1, longest=30.0):
     """Send `begin`, then one byte at a time; the seconds until the service had enough, and what it said."""
+    started = time.monotonic()
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as line:
         line.sendall(begin)
-        started = time.monotonic()
         line.setblocking(False)
         said = b""
         while time.monotonic() - started < longest:
@@ -233,9 +233,9 @@ def test_a_page_of_another_origin_and_a_foreign_name_are_refused(service):
         {"Host": "127.0.0.1.evil.example"},
         {"Host": ""},
     ):
-        answer = httpx2.post(f"{service.url}/api/v1/runs", json={"workflow": "nap"}, headers=headers)
+        answer = httpx2.post(f"{service.url}/api/v1/runs", json={"workflow": "nap"}, headers=headers, timeout=60)
         assert answer.status_code == 403, headers
-    own = httpx2.get(f"{service.url}/api/v1/runs", headers={"Origin": service.url})
+    own = httpx2.get(f"{service.url}/api/v1/runs", headers={"Origin": service.url}, timeout=60)
     assert own.status_code == 200
 
 
@@ -368,10 +368,10 @@ def test_the_wall_asks_for_the_token_everywhere(serve):
             {"Authorization": "Basic s3cret-token"},
             {"Authorization": "Bearer"},
         ):
-            answer = httpx2.get(f"{served.url}{path}", headers=headers)
+            answer = httpx2.get(f"{served.url}{path}", headers=headers, timeout=60)
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert httpx2.get(f"{served.url}/health/live").status_code == 200
+    assert httpx2.get(f"{served.url}/health/live", timeout=60).status_code == 200
     with Api(served.url, Authorization="Bearer s3cret-token") as api:
         rows = {row["name"]: row for row in api.get("/settings", limit=200)["items"]}
         assert rows["server.token"]["value"] == "********"

@@ -70,23 +70,23 @@ def test_a_signed_message_starts_one_run_and_a_replay_none(serve):
         made = api.post("/triggers", {"workflow": "hooked", "name": "orders", "on_webhook": {}}, expect=201)
         secret, url = made["secret"], f"{one.url}/hooks/orders"
         body = json.dumps({"text": "The loom is warped."}).encode()
-        first = httpx2.post(url, content=body, headers=message(secret, "orders", body))
+        first = httpx2.post(url, content=body, headers=message(secret, "orders", body), timeout=60)
         assert first.status_code == 202, first.text
-        again = httpx2.post(url, content=body, headers=message(secret, "orders", body))
+        again = httpx2.post(url, content=body, headers=message(secret, "orders", body), timeout=60)
         assert again.json() == first.json()
         run_id = first.json()["run"]
         until(lambda: api.client.get(f"/runs/{run_id}").status_code == 200)
         assert api.settled(run_id)["inputs"]["body"] == body.decode()
         assert len([run for run in api.get("/runs")["items"] if run["workflow"] == "hooked"]) == 1
         wrong = [
-            httpx2.post(url, content=body),
-            httpx2.post(url, content=b"{}", headers=message(secret, "orders", body)),
-            httpx2.post(url, content=body, headers=message(secret, "orders", body, at=time.time() - 900)),
-            httpx2.post(f"{one.url}/hooks/none", content=body, headers=message(secret, "orders", body)),
+            httpx2.post(url, content=body, timeout=60),
+            httpx2.post(url, content=b"{}", headers=message(secret, "orders", body), timeout=60),
+            httpx2.post(url, content=body, headers=message(secret, "orders", body, at=time.time() - 900), timeout=60),
+            httpx2.post(f"{one.url}/hooks/none", content=body, headers=message(secret, "orders", body), timeout=60),
         ]
         assert [answer.status_code for answer in wrong] == [401] * 4
         large = b"x" * 300_000
-        assert httpx2.post(url, content=large, headers=message(secret, "orders", large)).status_code == 413
+        assert httpx2.post(url, content=large, headers=message(secret, "orders", large), timeout=60).status_code == 413
 
 
 def read_stream(url, enough, found, **given):

@@ -80,18 +80,18 @@ def test_what_utf8_cannot_carry_is_no_reason_to_fail(service: Served) -> None:
 
 
 def test_other_addresses_and_methods_are_refused_in_the_same_form(service: Served) -> None:
-    assert httpx.get(f"{service.url}/v1/assistants").json()["error"]["code"] == "not-found"
-    refused = httpx.get(f"{service.url}/v1/chat/completions")
+    assert httpx.get(f"{service.url}/v1/assistants", timeout=60).json()["error"]["code"] == "not-found"
+    refused = httpx.get(f"{service.url}/v1/chat/completions", timeout=60)
     assert (refused.status_code, refused.json()["error"]["type"]) == (405, "invalid_request_error")
-    foreign = httpx.get(f"{service.url}/v1/models", headers={"Host": "evil.example"})
+    foreign = httpx.get(f"{service.url}/v1/models", headers={"Host": "evil.example"}, timeout=60)
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "policy")
-    large = httpx.post(f"{service.url}/v1/embeddings", content=b"x" * 11_000_000)
+    large = httpx.post(f"{service.url}/v1/embeddings", content=b"x" * 11_000_000, timeout=60)
     assert (large.status_code, large.json()["error"]["code"]) == (413, "input")
 
 
 def test_without_the_token_there_is_nothing(serve) -> None:
     locked = serve({}, WEFT_SERVER__TOKEN="s3cret-token")
-    refused = httpx.get(f"{locked.url}/v1/models")
+    refused = httpx.get(f"{locked.url}/v1/models", timeout=60)
     assert (refused.status_code, refused.json()["error"]["type"]) == (401, "authentication_error")
-    let_in = httpx.get(f"{locked.url}/v1/models", headers={"Authorization": "Bearer s3cret-token"})
+    let_in = httpx.get(f"{locked.url}/v1/models", headers={"Authorization": "Bearer s3cret-token"}, timeout=60)
     assert let_in.json() == {"object": "list", "data": []}

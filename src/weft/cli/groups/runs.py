@@ -102,6 +102,7 @@ def show(
 
     found, events, carried = ask(look)
     state = fold(events if at is None else events[:at])
+    idle = not found.ended and not found.driven
     if at is not None:
         found, events = as_it_was(found, events, at, state), events[:at]
     if form is not None:
@@ -125,7 +126,7 @@ def show(
             }
         )
         return
-    run_page(console(), found, view, outputs, prompts=prompts)
+    run_page(console(), found, view, outputs, prompts=prompts, idle=idle)
 
 
 def _picture(run: Run, events: list[Event], form: str, *, as_json: bool) -> None:

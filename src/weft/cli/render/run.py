@@ -22,8 +22,11 @@ _INPUT = 120
 _HASH = 12
 
 
-def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts: bool) -> None:
-    """Print everything that people want to know of `run`. With `prompts`, what steps were given is shown in full."""
+def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts: bool, idle: bool) -> None:
+    """Print everything that people want to know of `run`. With `prompts`, what steps were given is shown in full.
+
+    `idle` says that it could be made to go on now, for `run` may be as it once was.
+    """
     _head(console, run, view)
     look = Look(ascii_only=console.options.ascii_only)
     overflow = {"overflow": "ellipsis", "no_wrap": True, "crop": True}
@@ -44,7 +47,7 @@ def run_page(console: Console, run: Run, view: RunView, outputs: Any, *, prompts
         console.print(Text("\nOutputs", style="bold"))
         response = outputs.get("response", outputs) if isinstance(outputs, dict) else outputs
         console.print(Text(_pretty(response)), soft_wrap=True)
-    if not run.ended and not run.driven:
+    if idle:
         console.print(
             Text(f"\nweft why {run.id}      what it waits for\nweft resume {run.id}   make it go on", style="dim")
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.text import Text
 
@@ -126,11 +127,16 @@ def _sampled(steps: Sequence[StepView], look: Look) -> tuple[Sequence[StepView],
     return [steps[place] for place in busy], rest
 
 
+def artifact_path(target: str, value: Any = None) -> str:
+    """The path of an artifact: the one in its `value` once it is written, else its `target`; nothing while that is a template."""
+    if isinstance(value, Mapping) and value.get("path"):
+        return str(value["path"])
+    return "" if "{{" in target or "{%" in target else target
+
+
 def _target(step: StepView) -> str:
-    """What the step works on; the path of an artifact may be a template, and is known once it is written."""
-    if step.type == "artifact" and isinstance(step.value, Mapping):
-        return str(step.value.get("path") or step.target)
-    return step.target
+    """What the step works on."""
+    return artifact_path(step.target, step.value) if step.type == "artifact" else step.target
 
 
 def _waits_for(step: StepView) -> str:
