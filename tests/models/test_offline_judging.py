@@ -6,6 +6,7 @@ import json
 import pytest
 from pydantic_ai import Agent
 
+from weft.agents.answer import asked_for
 from weft.models.offline.model import OfflineModel
 from weft.plan.patterns.answers import route_answer, score_answer
 from weft.plan.patterns.scale import Scale
@@ -58,5 +59,5 @@ def test_a_router_takes_no_example_for_its_choice_and_reads_what_each_route_is_f
     order = 'Reply like {"route": "low"}. Use "low" for questions, "high" for outages and errors.'
     answer = route_answer({name: Route.model_construct(then=()) for name in ("low", "high")}, retries=0, default=None)
     for ticket, route in (("Orders fail with an error.", "high"), ("I have two questions.", "low")):
-        prompt = f"Ticket: {ticket}\n\n{order}\n\n{answer['instruction']}"
+        prompt = f"Ticket: {ticket}\n\n{order}\n\n{asked_for(answer)}"
         assert json.loads(asyncio.run(agent.run(prompt)).output) == {"route": route}

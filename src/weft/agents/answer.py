@@ -80,7 +80,7 @@ async def converse(
     if wanted is None:
         result = await turn(prompt, earlier)
         return Answered(result.output, result.all_messages()[len(earlier) :], result.usage.total_tokens)
-    instruction = f"{wanted['instruction']}{_offered(wanted.get('offers') or {})}"
+    instruction = asked_for(wanted)
     tries = int(wanted.get("retries", 1)) + 1
     said, messages = f"{prompt}\n\n{instruction}", list(earlier)
     tokens = 0
@@ -104,11 +104,14 @@ async def converse(
     return Answered(result.output, messages[len(earlier) :], tokens, wanted["fallback"])
 
 
-def _offered(offers: Mapping[str, str]) -> str:
-    """The end of a sentence that offers names: one to a line with what is said of them, or only they."""
+def asked_for(wanted: Mapping[str, Any]) -> str:
+    """The sentence that asks for an answer. It ends with the names to choose from: one to a line with what is said of them, or only they."""
+    offers: Mapping[str, str] = wanted.get("offers") or {}
     if any(offers.values()):
-        return "".join(f"\n- {name}: {about}" if about else f"\n- {name}" for name, about in offers.items())
-    return f" {', '.join(offers)}" if offers else ""
+        end = "".join(f"\n- {name}: {about}" if about else f"\n- {name}" for name, about in offers.items())
+    else:
+        end = f" {', '.join(offers)}" if offers else ""
+    return f"{wanted['instruction']}{end}"
 
 
 def _finished(data: Any, wanted: Mapping[str, Any], scope: Mapping[str, Any], context: StepContext) -> Any:
