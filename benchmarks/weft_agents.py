@@ -98,40 +98,34 @@ async def agent(*, tool: bool) -> dict:
             commits = await count_commits(made, journal, plan)
             if await kept() != commits:
                 sys.exit(f"Weft waits for {commits} commits, what it is compared with for another number of them")
-            rounds = [await _round(ours, theirs, kept) for _ in range(ROUNDS)]
+            together, alone = [], []
+            for _ in range(ROUNDS):
+                alone += [[await _alone(side) for side in (ours, theirs, kept)] for _ in range(TURNS)]
+                together.append([await _together(side) for side in (ours, theirs)])
         writer.close()
+    names = ("ms_per_run_alone", "bare_ms_alone", "bare_ms_with_commits", "ms_per_run_at_50", "bare_ms_at_50")
+    took = (*zip(*alone, strict=True), *zip(*together, strict=True))
     return {
-        **{name: statistics.median(each[name] for each in rounds) * 1000 for name in rounds[0]},
+        **{name: statistics.median(times) * 1000 for name, times in zip(names, took, strict=True)},
         "commits_per_run": commits,
-        "over_bare_at_50": statistics.median(each["ms_per_run_at_50"] / each["bare_ms_at_50"] for each in rounds),
-        "over_bare_alone": statistics.median(
-            1 + (each["ms_per_run_alone"] - each["bare_ms_with_commits"]) / each["bare_ms_alone"] for each in rounds
-        ),
+        "over_bare_at_50": statistics.median(mine / other for mine, other in together),
+        "over_bare_alone": statistics.median(1 + (mine - kept) / other for mine, other, kept in alone),
     }
 
 
-async def _round(*sides: Callable[[], Awaitable[object]]) -> dict[str, float]:
-    """Seconds a run of one round: of ours, of the bare agent, and of the bare agent that waits for commits."""
+async def _alone(one_run: Callable[[], Awaitable[object]]) -> float:
+    """Seconds a run, one after the other."""
+    start = time.perf_counter()
+    for _ in range(ALONE):
+        await one_run()
+    return (time.perf_counter() - start) / ALONE
 
-    async def alone(one_run: Callable[[], Awaitable[object]]) -> float:
-        start = time.perf_counter()
-        for _ in range(ALONE):
-            await one_run()
-        return (time.perf_counter() - start) / ALONE
 
-    async def together(one_run: Callable[[], Awaitable[object]]) -> float:
-        start = time.perf_counter()
-        await asyncio.gather(*(one_run() for _ in range(RUNS)))
-        return (time.perf_counter() - start) / RUNS
-
-    turns = [[await alone(side) for side in sides] for _ in range(TURNS)]
-    ours, theirs, _ = sides
-    names = ("ms_per_run_alone", "bare_ms_alone", "bare_ms_with_commits")
-    return {
-        "ms_per_run_at_50": await together(ours),
-        "bare_ms_at_50": await together(theirs),
-        **{name: statistics.fmean(took) for name, took in zip(names, zip(*turns, strict=True), strict=True)},
-    }
+async def _together(one_run: Callable[[], Awaitable[object]]) -> float:
+    """Seconds divided by runs, all at once."""
+    start = time.perf_counter()
+    await asyncio.gather(*(one_run() for _ in range(RUNS)))
+    return (time.perf_counter() - start) / RUNS
 
 
 async def count_commits(made: Engine, journal: Journal, plan: Plan) -> int:
