@@ -285,6 +285,7 @@ UNNEEDED = {
     "nobody has the tool": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace(
         "unused}", "unused, tools: []}"
     ),
+    "who has the tool is asked to do without": DENIED.replace("STEP", "{agent: nobody, input: Hi, tool_overrides: []}"),
     "nobody asks the agent that has it": DENIED.replace("STEP", "{tool: calculator, args: {expression: 1+1}}"),
     "nothing refers to it": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace("${TOKEN}", "nothing"),
     "the server is optional": DENIED.replace("STEP", "{agent: nobody, input: Hi}").replace(

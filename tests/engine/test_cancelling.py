@@ -200,19 +200,23 @@ async def test_a_cancel_that_was_left_while_nobody_looked_is_found_when_the_run_
     await world.close()
 
 
+class LeavesCancel(ScriptedPerformer):
+    """Leaves the run a message to cancel it, and is itself in doubt."""
+
+    journal = None
+
+    async def perform(self, call, scope, context):
+        post = self.journal.inbox.post(context.run_id, key="cancel:1", kind="cancel", data={"reason": "late"}, at=1)
+        await self.journal.writer.submit(post)
+        raise TransientError("lost")
+
+
 @simulated
 async def test_a_cancel_that_comes_as_the_run_begins_to_wait_is_not_lost():
     """The message is left after the driver has looked for the last time and before its last event is written."""
 
-    class Late(ScriptedPerformer):
-        async def perform(self, call, scope, context):
-            post = world.journal.inbox.post(
-                context.run_id, key="cancel:1", kind="cancel", data={"reason": "late"}, at=1
-            )
-            await world.journal.writer.submit(post)
-            raise TransientError("lost")
-
-    world = World(Late())
+    world = World(performer := LeavesCancel())
+    performer.journal = world.journal
     result = await world.run(chain(call("a", effect="once")))
     assert result.status == "cancelled"
     assert world.journal.runs.get(result.run_id).status == "cancelled"
@@ -532,14 +536,6 @@ async def test_a_cancel_reaches_a_driven_run_although_that_of_another_one_is_ref
 async def test_a_cancel_from_elsewhere_that_the_journal_refused_is_found_when_the_run_is_taken_up():
     """It was left for a driver that has just let go, and the journal refuses the end of the run at that moment."""
 
-    class Left(ScriptedPerformer):
-        async def perform(self, call, scope, context):
-            post = world.journal.inbox.post(
-                context.run_id, key="cancel:1", kind="cancel", data={"reason": "enough"}, at=1
-            )
-            await world.journal.writer.submit(post)
-            raise TransientError("lost")
-
     class RefusesCancels(LateWriter):
         late_s = 0.0
 
@@ -548,7 +544,8 @@ async def test_a_cancel_from_elsewhere_that_the_journal_refused_is_found_when_th
                 raise StorageError("the disk is full")
             return super().submit(work)
 
-    world = World(Left())
+    world = World(performer := LeavesCancel())
+    performer.journal = world.journal
     inner = world.journal.writer
     world.journal.writer = RefusesCancels(world.journal, at=0, when="after")
     with pytest.raises(StorageError):

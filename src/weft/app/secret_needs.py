@@ -48,19 +48,10 @@ def _wanted(plan: Plan) -> set[str]:
     definitions = plan.definitions
     tools: Mapping[str, Any] = definitions.get("tools") or {}
     agents: Mapping[str, Any] = definitions.get("agents") or {}
-    called, asked = set[str](), set[str]()
-    for node in _leaves(to_json(plan)["root"]):
-        if node["kind"] == "program" or node["performer"] == "planner":
-            asked.update(agents)  # which ones is known when it runs
-        elif node["performer"] == "tool":
-            called.add(node["target"])
-        elif node["performer"] == "agent":
-            asked.add(node["target"])
-            called.update((node.get("input") or {}).get("tools") or ())
-    found: set[str] = set()
-    for agent in (agents[name] for name in asked & agents.keys()):
-        called.update(agent.get("tools") or (), definitions.get("common_tools") or ())
-        found.update(_referred(agent.get("headers")))
+    called, asked = _reached(to_json(plan)["root"], agents)
+    if asked:
+        called.update(definitions.get("common_tools") or ())
+    found = {name for agent in asked for name in _referred(agents[agent].get("headers"))}
     for name in called & tools.keys():
         found.update(_referred(tools[name].get("headers")))
     if called - tools.keys():  # who calls what nothing else explains starts every server
@@ -68,6 +59,22 @@ def _wanted(plan: Plan) -> set[str]:
             if not server.get("optional"):
                 found.update(_referred([server.get(part) for part in ("headers", "env", "oauth")]))
     return found
+
+
+def _reached(root: Any, agents: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The tools that can be called, and those of `agents` that can be asked."""
+    called, asked = set[str](), set[str]()
+    for node in _leaves(root):
+        if node["kind"] == "program" or node["performer"] == "planner":
+            asked.update(agents)  # which ones is known when it runs
+            called.update(tool for agent in agents.values() for tool in agent.get("tools") or ())
+        elif node["performer"] == "tool":
+            called.add(node["target"])
+        elif node["performer"] == "agent" and node["target"] in agents:
+            asked.add(node["target"])
+            instead = (node.get("input") or {}).get("tools")
+            called.update((agents[node["target"]].get("tools") if instead is None else instead) or ())
+    return called, asked
 
 
 def _leaves(node: Any) -> Iterator[Mapping[str, Any]]:
